@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "moa/tensor.h"
@@ -14,19 +15,36 @@ struct KvCacheSpec {
   DType dtype = DType::kF32;
   int sink = 64;
   std::vector<int32_t> capacities;  // [sequences, layers, kv_heads] slots; empty for kGrow
+
+  int32_t capacity(int sequence, int layer, int kv_head) const {
+    const int64_t row = static_cast<int64_t>(sequence) * layers + layer;
+    return capacities[static_cast<size_t>(row * kv_heads + kv_head)];
+  }
 };
 
 /// A backend's cache: its layout and its residence are the backend's own business.
 class KvCache {
  public:
-  explicit KvCache(KvCacheSpec spec) : spec_(std::move(spec)) {}
+  explicit KvCache(KvCacheSpec spec)
+      : enqueued_lengths(static_cast<size_t>(spec.sequences), 0), spec_(std::move(spec)) {}
   virtual ~KvCache() = default;
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
 
   const KvCacheSpec& spec() const { return spec_; }
+  // Callable from any thread.
   virtual int64_t resident_bytes() const = 0;
   virtual std::vector<double> resident_bytes_per_head() const = 0;  // [layers, kv_heads], summed over sequences
+
+  // Stream thread only.
+  virtual std::vector<int32_t> lengths() const = 0;  // [sequences] tokens seen
+  virtual void reset(int sequence) = 0;
+  /// lengths[sequence] += count. `complete` is false when ops before it were skipped after a failure: the sequence then has the
+  /// length that the host counts with, but its tokens are lost and using it throws until it is reset.
+  virtual void advance(int sequence, int32_t count, bool complete) = 0;
+
+  /// Lengths once everything enqueued so far has run. Owned by the enqueueing thread; validation counts with it.
+  std::vector<int32_t> enqueued_lengths;  // [sequences]
 
  private:
   KvCacheSpec spec_;

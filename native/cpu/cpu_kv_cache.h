@@ -32,7 +32,7 @@ class CpuKvCache final : public KvCache {
   int32_t length(int sequence) const { return lengths_[static_cast<size_t>(sequence)]; }
   /// Whether old tokens leave: the mask is then sink + window per head, window = capacity - sink; otherwise causal only.
   bool windowed() const { return spec().policy == CachePolicy::kRing; }
-  /// Throws when tokens [0, tokens) of the sequence are not all stored in the layer (or overwritten by later ones, for a ring).
+  /// Throws unless tokens [0, tokens) of the sequence have been appended to the layer (a ring may have dropped the older ones).
   void expect_stored(int sequence, int layer, int32_t tokens) const;
   /// Makes slots for tokens [first, first + count); with kGrow this is the reallocation and the copy of all before.
   void reserve(int sequence, int layer, int32_t first, int32_t count);
@@ -44,21 +44,21 @@ class CpuKvCache final : public KvCache {
   void advance(int sequence, int32_t count, bool complete) override;
 
  private:
-  struct GrownLayer {
-    std::shared_ptr<Allocation> buffer;
-    std::atomic<int32_t> stored{0};  // tokens; atomic because resident_bytes reads it from the other thread
+  struct StoredLayer {
+    std::shared_ptr<Allocation> buffer;  // kGrow only
+    std::atomic<int32_t> tokens{0};      // appended; atomic because resident_bytes reads it from another thread
   };
   size_t layer_index(int sequence, int layer) const {
     return static_cast<size_t>(sequence) * static_cast<size_t>(spec().layers) + static_cast<size_t>(layer);
   }
-  int64_t bytes_per_token_head() const;  // one key or one value
+  int64_t token_bytes() const;  // one head's key, or value, of one token
 
   std::shared_ptr<MemoryPool> pool_;
-  std::shared_ptr<Allocation> arena_;
-  std::vector<int64_t> offsets_;              // [sequences, layers, kv_heads] bytes from the arena's start to the keys
-  std::unique_ptr<GrownLayer[]> grown_;       // [sequences, layers]
-  std::vector<int32_t> lengths_;              // [sequences]
-  std::vector<bool> incomplete_;              // [sequences] an append was skipped after a failure
+  std::shared_ptr<Allocation> arena_;             // kRing, kFull
+  std::vector<int64_t> offsets_;                  // [sequences, layers, kv_heads] bytes from the arena's start to the keys
+  std::unique_ptr<StoredLayer[]> stored_layers_;  // [sequences, layers]
+  std::vector<int32_t> lengths_;                  // [sequences]
+  std::vector<bool> incomplete_;                  // [sequences] tokens were lost to a failure
 };
 
 inline const CpuKvCache& cpu_cache(const KvCache* cache) { return *static_cast<const CpuKvCache*>(cache); }

@@ -1,0 +1,110 @@
+#include "cpu_backend.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "cpu_kv_cache.h"
+#include "cpu_ops.h"
+#include "tensor_copy.h"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+#if defined(MOA_HAVE_OPENBLAS)
+#include <cblas.h>
+extern "C" void openblas_set_num_threads(int);
+#endif
+
+namespace moa::cpu {
+
+namespace {
+
+constexpr int64_t kAlignment = 64;  // a cache line, and the widest vector register
+
+/// calloc gives large blocks as untouched zero pages of the system, which zero-filling by hand would make resident.
+class HeapAllocator final : public RawAllocator {
+ public:
+  void* allocate(int64_t bytes) override {
+    char* block = static_cast<char*>(std::calloc(1, static_cast<size_t>(bytes + kAlignment)));
+    if (block == nullptr) return nullptr;
+    const auto address = reinterpret_cast<uintptr_t>(block);
+    const auto shift = kAlignment - static_cast<int64_t>(address % kAlignment);  // 16 to 64: calloc aligns to 16
+    block[shift - 1] = static_cast<char>(shift);
+    return block + shift;
+  }
+  void release(void* data) override {
+    char* aligned = static_cast<char*>(data);
+    std::free(aligned - aligned[-1]);
+  }
+  int64_t total_bytes() const override {
+    return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+  }
+};
+
+constexpr const char* simd_level() {
+#if defined(__AVX512F__)
+  return "AVX-512";
+#elif defined(__AVX2__) && defined(__FMA__)
+  return "AVX2 + FMA";
+#elif defined(__AVX__)
+  return "AVX";
+#elif defined(__ARM_NEON)
+  return "NEON";
+#elif defined(__SSE2__)
+  return "SSE2";
+#else
+  return "no SIMD";
+#endif
+}
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads) : threads_(threads) {}
+
+  DeviceTraits traits() const override { return {"cpu", false}; }
+  std::string description() const override {
+#if defined(MOA_HAVE_OPENBLAS)
+    const char* blas = "OpenBLAS";
+#else
+    const char* blas = "built-in GEMM";
+#endif
+#if defined(_OPENMP)
+    const std::string threads = std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ");
+#else
+    const std::string threads = "1 thread (built without OpenMP), ";
+#endif
+    return "cpu: " + threads + simd_level() + ", " + blas;
+  }
+  std::shared_ptr<RawAllocator> allocator() const override { return std::make_shared<HeapAllocator>(); }
+  std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec, std::shared_ptr<MemoryPool> pool) const override {
+    return std::make_shared<CpuKvCache>(std::move(spec), std::move(pool));
+  }
+
+  void start_stream_thread() override {
+#if defined(_OPENMP)
+    omp_set_num_threads(threads_);  // per calling thread: each backend has its own
+#endif
+#if defined(MOA_HAVE_OPENBLAS)
+    openblas_set_num_threads(threads_);
+#endif
+  }
+  void upload(const void* data, DType from, const TensorRef& out) override { cpu::upload(data, from, out); }
+  void download(const TensorRef& x, void* out) override { cpu::download(x, out); }
+  void synchronize() override {}
+#define MOA_CALL_OP(method, Params, name) \
+  void method(const Params& params) override { cpu::method(params); }
+  MOA_FOR_EACH_OP(MOA_CALL_OP)
+#undef MOA_CALL_OP
+
+ private:
+  int threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+
+}  // namespace moa::cpu

@@ -1,0 +1,63 @@
+#include "tensor_copy.h"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "float_convert.h"
+
+namespace moa::cpu {
+
+namespace {
+
+constexpr int64_t kChunk = 1024;  // elements converted at a time through f32; 4 KiB stay in L1
+
+template <class From, class To>
+void convert(const From* x, To* out, int64_t n) {
+  if constexpr (std::is_same_v<From, To>) {
+    std::memcpy(out, x, static_cast<size_t>(n) * sizeof(From));
+  } else {
+    float chunk[kChunk];
+    for (int64_t i = 0; i < n; i += kChunk) {
+      const int64_t count = std::min(kChunk, n - i);
+      to_floats(x + i, chunk, count);
+      from_floats(chunk, out + i, count);
+    }
+  }
+}
+
+}  // namespace
+
+void upload(const void* data, DType from, const TensorRef& out) {
+  const int64_t columns = out.row_size();
+  if (from == out.dtype) {
+    const size_t bytes = static_cast<size_t>(columns) * bytes_per_element(from);
+    for (int64_t i = 0; i < out.rows(); ++i) {
+      char* row = static_cast<char*>(out.data) + static_cast<size_t>(i * out.row_stride) * bytes_per_element(from);
+      std::memcpy(row, static_cast<const char*>(data) + static_cast<size_t>(i) * bytes, bytes);
+    }
+    return;
+  }
+  dispatch_float(from, [&]<class From>(From) {
+    dispatch_float(out.dtype, [&]<class To>(To) {
+      for (int64_t i = 0; i < out.rows(); ++i) {
+        convert(static_cast<const From*>(data) + i * columns, out.row<To>(i), columns);
+      }
+    });
+  });
+}
+
+void download(const TensorRef& x, void* out) {
+  const int64_t columns = x.row_size();
+  if (x.dtype == DType::kI32) {
+    for (int64_t i = 0; i < x.rows(); ++i) {
+      std::memcpy(static_cast<int32_t*>(out) + i * columns, x.row<int32_t>(i), static_cast<size_t>(columns) * 4);
+    }
+    return;
+  }
+  dispatch_float(x.dtype, [&]<class T>(T) {
+    for (int64_t i = 0; i < x.rows(); ++i) to_floats(x.row<T>(i), static_cast<float*>(out) + i * columns, columns);
+  });
+}
+
+}  // namespace moa::cpu

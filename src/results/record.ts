@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import { recordedPlanSchema } from './recorded-plan.ts';
+
+/** Version of the record lines; a reader refuses others. */
+export const RECORD_VERSION = 1;
+
+const hash = z.string().regex(/^[0-9a-f]{8,64}$/, { error: 'Expected a hexadecimal hash' });
+const time = z.iso.datetime().describe('UTC, when the line was written.');
+const count = z.int().min(0);
+const positive = z.int().min(1);
+const bytes = z.number().min(0);
+const ms = z.number().min(0);
+/** Tokens -> ratio, as a plan file has it. */
+const byTokens = z.record(z.string().regex(/^\d+$/), z.number());
+
+/** What every line of a cell carries: the content hash that decides whether it may be reused, and whose it is. */
+const ofCell = { time, cell: hash, method: z.string().min(1) };
+const kvBytes = z.strictObject({
+  planned: bytes.describe('What the plan implies at this N.'),
+  resident: bytes.describe('What the allocator gave, read after prefill.'),
+});
+const cache = z.enum(['static', 'dense', 'dynamic']);
+
+const run = z.strictObject({
+  kind: z.literal('run'),
+  time,
+  recordVersion: z.literal(RECORD_VERSION),
+  runId: z.string().min(1),
+  resumed: z.boolean(),
+  suite: z.strictObject({ name: z.string(), hash, path: z.string() }),
+  version: z.string(),
+  command: z.string().describe('A command that does this run again.'),
+  model: z.strictObject({
+    name: z.string(),
+    weightsHash: z.string(),
+    layers: positive,
+    heads: positive,
+    kvHeads: positive,
+    headDim: positive,
+    parameters: count.nullable(),
+    weightDType: z.string(),
+    kvDType: z.string(),
+  }),
+  backend: z.strictObject({ name: z.string(), description: z.string(), threads: positive.nullable() }),
+});
+
+const plan = z.strictObject({
+  kind: z.literal('plan'),
+  ...ofCell,
+  planHash: hash,
+  path: z.string().describe('Relative to the run folder.'),
+  reused: z.boolean(),
+  wallMs: ms,
+  plan: recordedPlanSchema,
+});
+
+const profile = z.strictObject({
+  kind: z.literal('profile'),
+  ...ofCell,
+  profileHash: hash,
+  path: z.string(),
+  reused: z.boolean(),
+  tokens: positive,
+  samples: positive,
+  bins: positive,
+  lossMean: z.number().describe('Nats per answer token.'),
+  wallMs: ms,
+});
+
+const front = z.strictObject({
+  kind: z.literal('front'),
+  ...ofCell,
+  criterion: z.enum(['moa', 'joint']),
+  solver: z.string(),
+  wallMs: ms,
+  /** The Pareto plans of one method: the loss objective at each profile length, densities, and the loss at the unseen validation length. */
+  points: z.array(
+    z.strictObject({
+      planHash: hash,
+      losses: byTokens,
+      densities: byTokens,
+      gap: z.number().min(0).nullable(),
+      validationLoss: z.number().nullable(),
+      chosen: z.boolean(),
+    }),
+  ),
+});
+
+const sample = z.strictObject({
+  kind: z.literal('sample'),
+  ...ofCell,
+  part: z.enum(['retrieval', 'longbench']),
+  sampleId: z.string().min(1),
+  task: z.string(),
+  category: z.string(),
+  cluster: z.string().describe('Samples that share a document.'),
+  length: positive.describe('Target length in tokens.'),
+  depth: z.number().min(0).max(1).nullable().describe('Where the evidence sits; null without one place.'),
+  promptTokens: positive,
+  newTokens: count,
+  finish: z.enum(['stop', 'length']),
+  truncatedTokens: count.describe('Prompt tokens dropped to fit; 0 is healthy.'),
+  /** Tokens between the evidence and the prompt's end; null without one place. Shows whether a window alone could see it. */
+  evidenceDistance: count.nullable(),
+  promptTail: z.string().max(2000),
+  output: z.string(),
+  expected: z.array(z.string()),
+  score: z.number().min(0).max(1),
+  correct: z.boolean().nullable(),
+  kvBytes,
+  prefillMs: ms.nullable(),
+  decodeMs: ms.nullable(),
+});
+
+const loss = z.strictObject({
+  kind: z.literal('loss'),
+  ...ofCell,
+  sampleId: z.string().min(1),
+  task: z.string(),
+  cluster: z.string(),
+  length: positive,
+  promptTokens: positive,
+  answerTokens: positive,
+  sumLoss: z.number().describe('Nats, summed over the answer tokens.'),
+  kvBytes,
+});
+
+const measurement = z.strictObject({
+  kind: z.literal('measurement'),
+  ...ofCell,
+  measure: z.enum(['prefill', 'decode']),
+  cache,
+  contextTokens: positive,
+  batch: positive,
+  newTokens: count.describe('Decode steps in one timing; 0 for prefill.'),
+  /** One timing a round in ms: the whole prefill, or all `newTokens` decode steps. Equal indices of one group were taken side by side. */
+  samplesMs: z.array(ms).min(1),
+  kvBytes,
+  peakBytes: bytes.nullable(),
+  rssBytes: bytes.nullable(),
+});
+
+const capacity = z.strictObject({
+  kind: z.literal('capacity'),
+  ...ofCell,
+  cache,
+  contextTokens: positive,
+  memoryLimitBytes: bytes,
+  maxBatch: count,
+  stopped: z.enum(['memory', 'largest']).describe('largest: the search ended before memory did.'),
+  trials: z.array(z.strictObject({ batch: positive, peakBytes: bytes.nullable(), fits: z.boolean() })),
+});
+
+/** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
+const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };
+const outcome = z.discriminatedUnion('status', [
+  z.strictObject({ ...outcomeCommon, status: z.literal('completed'), wallMs: ms }),
+  z.strictObject({ ...outcomeCommon, status: z.literal('skipped'), reason: z.string().min(1) }),
+  z.strictObject({
+    ...outcomeCommon,
+    status: z.literal('failed'),
+    error: z.strictObject({ code: z.string(), message: z.string(), hint: z.string().nullable(), sampleId: z.string().nullable() }),
+  }),
+]);
+
+/** One line of records.jsonl. */
+export const recordSchema = z.discriminatedUnion('kind', [run, plan, profile, front, sample, loss, measurement, capacity, outcome]);
+export type RunRecord = z.infer<typeof recordSchema>;
+export type RecordKind = RunRecord['kind'];
+export type RecordOf<K extends RecordKind> = Extract<RunRecord, { kind: K }>;
+
+/** The records of one kind, in file order. */
+export function recordsOf<K extends RecordKind>(records: readonly RunRecord[], kind: K): RecordOf<K>[] {
+  return records.filter((record): record is RecordOf<K> => record.kind === kind);
+}

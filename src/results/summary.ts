@@ -1,0 +1,177 @@
+import { z } from 'zod';
+
+/** Version of summary.json. */
+export const SUMMARY_VERSION = 1;
+
+/** A point with its 95% interval; n is what it was computed from. */
+export const estimateSchema = z.strictObject({ value: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
+export type Estimate = z.infer<typeof estimateSchema>;
+
+/** Paired comparison with another method on the same samples: own minus other's. */
+export const pairedSchema = z.strictObject({
+  other: z.string(),
+  delta: estimateSchema,
+  /** Exact McNemar (two-sided) for right/wrong outcomes; null where the score is graded. */
+  p: z.number().min(0).max(1).nullable(),
+  /** Holm-adjusted over the contrasts of the same family; null outside families. */
+  pHolm: z.number().min(0).max(1).nullable(),
+  /** Samples that the other had right and this one has wrong, and the reverse. */
+  lost: z.int().min(0),
+  gained: z.int().min(0),
+});
+export type Paired = z.infer<typeof pairedSchema>;
+
+const retrievalAtLength = z.strictObject({
+  length: z.int(),
+  correct: z.int(),
+  accuracy: estimateSchema, // Wilson
+  toBaseline: pairedSchema.nullable(),
+});
+
+const depthCell = z.strictObject({
+  length: z.int(),
+  depthLow: z.number(),
+  depthHigh: z.number(),
+  correct: z.int(),
+  accuracy: estimateSchema,
+});
+
+/** Longest tested length up to which accuracy stays at or above the threshold: by points, and by lower and upper Wilson bounds. 0: none. */
+const effectiveContext = z.strictObject({
+  threshold: z.number(),
+  tokens: z.int(),
+  low: z.int(),
+  high: z.int(),
+  longestTested: z.int(),
+});
+
+const retrieval = z.strictObject({
+  task: z.string(),
+  lengths: z.array(retrievalAtLength),
+  depths: z.array(depthCell),
+  /** Unweighted mean over lengths; bootstrap over clusters within lengths. */
+  mean: estimateSchema,
+  meanToBaseline: pairedSchema.nullable(),
+  effectiveContext,
+});
+
+const score = z.strictObject({
+  name: z.string(),
+  score: estimateSchema,
+  /** Ratio of means to the baseline, paired bootstrap; null without baseline or when it scores 0. */
+  relative: estimateSchema.nullable(),
+});
+const scores = z.strictObject({
+  length: z.int(),
+  tasks: z.array(score.extend({ category: z.string() })),
+  categories: z.array(score),
+  /** Unweighted mean over tasks. */
+  mean: score,
+  meanToBaseline: pairedSchema.nullable(),
+});
+
+const perplexity = z.strictObject({
+  length: z.int(),
+  /** exp(mean nats per answer token over all tasks). */
+  perplexity: estimateSchema,
+  /** Ratio to the baseline, paired bootstrap. */
+  relative: estimateSchema.nullable(),
+  tasks: z.array(z.strictObject({ task: z.string(), perplexity: estimateSchema })),
+});
+
+/** A timing condition: median with bootstrap interval; ratios compare rounds taken side by side. */
+const speed = z.strictObject({
+  cache: z.enum(['static', 'dense', 'dynamic']),
+  contextTokens: z.int(),
+  batch: z.int(),
+  latencyMs: estimateSchema,
+  madMs: z.number(),
+  tokensPerSecond: estimateSchema,
+  /** Speed-up in tokens/s over the baseline's own cache: exp of the bootstrap of log-ratios per round; null without baseline. */
+  speedup: estimateSchema.nullable(),
+  kvBytes: z.strictObject({ planned: z.number(), resident: z.number() }),
+  peakBytes: z.number().nullable(),
+  rssBytes: z.number().nullable(),
+});
+export type Speed = z.infer<typeof speed>;
+
+const capacity = z.strictObject({
+  cache: z.enum(['static', 'dense', 'dynamic']),
+  contextTokens: z.int(),
+  memoryLimitBytes: z.number(),
+  maxBatch: z.int(),
+  stopped: z.enum(['memory', 'largest']),
+  ratioToBaseline: z.number().nullable(),
+});
+
+const memoryAtLength = z.strictObject({
+  length: z.int(),
+  planned: z.number(),
+  resident: z.number(),
+  ratioToBaseline: z.number().nullable(),
+  n: z.int(),
+});
+
+export const methodSummarySchema = z.strictObject({
+  id: z.string(),
+  label: z.string(),
+  method: z.string(),
+  heterogeneity: z.string().nullable(),
+  planHash: z.string().nullable(),
+  /** Densities that the plan states, by N. */
+  density: z.array(z.strictObject({ tokens: z.int(), density: z.number() })),
+  /** Mean KV bytes per sequence over scored samples, by target length. */
+  kvBytes: z.array(memoryAtLength),
+  retrieval: retrieval.nullable(),
+  scores: scores.nullable(),
+  perplexity: perplexity.nullable(),
+  prefill: z.array(speed),
+  decode: z.array(speed),
+  maxBatch: z.array(capacity),
+});
+export type MethodSummary = z.infer<typeof methodSummarySchema>;
+
+/** A hygiene check: what was looked at, and whether it passed. Failed ones threaten the conclusions and are printed first. */
+export const checkSchema = z.strictObject({
+  id: z.string(),
+  status: z.enum(['passed', 'failed', 'untested']),
+  severity: z.enum(['blocking', 'warning', 'note']),
+  message: z.string(),
+});
+export type Check = z.infer<typeof checkSchema>;
+
+export const summarySchema = z.strictObject({
+  version: z.literal(SUMMARY_VERSION),
+  title: z.string(),
+  description: z.string().nullable(),
+  suite: z.strictObject({ name: z.string(), hash: z.string() }),
+  finished: z.string().nullable(),
+  command: z.string().nullable(),
+  model: z
+    .strictObject({
+      name: z.string(),
+      weightsHash: z.string(),
+      layers: z.int(),
+      heads: z.int(),
+      kvHeads: z.int(),
+      headDim: z.int(),
+      parameters: z.int().nullable(),
+      weightDType: z.string(),
+      kvDType: z.string(),
+    })
+    .nullable(),
+  backend: z.string().nullable(),
+  baseline: z.string(),
+  methods: z.array(methodSummarySchema),
+  /** Paired retrieval contrasts between methods of equal budget, Holm-adjusted together. */
+  contrasts: z.array(z.strictObject({ method: z.string(), length: z.int().nullable(), paired: pairedSchema })),
+  checks: z.array(checkSchema),
+  /** Sentences in plain words, each with its interval and n. */
+  verdicts: z.array(z.string()),
+  cells: z.strictObject({
+    completed: z.int(),
+    skipped: z.array(z.strictObject({ cellId: z.string(), reason: z.string() })),
+    failed: z.array(z.strictObject({ cellId: z.string(), message: z.string() })),
+  }),
+});
+export type Summary = z.infer<typeof summarySchema>;

@@ -1,0 +1,196 @@
+import { z } from 'zod';
+
+/** A context length in tokens that the harness accepts; spans are whole blocks of 64 tokens, and MoA's smallest span is 128. */
+const lengthTokens = z.int().min(128).max(4_194_304);
+const lengths = z.array(lengthTokens).min(1).refine(isAscending, { error: 'Expected ascending, distinct lengths' });
+const taskName = z.string().regex(/^[a-z0-9][a-z0-9_.-]*$/i, { error: 'Expected a task name (letters, digits, "_", "-", ".")' });
+const tasks = z.array(taskName).min(1).refine(isDistinct, { error: 'Expected distinct tasks' });
+const count = z.int().min(1).max(1_000_000);
+const density = z.number().gt(0).max(1).describe('Share of the dense KV bytes, in (0, 1].');
+const blocks = z.int().min(0).multipleOf(64);
+const methodId = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, { error: 'Expected lower-case letters, digits, ".", "_" or "-"' });
+const methodCommon = { id: methodId.describe('Unique; names the method in records and reports.'), label: z.string().min(1).optional() };
+
+const denseMethod = z.strictObject({ ...methodCommon, method: z.literal('dense') }).describe('Full causal attention, nothing evicted.');
+
+const streamingMethod = z
+  .strictObject({
+    ...methodCommon,
+    method: z.literal('streaming'),
+    density: density.optional(),
+    sinkTokens: blocks.default(64).describe('Tokens at the start that are never evicted.'),
+    windowTokens: blocks.min(64).optional().describe('A fixed local window instead of a density.'),
+  })
+  .refine((m) => (m.density === undefined) !== (m.windowTokens === undefined), {
+    error: 'Expected either density or windowTokens, not both and not neither',
+  })
+  .describe('One sink + window span for every head (StreamingLLM).');
+
+const moaMethod = z
+  .strictObject({
+    ...methodCommon,
+    method: z.literal('moa'),
+    density,
+    heterogeneity: z
+      .enum(['uniform', 'layers', 'heads', 'elastic'])
+      .default('elastic')
+      .describe('What may differ: nothing; layers; layers and heads; and each head also follows its own alpha + beta*N.'),
+    criterion: z
+      .enum(['moa', 'joint'])
+      .default('joint')
+      .describe('moa: sum of |E_ij| as released; joint: masking the whole far part of a row at once.'),
+    rulesPerLayer: z.int().min(1).max(64).default(2).describe('Most distinct rules in one layer.'),
+  })
+  .describe('Spans per layer and KV head, found by influence profiling and optimization.');
+
+const planMethod = z
+  .strictObject({
+    ...methodCommon,
+    method: z.literal('plan'),
+    path: z.string().min(1).describe('A plan file, relative to the suite file.'),
+  })
+  .describe('A plan made before, or imported.');
+
+const methodSchema = z.discriminatedUnion('method', [denseMethod, streamingMethod, moaMethod, planMethod]);
+
+const compressSchema = z.strictObject({
+  calibration: z.strictObject({
+    tasks,
+    samplesPerLength: count.default(6),
+    answerTokens: count.default(64).describe('Most tokens of the answers that the dense model writes itself.'),
+  }),
+  profileLengths: lengths.describe('Lengths that are profiled: one optimization objective each.'),
+  constrainLengths: lengths.describe('Lengths at which the density budget holds.'),
+  validate: z
+    .strictObject({ length: lengthTokens, samples: count.default(8) })
+    .describe('Unseen, longer samples that pick the plan off the Pareto front.'),
+});
+
+const generated = z.strictObject({ kind: z.literal('generated') });
+const longEval = z.strictObject({
+  kind: z.literal('longeval'),
+  files: z.array(z.strictObject({ path: z.string().min(1), length: lengthTokens })).min(1),
+});
+const longBench = z.strictObject({
+  kind: z.literal('longbench'),
+  folder: z.string().min(1).describe('Folder of LongBench <task>.jsonl files.'),
+});
+
+const retrievalSchema = z.strictObject({
+  task: taskName.default('lines'),
+  source: z.discriminatedUnion('kind', [generated, longEval]).default({ kind: 'generated' }),
+  lengths,
+  samples: count.describe('Samples per length, spread evenly over depths.'),
+  threshold: z.number().gt(0).lt(1).default(0.9).describe('Accuracy that the effective context length must hold.'),
+});
+const longbenchSchema = z.strictObject({
+  tasks,
+  source: z.discriminatedUnion('kind', [generated, longBench]).default({ kind: 'generated' }),
+  length: lengthTokens,
+  samples: count.describe('Samples per task.'),
+});
+const perplexitySchema = z.strictObject({ tasks, length: lengthTokens, samples: count.describe('Samples per task.') });
+const qualitySchema = z.strictObject({
+  retrieval: retrievalSchema.optional(),
+  longbench: longbenchSchema.optional(),
+  perplexity: perplexitySchema.optional(),
+});
+
+const rounds = z.int().min(1).max(10_000).describe('Interleaved rounds: one timing of every method a round.');
+const batches = z.array(count).min(1).refine(isAscending, { error: 'Expected ascending, distinct batch sizes' });
+const efficiencySchema = z.strictObject({
+  prefill: z.strictObject({ lengths, rounds: rounds.default(5) }).optional(),
+  decode: z
+    .strictObject({ contexts: lengths, batch: batches.default([1]), newTokens: count.default(32), rounds: rounds.default(5) })
+    .optional(),
+  maxBatch: z
+    .strictObject({
+      contextTokens: lengthTokens,
+      memoryLimitMiB: z.number().positive().describe('Budget of weights, caches and workspace together.'),
+      largest: count.default(256).describe('The search stops here.'),
+    })
+    .optional(),
+  caches: z
+    .array(z.enum(['dynamic']))
+    .default([])
+    .describe('Further dense baselines: dynamic grows by concatenation, as DynamicCache does.'),
+});
+
+const shape = {
+  version: z.literal(1),
+  name: methodId,
+  description: z.string().optional(),
+  seed: z.int().min(0).default(1),
+  model: z.strictObject({
+    path: z.string().min(1).describe('A Hugging Face folder relative to the working folder, or dummy:<config>.'),
+    weightDType: z.enum(['f32', 'f16', 'bf16']).optional().describe('Default: as stored.'),
+    kvDType: z.enum(['f32', 'f16', 'bf16']).default('f32'),
+  }),
+  backend: z
+    .strictObject({
+      name: z.enum(['cpu', 'cuda', 'tfjs']),
+      threads: z.int().min(1).max(1024).optional(),
+      device: z.int().min(0).optional(),
+    })
+    .default({ name: 'cpu' }),
+  generation: z
+    .strictObject({
+      reserveTokens: z
+        .int()
+        .min(0)
+        .optional()
+        .describe("Spans are fixed from N = prompt + reserve. Default: the sample's most new tokens; 1024 as released."),
+      chunkTokens: z.int().min(64).default(2048),
+      batch: count.default(1),
+    })
+    .default({ chunkTokens: 2048, batch: 1 }),
+  methods: z.array(methodSchema).min(1),
+  compress: compressSchema.optional(),
+  quality: qualitySchema.optional(),
+  efficiency: efficiencySchema.optional(),
+  report: z
+    .strictObject({
+      title: z.string().min(1).optional(),
+      baseline: methodId.default('dense').describe('The method that ratios and paired tests refer to.'),
+    })
+    .default({ baseline: 'dense' }),
+};
+
+/** A suite file: what is run, with every default filled in. Cross-field rules are checked too. */
+export const suiteSchema = z.strictObject(shape).superRefine((suite, ctx) => {
+  const problem = (path: (string | number)[], message: string): void => ctx.addIssue({ code: 'custom', path, message });
+  const seen = new Set<string>();
+  suite.methods.forEach((method, i) => {
+    if (seen.has(method.id)) problem(['methods', i, 'id'], `Expected unique method ids but received "${method.id}" again`);
+    seen.add(method.id);
+    if (method.method === 'moa' && suite.compress === undefined) {
+      problem(['methods', i, 'method'], 'Expected a compress section because this method profiles the model');
+    }
+  });
+  if (!seen.has(suite.report.baseline)) {
+    problem(['report', 'baseline'], `Expected one of the method ids (${[...seen].join(', ')}) but received "${suite.report.baseline}"`);
+  }
+  if (suite.efficiency !== undefined && suite.efficiency.caches.length > 0 && !suite.methods.some((m) => m.method === 'dense')) {
+    problem(['efficiency', 'caches'], 'Expected a dense method because further caches are dense baselines');
+  }
+  const source = suite.quality?.retrieval?.source;
+  if (source?.kind === 'longeval') {
+    const given = new Set(source.files.map((file) => file.length));
+    suite.quality?.retrieval?.lengths.forEach((length, i) => {
+      if (!given.has(length)) problem(['quality', 'retrieval', 'lengths', i], `Expected a file of length ${length} in source.files`);
+    });
+  }
+});
+
+export type Suite = z.infer<typeof suiteSchema>;
+export type SuiteMethod = Suite['methods'][number];
+export type MethodOfSuite<K extends SuiteMethod['method']> = Extract<SuiteMethod, { method: K }>;
+export type CompressOptions = z.infer<typeof compressSchema>;
+
+function isAscending(values: readonly number[]): boolean {
+  return values.every((value, i) => i === 0 || value > (values[i - 1] as number));
+}
+
+function isDistinct(values: readonly string[]): boolean {
+  return new Set(values).size === values.length;
+}

@@ -1,0 +1,146 @@
+#pragma once
+// Vectors of floats by GCC/Clang vector extensions, as wide as the target's registers: 16 lanes with AVX-512, 8 with AVX, else 4.
+// Comparisons and selections are written so that NaN propagates; nothing here relies on -ffast-math.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "cpu/float_convert.h"
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+namespace moa::cpu {
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 16;
+#elif defined(__AVX__)
+inline constexpr int kLanes = 8;
+#else
+inline constexpr int kLanes = 4;
+#endif
+
+/// Architectures with 32 vector registers keep twice as many accumulators.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr bool kManyRegisters = true;
+#else
+inline constexpr bool kManyRegisters = false;
+#endif
+
+using Vec = float __attribute__((vector_size(kLanes * 4)));
+using IVec = int32_t __attribute__((vector_size(kLanes * 4)));
+
+inline Vec load(const float* p) {
+  Vec v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+inline Vec broadcast(float x) { return x - Vec{}; }  // x - 0 is x for every x, also -0 and NaN
+inline IVec broadcast(int32_t x) { return x + IVec{}; }
+
+/// 0, 1, 2, ...
+inline IVec lane_indices() {
+  IVec v{};
+  for (int i = 0; i < kLanes; ++i) v[i] = i;
+  return v;
+}
+
+/// a * b + c, rounded once where the target can.
+inline Vec fmadd(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+inline Vec fmadd(float a, Vec b, Vec c) { return fmadd(broadcast(a), b, c); }
+
+/// The larger; the second where either is NaN.
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec abs(Vec a) { return reinterpret_cast<Vec>(reinterpret_cast<IVec>(a) & 0x7fffffff); }
+
+inline bool any(IVec mask) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+#else
+  int32_t bits = 0;
+  for (int i = 0; i < kLanes; ++i) bits |= mask[i];
+  return bits != 0;
+#endif
+}
+
+inline float reduce_add(Vec v) {
+  float x[kLanes];
+  store(x, v);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) x[i] += x[i + half];
+  }
+  return x[0];
+}
+/// The largest lane; any lane may be NaN, then the result is unspecified but for the exponentials that follow.
+inline float reduce_max(Vec v) {
+  float x[kLanes];
+  store(x, v);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) x[i] = x[i] > x[i + half] ? x[i] : x[i + half];
+  }
+  return x[0];
+}
+
+inline Vec load(const F16* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#elif defined(__F16C__)
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#else
+  Vec v{};
+  for (int i = 0; i < kLanes; ++i) v[i] = to_float(p[i]);
+  return v;
+#endif
+}
+inline Vec load(const BF16* p) {
+  using UShorts = uint16_t __attribute__((vector_size(kLanes * 2)));
+  using UInts = uint32_t __attribute__((vector_size(kLanes * 4)));
+  UShorts bits;
+  std::memcpy(&bits, p, sizeof bits);
+  return reinterpret_cast<Vec>(__builtin_convertvector(bits, UInts) << 16);
+}
+
+/// 2^x for x <= 127, relative error below 2e-7; 0 below 2^-126.5 and at -infinity; NaN at NaN.
+/// x = n + r with |r| <= 1/2; 2^r by a minimax polynomial, 2^n through the exponent bits.
+inline Vec exp2_nonpositive(Vec x) {
+  constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
+  x = x < -127.0f ? broadcast(-127.0f) : x;        // n = -127 gives exponent bits 0, that is 0; keeps NaN
+  const Vec shifted = x + kRoundToInteger;
+  const Vec r = x - (shifted - kRoundToInteger);
+  const IVec power = (reinterpret_cast<IVec>(shifted) << 23) + 0x3f800000;
+  Vec y = broadcast(1.3398874e-3f);
+  y = fmadd(y, r, broadcast(9.6184373e-3f));
+  y = fmadd(y, r, broadcast(5.5503324e-2f));
+  y = fmadd(y, r, broadcast(2.4022648e-1f));
+  y = fmadd(y, r, broadcast(6.9314720e-1f));
+  y = fmadd(y, r, broadcast(1.0f));
+  return y * reinterpret_cast<Vec>(power);
+}
+
+/// Transposes kLanes vectors and adds them up: lane i of the result is the sum of v[i]'s lanes.
+inline Vec reduce_add_each(const Vec (&v)[kLanes]) {
+#if defined(__AVX__) && !defined(__AVX512F__)
+  const __m256 ab = _mm256_hadd_ps(v[0], v[1]), cd = _mm256_hadd_ps(v[2], v[3]);
+  const __m256 ef = _mm256_hadd_ps(v[4], v[5]), gh = _mm256_hadd_ps(v[6], v[7]);
+  const __m256 abcd = _mm256_hadd_ps(ab, cd), efgh = _mm256_hadd_ps(ef, gh);
+  return _mm256_permute2f128_ps(abcd, efgh, 0x20) + _mm256_permute2f128_ps(abcd, efgh, 0x31);
+#else
+  Vec sums{};
+  for (int i = 0; i < kLanes; ++i) sums[i] = reduce_add(v[i]);
+  return sums;
+#endif
+}
+
+}  // namespace moa::cpu

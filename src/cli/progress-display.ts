@@ -1,0 +1,78 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { OnProgress, Progress } from '../core/progress.ts';
+
+/** Shows where long work is: a bar with an ETA on a terminal, a line now and then elsewhere. Writes to stderr only. */
+export interface ProgressDisplay {
+  readonly onProgress: OnProgress;
+  /** Ends the bar in flight, so that other output starts on its own line. */
+  stop(): void;
+}
+
+/** Seconds between lines where stderr is not a terminal. */
+const LOG_INTERVAL_S = 15;
+
+export function progressDisplay(options: { readonly quiet: boolean }): ProgressDisplay {
+  if (options.quiet) return { onProgress: () => {}, stop: () => {} };
+  return process.stderr.isTTY ? barDisplay() : lineDisplay();
+}
+
+function barDisplay(): ProgressDisplay {
+  let bar: SingleBar | undefined;
+  let stage = '';
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+    stage = '';
+  };
+  return {
+    stop,
+    onProgress: (progress) => {
+      const key = `${progress.stage}/${progress.total}`;
+      if (key !== stage) {
+        stop();
+        stage = key;
+        bar = new SingleBar(
+          { format: '{stage} {bar} {value}/{total} | ETA {eta_formatted} | {detail}', stream: process.stderr, hideCursor: true, etaBuffer: 30 },
+          Presets.shades_classic,
+        );
+        bar.start(progress.total, progress.done, payload(progress));
+      }
+      bar?.update(progress.done, payload(progress));
+      if (progress.done >= progress.total) stop();
+    },
+  };
+}
+
+function payload(progress: Progress): object {
+  return { stage: progress.stage.padEnd(10), detail: progress.detail ?? '' };
+}
+
+function lineDisplay(): ProgressDisplay {
+  let stage = '';
+  let started = 0;
+  let last = 0;
+  return {
+    stop: () => {},
+    onProgress: (progress) => {
+      const now = performance.now() / 1000;
+      const key = `${progress.stage}/${progress.total}`;
+      const fresh = key !== stage;
+      if (fresh) {
+        stage = key;
+        started = now;
+      }
+      if (!fresh && now - last < LOG_INTERVAL_S) return;
+      last = now;
+      const eta = progress.done > 0 ? `, ETA ${duration(((now - started) / progress.done) * (progress.total - progress.done))}` : '';
+      process.stderr.write(`${progress.stage}: ${progress.done}/${progress.total}${eta} ${progress.detail ?? ''}\n`);
+    },
+  };
+}
+
+/** Seconds as people say them: 42 s, 3 min 20 s, 1 h 5 min. */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}

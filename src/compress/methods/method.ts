@@ -1,0 +1,48 @@
+import type { OnProgress } from '../../core/progress.ts';
+import type { LanguageModel } from '../../model/language-model.ts';
+import type { Plan } from '../../plan/schema.ts';
+import type { CompressOptions, Suite, SuiteMethod } from '../../suite/schema.ts';
+import type { InfluenceProfile } from '../profile.ts';
+import type { ValidatedFront } from '../validate.ts';
+
+/** What a method is given to make its plan. */
+export interface CompressContext {
+  readonly model: LanguageModel;
+  readonly suite: Suite;
+  /** The suite file's folder: plan paths are relative to it. */
+  readonly suiteFolder: string;
+  /** Where profiles and fronts are kept and found again. */
+  readonly profileFolder: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+export interface CompressResult {
+  readonly plan: Plan;
+  /** Profiles the plan rests on, for the record; empty for methods that look at no data. */
+  readonly profiles: readonly ProfileUse[];
+  readonly front: ValidatedFront | null;
+}
+
+export interface ProfileUse {
+  readonly profile: InfluenceProfile;
+  readonly path: string;
+  readonly reused: boolean;
+  readonly wallMs: number;
+}
+
+/**
+ * A compression method: suite options in, plan out. Adding one touches the suite schema, one file here and one line of the registry.
+ */
+export interface Method<M extends SuiteMethod> {
+  readonly name: M['method'];
+  /** What the plan depends on besides the weights: equal keys give equal plans, so that a stored plan is reused. */
+  key(options: M, suite: Suite): unknown;
+  compress(options: M, context: CompressContext): Promise<CompressResult>;
+}
+
+/** The compress section, which the suite schema requires wherever a method profiles. */
+export function compressOptions(suite: Suite): CompressOptions {
+  if (suite.compress === undefined) throw new Error('suite.compress was checked by the schema');
+  return suite.compress;
+}

@@ -1,0 +1,62 @@
+import type { OnProgress } from '../core/progress.ts';
+import { answerLoss } from '../model/loss.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { Plan } from '../plan/schema.ts';
+import { spansAt } from '../plan/spans.ts';
+import type { CalibrationSet } from './calibrate.ts';
+import type { ParetoFront } from './optimize/front.ts';
+
+/** The Pareto front of one method with the loss of every plan at the unseen length; `chosen` has the least. */
+export interface ValidatedFront {
+  readonly front: ParetoFront;
+  /** One plan per point of the front. */
+  readonly plans: readonly Plan[];
+  /** Mean answer loss in nats per token, per point. */
+  readonly validationLosses: readonly number[];
+  readonly chosen: number;
+}
+
+export interface ValidateOptions {
+  readonly kvDType: 'f32' | 'f16' | 'bf16';
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * Answer loss of each plan on samples of a longer length than was profiled (MoA section 3.4), through the compressed cache and the
+ * kernels that are scored and timed later: the context is prefilled under the plan, then the answer is read token by token in one chunk.
+ */
+export async function validationLosses(
+  model: LanguageModel,
+  plans: readonly Plan[],
+  set: CalibrationSet,
+  options: ValidateOptions,
+): Promise<readonly number[]> {
+  const sums = plans.map(() => 0);
+  let done = 0;
+  for (const item of set.items) {
+    for (const [p, plan] of plans.entries()) {
+      options.signal?.throwIfAborted();
+      options.onProgress?.({ stage: 'validate', done, total: set.items.length * plans.length, detail: `${set.length} tokens` });
+      const { losses } = await answerLoss(model, {
+        tokens: Int32Array.from(item.tokens),
+        answerStart: item.answerStart,
+        spans: spansAt(plan, item.tokens.length),
+        cacheKind: 'static',
+        kvDType: options.kvDType,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      sums[p] = (sums[p] as number) + losses.reduce((a, b) => a + b, 0) / losses.length;
+      done++;
+    }
+  }
+  options.onProgress?.({ stage: 'validate', done, total: done, detail: `${set.length} tokens` });
+  return sums.map((sum) => sum / set.items.length);
+}
+
+/** Index of the least loss; the first of equals. */
+export function leastLoss(losses: readonly number[]): number {
+  let best = 0;
+  for (const [i, loss] of losses.entries()) if (loss < (losses[best] as number)) best = i;
+  return best;
+}

@@ -1,0 +1,77 @@
+import type { OnProgress } from '../core/progress.ts';
+import type { FloatDType } from '../native/backend.ts';
+import type { CacheKind, Spans } from '../model/caches.ts';
+import { generate } from '../model/generate.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import { interleave } from './interleave.ts';
+
+/** One contender of a timing: a method with the cache it runs on. */
+export interface GenerationArm {
+  readonly id: string;
+  readonly cacheKind: CacheKind;
+  /** Slots per [layer][kvHead]; absent for caches that keep everything. */
+  readonly spans?: Spans;
+}
+
+export interface GenerationTiming {
+  /** One per round; equal indices of two arms were taken side by side. */
+  readonly samplesMs: readonly number[];
+  /** KV bytes resident after prefill, all sequences. */
+  readonly residentBytes: number;
+  /** Largest sum of weights, caches and workspace during the arm's rounds. */
+  readonly peakBytes: number;
+  readonly rssBytes: number;
+}
+
+export interface GenerationTimingOptions {
+  readonly phase: 'prefill' | 'decode';
+  /** One prompt per sequence of the batch, all of the context length. */
+  readonly prompts: readonly Int32Array[];
+  /** Decode steps in one timing; ignored for prefill. */
+  readonly newTokens: number;
+  readonly kvDType: FloatDType;
+  readonly chunkTokens: number;
+  readonly rounds: number;
+  readonly seed: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * Times whole generations through the function that scores samples, so that what is timed is what is scored. Rounds are interleaved
+ * over the arms. `prefill`: wall time of the prompt up to its first token, all sequences. `decode`: wall time of `newTokens` steps.
+ */
+export async function timeGeneration(
+  model: LanguageModel,
+  arms: readonly GenerationArm[],
+  options: GenerationTimingOptions,
+): Promise<ReadonlyMap<string, GenerationTiming>> {
+  const memory = new Map<string, Omit<GenerationTiming, 'samplesMs'>>();
+  const newTokens = options.phase === 'prefill' ? 1 : options.newTokens + 1;
+  const samples = await interleave(
+    arms.map((arm) => ({
+      id: arm.id,
+      run: async () => {
+        model.backend.resetPeak();
+        const result = await generate(model, {
+          requests: options.prompts.map((tokens) => ({ tokens, maxNewTokens: newTokens, ...(arm.spans === undefined ? {} : { spans: arm.spans }) })),
+          cacheKind: arm.cacheKind,
+          kvDType: options.kvDType,
+          chunkTokens: options.chunkTokens,
+          stopTokens: [],
+          ...(options.signal === undefined ? {} : { signal: options.signal }),
+        });
+        memory.set(arm.id, {
+          residentBytes: result.kvBytes.resident,
+          peakBytes: model.backend.memory().peakBytes,
+          rssBytes: process.memoryUsage.rss(),
+        });
+        return options.phase === 'prefill' ? result.prefillMs : result.decodeMs;
+      },
+    })),
+    { ...options, warmupRounds: 1, stage: options.phase },
+  );
+  return new Map(
+    arms.map((arm) => [arm.id, { samplesMs: samples.get(arm.id) ?? [], ...(memory.get(arm.id) as Omit<GenerationTiming, 'samplesMs'>) }]),
+  );
+}

@@ -1,0 +1,161 @@
+import { performance } from 'node:perf_hooks';
+import { invalidArgument } from '../core/errors.ts';
+import { Rng } from '../core/rng.ts';
+import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
+import type { Arm } from './interleave.ts';
+
+/** A timed kernel with the work it must do, so that a time becomes a rate against a ceiling. */
+export interface KernelArm extends Arm {
+  /** Bytes that must be read at least once per run. */
+  readonly bytes: number;
+  /** Floating-point operations per run (a multiply-add counts two). */
+  readonly flops: number;
+  dispose(): void;
+}
+
+export interface AttentionShape {
+  readonly batch: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly tokens: number;
+  readonly kvDType: FloatDType;
+}
+
+/** Slots per KV head: everything, the same share for all, or the same total with half the heads four times the other half's. */
+export type SpanProfile = 'dense' | 'uniform' | 'skewed';
+
+/** Spans of one layer, multiples of 64 with at least 128; `uniform` and `skewed` hold the same number of slots. */
+export function benchSpans(profile: SpanProfile, kvHeads: number, tokens: number, density: number): Int32Array {
+  const blocks = Math.ceil(tokens / 64);
+  if (profile === 'dense') return new Int32Array(kvHeads).fill(blocks * 64);
+  if (kvHeads % 2 !== 0) throw invalidArgument('an even number of KV heads', 'kvHeads', kvHeads);
+  const share = Math.max(5, 5 * Math.round((blocks * density) / 5));
+  if (profile === 'uniform') return new Int32Array(kvHeads).fill(share * 64);
+  const long = (share * 8) / 5;
+  if (long > blocks) throw invalidArgument(`a density of at most ${(0.625).toFixed(3)}`, 'density of skewed spans', density);
+  return Int32Array.from({ length: kvHeads }, (_, h) => 64 * (h % 2 === 0 ? long : (share * 2) / 5));
+}
+
+/** Attention of one new token per sequence over its live slots. */
+export function decodeAttentionArm(backend: Backend, id: string, shape: AttentionShape, spans: Int32Array): KernelArm {
+  const { batch, heads, kvHeads, headDim, tokens } = shape;
+  const rng = new Rng(id);
+  const cache = backend.kvCache({
+    policy: 'ring',
+    sequences: batch,
+    layers: 1,
+    kvHeads,
+    headDim,
+    dtype: shape.kvDType,
+    sink: 64,
+    capacities: repeat(spans, batch),
+  });
+  const chunk = random(backend, rng, [tokens, kvHeads, headDim]);
+  for (let b = 0; b < batch; b++) {
+    backend.cacheAppend({ cache, layer: 0, k: chunk, v: chunk, segments: Int32Array.of(0, tokens, 0, b) });
+    backend.cacheAdvance({ cache, sequences: Int32Array.of(b), counts: Int32Array.of(tokens) });
+  }
+  const q = random(backend, rng, [batch, heads, headDim]);
+  const out = backend.tensor('f32', [batch, heads, headDim]);
+  const sequences = Int32Array.from({ length: batch }, (_, b) => b);
+  const slots = spans.reduce((sum, c) => sum + Math.min(c, tokens), 0) * batch;
+  return {
+    id,
+    bytes: slots * headDim * 2 * BYTES_PER_ELEMENT[shape.kvDType],
+    flops: slots * headDim * 4 * (heads / kvHeads),
+    run: () =>
+      timed(backend, () => backend.attentionDecode({ cache, layer: 0, q, out, sequences, scale: headDim ** -0.5 })),
+    dispose: () => disposeAll(cache, chunk, q, out),
+  };
+}
+
+/** Whole-prompt attention of one sequence. Rows see sinks and their window; flops count visible pairs only. */
+export function prefillAttentionArm(backend: Backend, id: string, shape: AttentionShape, spans: Int32Array): KernelArm {
+  const { heads, kvHeads, headDim, tokens } = shape;
+  const rng = new Rng(id);
+  const cache = backend.kvCache({
+    policy: 'ring',
+    sequences: 1,
+    layers: 1,
+    kvHeads,
+    headDim,
+    dtype: shape.kvDType,
+    sink: 64,
+    capacities: spans,
+  });
+  const [q, k, v, out] = [heads, kvHeads, kvHeads, heads].map((h) => random(backend, rng, [tokens, h, headDim])) as [Tensor, Tensor, Tensor, Tensor];
+  const segments = Int32Array.of(0, tokens, 0, 0);
+  const pairs = spans.reduce((sum, span) => sum + visiblePairs(tokens, span), 0) * (heads / kvHeads);
+  return {
+    id,
+    bytes: tokens * (2 * heads + 2 * kvHeads) * headDim * 4,
+    flops: pairs * headDim * 4,
+    run: () => timed(backend, () => backend.attentionPrefill({ q, k, v, out, segments, scale: headDim ** -0.5, cache, layer: 0 })),
+    dispose: () => disposeAll(cache, q, k, v, out),
+  };
+}
+
+/** (query, key) pairs that a head with this span computes over a prompt: sink 64, window span - 64. */
+export function visiblePairs(tokens: number, span: number): number {
+  const window = span - 64;
+  let pairs = 0;
+  for (let i = 0; i < tokens; i++) pairs += i < span ? i + 1 : 64 + window;
+  return pairs;
+}
+
+/** A projection of `m` rows. */
+export function gemmArm(backend: Backend, id: string, m: number, n: number, k: number, weights: FloatDType): KernelArm {
+  const rng = new Rng(id);
+  const a = random(backend, rng, [m, k]);
+  const b = random(backend, rng, [n, k], weights);
+  const out = backend.tensor('f32', [m, n]);
+  return {
+    id,
+    bytes: m * k * 4 + n * k * BYTES_PER_ELEMENT[weights],
+    flops: 2 * m * n * k,
+    run: () => timed(backend, () => backend.gemm({ a, b, out, transposeB: true })),
+    dispose: () => disposeAll(a, b, out),
+  };
+}
+
+/** The read-only bandwidth ceiling: an argmax over `mebibytes` of float32, which reads every byte once and writes a few. */
+export function readCeilingArm(backend: Backend, id: string, mebibytes: number): KernelArm {
+  const rows = mebibytes * 4;
+  const logits = random(backend, new Rng(id), [rows, 65536]);
+  const out = backend.tensor('i32', [rows]);
+  return {
+    id,
+    bytes: rows * 65536 * 4,
+    flops: 0,
+    run: () => timed(backend, () => backend.argmax({ logits, out })),
+    dispose: () => disposeAll(logits, out),
+  };
+}
+
+async function timed(backend: Backend, enqueue: () => void): Promise<number> {
+  const start = performance.now();
+  enqueue();
+  await backend.synchronize();
+  return performance.now() - start;
+}
+
+function random(backend: Backend, rng: Rng, shape: readonly number[], dtype: FloatDType = 'f32'): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const block = Float32Array.from({ length: Math.min(size, 65536) }, () => rng.normal());
+  const data = new Float32Array(size);
+  for (let i = 0; i < size; i += block.length) data.set(block.subarray(0, Math.min(block.length, size - i)), i);
+  const tensor = backend.tensor(dtype, shape);
+  tensor.write(data);
+  return tensor;
+}
+
+function repeat(spans: Int32Array, times: number): Int32Array {
+  const out = new Int32Array(spans.length * times);
+  for (let i = 0; i < times; i++) out.set(spans, i * spans.length);
+  return out;
+}
+
+function disposeAll(...items: readonly { dispose(): void }[]): void {
+  for (const item of items) item.dispose();
+}

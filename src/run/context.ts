@@ -1,0 +1,25 @@
+import type { OnProgress } from '../core/progress.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { Plan } from '../plan/schema.ts';
+import type { RecordStore } from '../results/store.ts';
+import type { Suite } from '../suite/schema.ts';
+
+/** What every stage of a run shares. */
+export interface RunContext {
+  readonly suite: Suite;
+  /** Folder of the suite file: paths in the suite are relative to it. */
+  readonly suiteFolder: string;
+  /** The run folder. */
+  readonly folder: string;
+  readonly model: LanguageModel;
+  readonly store: RecordStore;
+  /** Plans by method id, filled by the plan stage. */
+  readonly plans: Map<string, Plan>;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+/** ISO time for record lines. */
+export function now(): string {
+  return new Date().toISOString();
+}

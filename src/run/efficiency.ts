@@ -1,0 +1,168 @@
+import { performance } from 'node:perf_hooks';
+import { Rng } from '../core/rng.ts';
+import { generateSamples } from '../data/generate.ts';
+import { timeGeneration } from '../measure/generation.ts';
+import { findMaxBatch } from '../measure/max-batch.ts';
+import type { CacheKind } from '../model/caches.ts';
+import { generate } from '../model/generate.ts';
+import type { Plan } from '../plan/schema.ts';
+import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
+import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
+import { cellHash } from './cell-hash.ts';
+import { now, type RunContext } from './context.ts';
+import { inGroups } from './groups.ts';
+import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+
+type TimedCell = PrefillCell | DecodeCell;
+type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly plan: Plan; readonly cacheKind: CacheKind };
+
+/** Times prefill and decode of all methods side by side. A group is timed whole or not at all: its rounds are pairs. */
+export async function runTimings(context: RunContext, cells: readonly TimedCell[]): Promise<void> {
+  for (const group of inGroups(cells)) {
+    const contenders = open(context, group);
+    if (contenders.every(({ hash }) => isCompleted(context, hash))) continue;
+    await timeGroup(context, contenders);
+  }
+}
+
+async function timeGroup(context: RunContext, contenders: readonly Contender<TimedCell>[]): Promise<void> {
+  const { model, suite } = context;
+  const { cell } = contenders[0] as Contender<TimedCell>;
+  const started = performance.now();
+  const contextTokens = cell.kind === 'prefill' ? cell.length : cell.context;
+  const batch = cell.kind === 'prefill' ? 1 : cell.batch;
+  const newTokens = cell.kind === 'prefill' ? 0 : cell.newTokens;
+  const total = contextTokens + newTokens + 1;
+  try {
+    const timings = await timeGeneration(
+      model,
+      contenders.map(({ hash, plan, cacheKind }) => ({ id: hash, cacheKind, spans: spansAt(plan, total) })),
+      {
+        phase: cell.kind,
+        prompts: Array.from({ length: batch }, (_, i) => timingPrompt(context, contextTokens, i)),
+        newTokens,
+        kvDType: suite.model.kvDType,
+        chunkTokens: suite.generation.chunkTokens,
+        rounds: cell.rounds,
+        seed: `${suite.seed}/${cell.id}`,
+        signal: context.signal,
+        onProgress: (progress) => context.onProgress({ ...progress, detail: `${contextTokens} tokens x ${batch}` }),
+      },
+    );
+    for (const { cell: own, hash, plan, cacheKind } of contenders) {
+      const timing = timings.get(hash);
+      if (timing === undefined) throw new Error(`no timing for ${own.id}`);
+      const planned = cacheKind === 'dynamic' ? timing.residentBytes : kvBytesAt(plan, total, suite.model.kvDType) * batch;
+      context.store.append({
+        kind: 'measurement',
+        time: now(),
+        cell: hash,
+        method: own.method,
+        measure: own.kind,
+        cache: cacheKind,
+        contextTokens,
+        batch,
+        newTokens,
+        samplesMs: [...timing.samplesMs],
+        kvBytes: { planned, resident: timing.residentBytes },
+        peakBytes: timing.peakBytes,
+        rssBytes: timing.rssBytes,
+      });
+      recordCompleted(context, { cell: own, hash }, started);
+    }
+  } catch (error) {
+    for (const contender of contenders) recordFailed(context, contender, error);
+  }
+}
+
+/** Finds the largest batch of each method within the memory limit by really allocating and decoding. */
+export async function runMaxBatch(context: RunContext, cells: readonly MaxBatchCell[]): Promise<void> {
+  for (const contender of open(context, cells)) {
+    if (isCompleted(context, contender.hash)) continue;
+    if (contender.cacheKind === 'dynamic') {
+      recordSkipped(context, contender, 'a cache that grows by concatenation has no fixed size to search with');
+      continue;
+    }
+    await searchMaxBatch(context, contender);
+  }
+}
+
+async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatchCell>): Promise<void> {
+  const { model } = context;
+  const { cell, hash, plan, cacheKind } = contender;
+  const started = performance.now();
+  const memoryLimitBytes = cell.memoryLimitMiB * 2 ** 20;
+  const spans = spansAt(plan, cell.contextTokens);
+  try {
+    model.backend.setMemoryLimit(memoryLimitBytes);
+    const found = await findMaxBatch(async (batch) => {
+      context.signal.throwIfAborted();
+      context.onProgress({ stage: 'maxBatch', done: batch, total: cell.largest, detail: `${cell.method} batch ${batch}` });
+      model.backend.resetPeak();
+      // One full-length prompt brings the prefill workspace; the other sequences have their whole cache and one token.
+      const requests = Array.from({ length: batch }, (_, i) => ({
+        tokens: timingPrompt(context, i === 0 ? cell.contextTokens - 2 : 1, i),
+        spans,
+        maxNewTokens: 2,
+      }));
+      await generate(model, {
+        requests,
+        cacheKind: 'static',
+        kvDType: context.suite.model.kvDType,
+        chunkTokens: context.suite.generation.chunkTokens,
+        stopTokens: [],
+        signal: context.signal,
+      });
+      return model.backend.memory().peakBytes;
+    }, cell.largest);
+    context.store.append({
+      kind: 'capacity',
+      time: now(),
+      cell: hash,
+      method: cell.method,
+      cache: cacheKind,
+      contextTokens: cell.contextTokens,
+      memoryLimitBytes,
+      maxBatch: found.maxBatch,
+      stopped: found.stopped,
+      trials: [...found.trials],
+    });
+    recordCompleted(context, contender, started);
+  } catch (error) {
+    recordFailed(context, contender, error);
+  } finally {
+    model.backend.setMemoryLimit(0);
+  }
+}
+
+function open<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: readonly C[]): Contender<C>[] {
+  const contenders: Contender<C>[] = [];
+  for (const cell of cells) {
+    const plan = context.plans.get(cell.method);
+    if (plan === undefined) {
+      recordSkipped(context, { cell, hash: '00000000' }, `method ${cell.method} has no plan (see its failed record)`);
+      continue;
+    }
+    contenders.push({ cell, hash: cellHash(cell, context.suite, context.model, plan), plan, cacheKind: cell.cache ?? cacheKindOf(plan) });
+  }
+  return contenders;
+}
+
+/** Exactly `length` tokens: a line-retrieval prompt cut to size, or random tokens for a model without a tokenizer. */
+function timingPrompt(context: RunContext, length: number, index: number): Int32Array {
+  const { model, suite } = context;
+  if (model.hasTokenizer && length >= 256) {
+    const [sample] = generateSamples({
+      task: 'lines',
+      targetTokens: Math.ceil(length * 1.04) + 64,
+      count: 1,
+      seed: `${suite.seed}/timing/${index}`,
+      tokenizer: model.tokenizer,
+      split: 'eval',
+    });
+    const tokens = model.tokenizer.encode(sample?.prompt ?? '');
+    if (tokens.length >= length) return tokens.slice(0, length);
+  }
+  const rng = new Rng(`${suite.seed}/timing/${index}`);
+  return Int32Array.from({ length }, () => rng.int(3, model.config.vocabSize - 1));
+}

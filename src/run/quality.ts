@@ -1,0 +1,160 @@
+import { performance } from 'node:perf_hooks';
+import type { Sample } from '../data/sample.ts';
+import { scoreOutput } from '../evaluate/score.ts';
+import { generate } from '../model/generate.ts';
+import { answerLoss } from '../model/loss.ts';
+import type { Plan } from '../plan/schema.ts';
+import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
+import type { QualityCell } from '../suite/cells.ts';
+import { cellHash } from './cell-hash.ts';
+import { now, type RunContext } from './context.ts';
+import { inGroups } from './groups.ts';
+import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+import { samplesFor } from './samples.ts';
+
+const PROMPT_TAIL_CHARS = 600;
+
+type Contender = OpenCell<QualityCell> & { readonly plan: Plan; readonly startedMs: number; readonly done: Set<string> };
+
+/**
+ * Scores all methods on the same samples, sample by sample, so that comparisons are paired and an interrupted run has as many samples
+ * of one method as of another. Cells already completed are left alone; samples already recorded are not run again.
+ */
+export async function runQuality(context: RunContext, cells: readonly QualityCell[]): Promise<void> {
+  for (const group of inGroups(cells)) {
+    const contenders = openContenders(context, group);
+    if (contenders.length > 0) await runGroup(context, contenders);
+  }
+}
+
+function openContenders(context: RunContext, cells: readonly QualityCell[]): Contender[] {
+  const contenders: Contender[] = [];
+  for (const cell of cells) {
+    const plan = context.plans.get(cell.method);
+    if (plan === undefined) {
+      recordSkipped(context, { cell, hash: '00000000' }, `method ${cell.method} has no plan (see its failed record)`);
+      continue;
+    }
+    const hash = cellHash(cell, context.suite, context.model, plan);
+    if (isCompleted(context, hash)) continue;
+    const done = new Set<string>();
+    for (const r of context.store.records) if ((r.kind === 'sample' || r.kind === 'loss') && r.cell === hash) done.add(r.sampleId);
+    contenders.push({ cell, hash, plan, startedMs: performance.now(), done });
+  }
+  return contenders;
+}
+
+async function runGroup(context: RunContext, contenders: readonly Contender[]): Promise<void> {
+  const { cell } = contenders[0] as Contender;
+  let open = contenders;
+  let index = 0;
+  try {
+    for await (const sample of samplesFor(context, cell)) {
+      for (const contender of open.filter((c) => !c.done.has(sample.id))) {
+        context.signal.throwIfAborted();
+        context.onProgress({
+          stage: cell.kind,
+          done: index * open.length + open.indexOf(contender),
+          total: cell.samples * open.length,
+          detail: `${cell.task} ${cell.length} ${contender.cell.method}`,
+        });
+        try {
+          await (cell.kind === 'perplexity' ? recordLoss : recordSample)(context, contender, sample);
+        } catch (error) {
+          recordFailed(context, contender, error, sample.id);
+          open = open.filter((c) => c !== contender);
+        }
+      }
+      index++;
+    }
+  } catch (error) {
+    for (const contender of open) recordFailed(context, contender, error);
+    return;
+  }
+  for (const contender of open) recordCompleted(context, contender, contender.startedMs);
+}
+
+async function recordSample(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
+  const { model, suite } = context;
+  const tokens = model.tokenizer.encode(sample.prompt);
+  const { spans, cacheKind, plannedBytes } = storage(context, plan, tokens.length, sample.maxNewTokens);
+  const result = await generate(model, {
+    requests: [{ tokens, spans, maxNewTokens: sample.maxNewTokens }],
+    cacheKind,
+    kvDType: suite.model.kvDType,
+    chunkTokens: suite.generation.chunkTokens,
+    signal: context.signal,
+  });
+  const generated = result.outputs[0] ?? { tokens: new Int32Array(), finish: 'length' as const };
+  const output = model.tokenizer.decode(generated.tokens, { skipSpecial: true });
+  const { score, correct } = scoreOutput(sample, output);
+  context.store.append({
+    kind: 'sample',
+    time: now(),
+    cell: hash,
+    method: cell.method,
+    part: cell.kind === 'longbench' ? 'longbench' : 'retrieval',
+    sampleId: sample.id,
+    task: sample.task,
+    category: sample.category,
+    cluster: sample.cluster,
+    length: cell.length,
+    depth: sample.depth ?? null,
+    promptTokens: tokens.length,
+    newTokens: generated.tokens.length,
+    finish: generated.finish,
+    truncatedTokens: 0,
+    evidenceDistance: evidenceDistance(context, sample),
+    promptTail: sample.prompt.slice(-PROMPT_TAIL_CHARS),
+    output,
+    expected: [...sample.answers],
+    score,
+    correct: correct ?? null,
+    kvBytes: { planned: plannedBytes, resident: result.kvBytes.resident },
+    prefillMs: result.prefillMs,
+    decodeMs: result.decodeMs,
+  });
+}
+
+async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
+  const { model, suite } = context;
+  const prompt = model.tokenizer.encode(sample.prompt);
+  const answer = model.tokenizer.encode(sample.answers[0] ?? '');
+  const tokens = Int32Array.from([...prompt, ...answer]);
+  const { spans, cacheKind, plannedBytes } = storage(context, plan, prompt.length, answer.length);
+  const { losses, kvBytes } = await answerLoss(model, {
+    tokens,
+    answerStart: prompt.length,
+    spans,
+    cacheKind,
+    kvDType: suite.model.kvDType,
+    signal: context.signal,
+  });
+  context.store.append({
+    kind: 'loss',
+    time: now(),
+    cell: hash,
+    method: cell.method,
+    sampleId: sample.id,
+    task: sample.task,
+    cluster: sample.cluster,
+    length: cell.length,
+    promptTokens: prompt.length,
+    answerTokens: answer.length,
+    sumLoss: losses.reduce((a, b) => a + b, 0),
+    kvBytes: { planned: plannedBytes, resident: kvBytes.resident },
+  });
+}
+
+/** Spans at N = prompt + reserve, where the reserve is at least what may be generated, and the bytes that they imply. */
+function storage(context: RunContext, plan: Plan, promptTokens: number, newTokens: number) {
+  const total = promptTokens + Math.max(newTokens, context.suite.generation.reserveTokens ?? 0);
+  const cacheKind = cacheKindOf(plan);
+  return { spans: spansAt(plan, total), cacheKind, plannedBytes: kvBytesAt(plan, total, context.suite.model.kvDType) };
+}
+
+/** Prompt tokens after the evidence: what a window must reach over; null for samples without one place. */
+function evidenceDistance(context: RunContext, sample: Sample): number | null {
+  if (sample.evidence === undefined) return null;
+  return context.model.tokenizer.encode(sample.prompt.slice(sample.evidence[1])).length;
+}

@@ -1,0 +1,42 @@
+import { resolve } from 'node:path';
+import { MoaError } from '../core/errors.ts';
+import { generateSamples } from '../data/generate.ts';
+import { readLongBench } from '../data/readers/longbench.ts';
+import { readLongEval } from '../data/readers/longeval.ts';
+import type { Sample } from '../data/sample.ts';
+import { taskNamed } from '../data/tasks.ts';
+import type { QualityCell } from '../suite/cells.ts';
+import type { RunContext } from './context.ts';
+
+/** The samples of a quality cell, the same for every method: generated, or read from the files that the suite names. */
+export async function* samplesFor(context: RunContext, cell: QualityCell): AsyncIterable<Sample> {
+  const { quality } = context.suite;
+  const source = cell.kind === 'retrieval' ? quality?.retrieval?.source : cell.kind === 'longbench' ? quality?.longbench?.source : undefined;
+  if (source?.kind === 'longeval') {
+    const file = source.files.find((f) => f.length === cell.length);
+    if (file === undefined) throw new MoaError(`Expected a LongEval file for length ${cell.length}`, { code: 'INVALID_ARGUMENT' });
+    yield* take(readLongEval(resolve(context.suiteFolder, file.path), { targetTokens: cell.length, model: context.model }), cell.samples);
+    return;
+  }
+  if (source?.kind === 'longbench') {
+    const path = resolve(context.suiteFolder, source.folder, `${cell.task}.jsonl`);
+    yield* take(readLongBench(path, { dataset: cell.task, targetTokens: cell.length, model: context.model }), cell.samples);
+    return;
+  }
+  yield* generateSamples({
+    task: taskNamed(cell.task),
+    targetTokens: cell.length,
+    count: cell.samples,
+    seed: `${context.suite.seed}/${cell.kind}`,
+    tokenizer: context.model.tokenizer,
+    split: 'eval',
+  });
+}
+
+async function* take<T>(items: AsyncIterable<T> | Iterable<T>, count: number): AsyncIterable<T> {
+  let taken = 0;
+  for await (const item of items) {
+    if (taken++ >= count) return;
+    yield item;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Tensor1D, Tensor as TfTensor } from '@tensorflow/tfjs';
+import type { ArgmaxParams, CrossEntropyParams, LogSoftmaxParams } from '../native/backend.ts';
+import { finite, type OpContext } from './op-context.ts';
+
+/** Index of each row's largest logit, lowest on ties; -1 where the row has a NaN. */
+export function argmax(context: OpContext, params: ArgmaxParams): void {
+  const { tf } = context;
+  const logits = context.float(params.logits, 'logits', ['any', 'any']);
+  const out = context.i32(params.out, 'out', [logits.shape[0] as number]);
+  const values = context.load(logits);
+  const broken = tf.isNaN(values).any(1);
+  context.store(out, tf.where(broken, tf.fill([out.size], -1, 'int32'), tf.argMax(values, 1)));
+}
+
+/** Natural-log softmax of every row. */
+export function logSoftmax(context: OpContext, params: LogSoftmaxParams): void {
+  const logits = context.float(params.logits, 'logits', ['any', 'any']);
+  const out = context.float(params.out, 'out', logits.shape);
+  context.store(out, context.tf.logSoftmax(context.load(logits), 1));
+}
+
+/** -log softmax at the target per row, and its gradient; rows with target -1 give 0. */
+export function crossEntropy(context: OpContext, params: CrossEntropyParams): void {
+  const { tf } = context;
+  const logits = context.float(params.logits, 'logits', ['any', 'any']);
+  const [tokens, vocabulary] = logits.shape as readonly [number, number];
+  const targets = context.i32(params.targets, 'targets', [tokens]);
+  const losses = context.f32(params.losses, 'losses', [tokens]);
+  const gradLogits = params.gradLogits && context.float(params.gradLogits, 'gradLogits', logits.shape);
+  const gradScale = finite(params.gradScale ?? 1, 'gradScale');
+
+  const wanted = context.load(targets) as Tensor1D;
+  const counted = tf.notEqual(wanted, -1);
+  const atTarget = tf.oneHot(wanted, vocabulary).cast('bool');
+  const zeros = tf.zerosLike(wanted).toFloat();
+  const lossesOf = (values: TfTensor): TfTensor => {
+    const picked = tf.where(atTarget, tf.logSoftmax(values, 1), tf.zeros([tokens, vocabulary]));
+    return tf.where(counted, picked.sum(1).neg(), zeros);
+  };
+  const values = context.load(logits);
+  context.store(losses, lossesOf(values));
+  if (!gradLogits) return;
+  const gradient = tf.grad((input) => lossesOf(input).sum().mul(gradScale))(values);
+  const everywhere = counted.expandDims(1).tile([1, vocabulary]);
+  context.store(gradLogits, tf.where(everywhere, gradient, tf.zerosLike(gradient)));
+}

@@ -1,0 +1,81 @@
+import { invalidArgument } from '../core/errors.ts';
+import type { Backend, DType, KvCache, KvCacheSpec, MemoryKind, MemoryUse, Ops, Tensor } from '../native/backend.ts';
+import { attentionBackward, influence } from './attention-gradient-ops.ts';
+import { attentionDecode, attentionPrefill, cacheAdvance, cacheAppend, decodeAppend } from './cache-ops.ts';
+import { add, embedding, fill, gatherRows, gemm, scatterRows } from './linear-ops.ts';
+import { argmax, crossEntropy, logSoftmax } from './logit-ops.ts';
+import { MemoryLedger } from './memory-ledger.ts';
+import { OpContext } from './op-context.ts';
+import { rmsNorm, rmsNormBackward, rope, siluMul, siluMulBackward } from './pointwise-ops.ts';
+import { ReferenceKvCache } from './reference-kv-cache.ts';
+import { ReferenceTensor } from './reference-tensor.ts';
+import { loadTfjs } from './tfjs-load.ts';
+
+const OPS: { readonly [Name in keyof Ops]: (context: OpContext, params: Parameters<Ops[Name]>[0]) => void } = {
+  gemm,
+  embedding,
+  rmsNorm,
+  rmsNormBackward,
+  rope,
+  siluMul,
+  siluMulBackward,
+  add,
+  fill,
+  gatherRows,
+  scatterRows,
+  attentionPrefill,
+  cacheAppend,
+  decodeAppend,
+  attentionDecode,
+  cacheAdvance,
+  argmax,
+  logSoftmax,
+  crossEntropy,
+  attentionBackward,
+  influence,
+};
+
+/**
+ * The independent reference backend: TensorFlow.js ops, automatic differentiation for every backward, attention by an explicit mask.
+ * It is slow and runs each op before the call returns, so failures throw at once. Loads TensorFlow.js (about a second).
+ */
+export async function createTfjsBackend(): Promise<Backend> {
+  const { tf, flavour, version, reason } = await loadTfjs();
+  const ledger = new MemoryLedger();
+  const context = new OpContext(tf, ledger);
+  let open = true;
+  const requireOpen = (): void => {
+    if (!open) throw invalidArgument('a live backend', 'tfjs', 'a disposed one');
+  };
+  const bind = <P>(op: (context: OpContext, params: P) => void): ((params: P) => void) => {
+    return (params) => {
+      requireOpen();
+      tf.tidy(() => op(context, params));
+    };
+  };
+  const ops = Object.fromEntries(Object.entries(OPS).map(([name, op]) => [name, bind(op as (context: OpContext, params: object) => void)]));
+  return {
+    ...(ops as unknown as Ops),
+    name: 'tfjs',
+    description: `TensorFlow.js ${version}, ${flavour === 'tfjs-cpu' ? 'pure JavaScript' : 'native TensorFlow'} (${reason})`,
+    tensor(dtype: DType, shape: readonly number[], kind: MemoryKind = 'workspace'): Tensor {
+      requireOpen();
+      return ReferenceTensor.allocate(ledger, { dtype, shape, kind });
+    },
+    kvCache(spec: KvCacheSpec): KvCache {
+      requireOpen();
+      return new ReferenceKvCache(spec, ledger);
+    },
+    synchronize: () => Promise.resolve(),
+    memory: (): MemoryUse => ledger.use(),
+    resetPeak: () => ledger.resetPeak(),
+    setMemoryLimit(bytes: number): void {
+      if (!(Number.isSafeInteger(bytes) && bytes >= 0)) throw invalidArgument('a whole number of bytes', 'setMemoryLimit', bytes);
+      ledger.setLimit(bytes);
+    },
+    dispose(): Promise<void> {
+      open = false;
+      return Promise.resolve();
+    },
+  };
+}

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const SUMMARY_VERSION = 1;
 
 /** A point with its 95% interval; n is what it was computed from. */
-export const estimateSchema = z.strictObject({ value: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
+export const estimateSchema = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
 export type Estimate = z.infer<typeof estimateSchema>;
 
 /** Paired comparison with another method on the same samples: own minus other's. */

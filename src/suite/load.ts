@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe } from '../core/errors.ts';
+import { ioError } from '../core/files.ts';
+import { contentHash } from '../core/hash.ts';
+import { type Problem, pathText, problemError, problemsOf } from './problems.ts';
+import { type Suite, suiteSchema } from './schema.ts';
+import { didYouMean } from './spelling.ts';
+import { parseYaml, type YamlSource } from './yaml-source.ts';
+
+export interface LoadedSuite {
+  readonly suite: Suite;
+  readonly path: string;
+  /** Plan files are relative to this folder. */
+  readonly folder: string;
+  /** Content hash of the suite with its defaults; comments and formatting do not change it. */
+  readonly hash: string;
+}
+
+export interface LoadSuiteOptions {
+  /** Names of the tasks that can be generated; others are refused with their line. */
+  readonly generatedTasks?: readonly string[];
+}
+
+/**
+ * Reads and checks a suite file.
+ * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE whose message has `file:line:column path: problem` for every problem.
+ */
+export function loadSuite(path: string, options: LoadSuiteOptions = {}): LoadedSuite {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw ioError(path, 'read', cause);
+  }
+  const suite = parseSuite(text, path, options);
+  return { suite, path, folder: dirname(path), hash: contentHash(suite) };
+}
+
+/** As `loadSuite`, from text; `file` is the name in messages. */
+export function parseSuite(text: string, file: string, options: LoadSuiteOptions = {}): Suite {
+  const source = parseYaml(text, file);
+  const parsed = suiteSchema.safeParse(source.value);
+  if (!parsed.success) throw problemError(source, problemsOf(source, suiteSchema, parsed.error));
+  const unknown = options.generatedTasks === undefined ? [] : unknownTasks(source, parsed.data, options.generatedTasks);
+  if (unknown.length > 0) throw problemError(source, unknown);
+  return parsed.data;
+}
+
+function unknownTasks(source: YamlSource, suite: Suite, known: readonly string[]): Problem[] {
+  return taskPaths(suite).flatMap(([path, task]) => {
+    if (known.includes(task)) return [];
+    const meant = didYouMean(task, known);
+    const message = `${source.locate(path)} ${pathText(path)}: Expected one of ${known.map((name) => describe(name)).join(', ')} but received ${describe(task)}`;
+    return [{ message, hint: meant === undefined ? undefined : `Did you mean ${describe(meant)}?` }];
+  });
+}
+
+/** Every place of a suite that names a generated task. */
+function taskPaths({ quality, compress }: Suite): (readonly [readonly PropertyKey[], string])[] {
+  const list = (path: readonly PropertyKey[], tasks: readonly string[]): (readonly [readonly PropertyKey[], string])[] =>
+    tasks.map((task, i) => [[...path, i], task]);
+  const retrieval = quality?.retrieval?.source.kind === 'generated' ? quality.retrieval.task : undefined;
+  return [
+    ...list(['compress', 'calibration', 'tasks'], compress?.calibration.tasks ?? []),
+    ...(retrieval === undefined ? [] : [[['quality', 'retrieval', 'task'], retrieval] as const]),
+    ...list(['quality', 'longbench', 'tasks'], quality?.longbench?.source.kind === 'generated' ? quality.longbench.tasks : []),
+    ...list(['quality', 'perplexity', 'tasks'], quality?.perplexity?.tasks ?? []),
+  ];
+}

@@ -1,0 +1,154 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MoaError } from '../../src/core/errors.ts';
+import { loadSuite, parseSuite } from '../../src/suite/load.ts';
+
+const GOOD = `# comment
+version: 1
+name: quick
+model: { path: models/reference }
+methods:
+  - { id: dense, method: dense }
+  - { id: moa-50, method: moa, density: 0.5 }
+compress:
+  calibration: { tasks: [summary] }
+  profileLengths: [1024]
+  constrainLengths: [1024, 2048]
+  validate: { length: 3072 }
+quality:
+  retrieval: { lengths: [1024], samples: 4 }
+`;
+
+function messageOf(text: string, options = {}): string {
+  try {
+    parseSuite(text, 's.yaml', options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(MoaError);
+    return (error as MoaError).message;
+  }
+  return 'no error';
+}
+
+describe('parseSuite', () => {
+  it('fills in the defaults', () => {
+    const suite = parseSuite(GOOD, 's.yaml');
+    expect(suite.methods[1]).toEqual({
+      id: 'moa-50',
+      method: 'moa',
+      density: 0.5,
+      heterogeneity: 'elastic',
+      criterion: 'joint',
+      rulesPerLayer: 2,
+    });
+    expect(suite.compress?.calibration).toEqual({ tasks: ['summary'], samplesPerLength: 6, answerTokens: 64 });
+    expect(suite).toMatchObject({ seed: 1, backend: { name: 'cpu' }, report: { baseline: 'dense' }, model: { kvDType: 'f32' } });
+  });
+
+  it.each([
+    ['density: 0.5', 'density: 1.5', 's.yaml:7:41 methods[1].density: Expected a number in (0, 1] but received 1.5'],
+    ['density: 0.5', 'densty: 0.5', 's.yaml:7:32 methods[1].densty: Unknown key "densty" (Did you mean "density"?)'],
+    ['quality:', 'quailty:', 's.yaml:13:1 quailty: Unknown key "quailty"'],
+    [
+      'method: dense',
+      'method: dens',
+      's.yaml:6:26 methods[0].method: Expected one of "dense", "streaming", "moa", "plan" but received "dens"',
+    ],
+    ['samples: 4', 'samples: many', 's.yaml:14:42 quality.retrieval.samples: Expected a number but received "many"'],
+    [', samples: 4', '', 's.yaml:14:14 quality.retrieval.samples: Expected a number but it is missing'],
+    [
+      '[1024, 2048]',
+      '[2048, 1024]',
+      's.yaml:11:21 compress.constrainLengths: Expected ascending, distinct lengths but received [2048,1024]',
+    ],
+    ['id: moa-50', 'id: dense', 's.yaml:7:11 methods[1].id: Expected unique method ids but received "dense" again'],
+    ['id: dense', 'id: full', 'report.baseline: Expected one of the method ids (full, moa-50) but received "dense"'],
+    ['version: 1', 'version: 2', 's.yaml:2:10 version: Expected 1 but received 2'],
+    ['name: quick', 'name: quick\nname: again', 's.yaml:4:1 Map keys must be unique'],
+    ['[1024]', '[1024', 's.yaml:'],
+    ['name: quick', 'name: *gone', 's.yaml:3:7 Expected the anchor &gone before its alias'],
+  ])('says where: %s -> %s', (from, to, expected) => {
+    expect(messageOf(GOOD.replace(from, to))).toContain(expected);
+  });
+
+  it('names every problem at once', () => {
+    const message = messageOf(GOOD.replace('density: 0.5', 'density: 0').replace('samples: 4', 'samples: 0'));
+    expect(message.split('\n')).toEqual([
+      's.yaml has 2 problems:',
+      's.yaml:7:41 methods[1].density: Expected a number in (0, 1] but received 0',
+      's.yaml:14:42 quality.retrieval.samples: Expected a number of at least 1 but received 0',
+    ]);
+  });
+
+  it('refuses unknown tasks with their line when told the known ones', () => {
+    expect(messageOf(GOOD, { generatedTasks: ['lines', 'summry', 'code'] })).toBe(
+      's.yaml:9:26 compress.calibration.tasks[0]: Expected one of "lines", "summry", "code" but received "summary"',
+    );
+    expect(messageOf(GOOD, { generatedTasks: ['lines', 'summary'] })).toBe('no error');
+  });
+
+  it('refuses an alias bomb', () => {
+    const bomb = `a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n`;
+    expect(messageOf(bomb)).toContain('Could not parse the YAML');
+  });
+
+  it('refuses nesting that is too deep', () => {
+    expect(messageOf('['.repeat(20_000))).toMatch(/^s\.yaml:\d+:\d+ /);
+  });
+
+  it('gives a typed error or a suite for any mutation of a good file', () => {
+    const edit = fc.tuple(
+      fc.nat(GOOD.length),
+      fc.nat(12),
+      fc.oneof(
+        fc.string({ maxLength: 6 }),
+        fc.constantFrom('- ', ': ', '{', ']', '&a ', '*a', '!!x ', '"', '\n', '\t', 'null', '-1', '.nan', '.inf', '1e99'),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
+        const text = edits.reduce((t, [at, cut, add]) => t.slice(0, at) + add + t.slice(at + cut), GOOD);
+        try {
+          expect(parseSuite(text, 's.yaml').version).toBe(1);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MoaError);
+          expect(error).toMatchObject({ code: 'INVALID_FILE' });
+          expect((error as MoaError).message).toMatch(/^s\.yaml(:\d+:\d+ | has \d+ problems:\n)/);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives a typed error or a suite for any data', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const message = messageOf(JSON.stringify(value));
+        expect(message).toMatch(/^s\.yaml(:\d+:\d+ | has \d+ problems:\n)/);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('loadSuite', () => {
+  it('has the same hash whatever the comments and the order of keys', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'suite-'));
+    const write = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const a = loadSuite(write('a.yaml', GOOD));
+    const b = loadSuite(write('b.yaml', GOOD.replace('# comment\n', '').replace('id: dense, method: dense', 'method: dense, id: dense')));
+    const c = loadSuite(write('c.yaml', GOOD.replace('samples: 4', 'samples: 5')));
+    expect(a.folder).toBe(folder);
+    expect(b.hash).toBe(a.hash);
+    expect(c.hash).not.toBe(a.hash);
+  });
+
+  it('says which file does not exist', () => {
+    expect(() => loadSuite('/no/such/suite.yaml')).toThrow('Could not read /no/such/suite.yaml: it does not exist');
+  });
+});

@@ -120,13 +120,39 @@ inline Vec exp2_nonpositive(Vec x) {
   const Vec shifted = x + kRoundToInteger;
   const Vec r = x - (shifted - kRoundToInteger);
   const IVec power = (reinterpret_cast<IVec>(shifted) << 23) + 0x3f800000;
-  Vec y = broadcast(1.3398874e-3f);
-  y = fmadd(y, r, broadcast(9.6184373e-3f));
-  y = fmadd(y, r, broadcast(5.5503324e-2f));
-  y = fmadd(y, r, broadcast(2.4022648e-1f));
-  y = fmadd(y, r, broadcast(6.9314720e-1f));
-  y = fmadd(y, r, broadcast(1.0f));
+  Vec y = broadcast(1.3276472e-3f);
+  y = fmadd(y, r, broadcast(9.6755413e-3f));
+  y = fmadd(y, r, broadcast(5.5507133e-2f));
+  y = fmadd(y, r, broadcast(2.4022120e-1f));
+  y = fmadd(y, r, broadcast(6.9314697e-1f));
+  y = fmadd(y, r, broadcast(1.0000001f));
   return y * reinterpret_cast<Vec>(power);
+}
+
+/// Transposes a square of kLanes x kLanes floats in registers.
+inline void transpose(Vec (&v)[kLanes]) {
+#if defined(__AVX__) && !defined(__AVX512F__)
+  __m256 t[8];
+  for (int i = 0; i < 8; i += 4) {
+    const __m256 a = _mm256_unpacklo_ps(v[i], v[i + 1]), b = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    const __m256 c = _mm256_unpacklo_ps(v[i + 2], v[i + 3]);
+    const __m256 d = _mm256_unpackhi_ps(v[i + 2], v[i + 3]);
+    t[i] = _mm256_shuffle_ps(a, c, 0x44);
+    t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+    t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    v[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+    v[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+  }
+#else
+  float x[kLanes][kLanes];
+  for (int i = 0; i < kLanes; ++i) store(x[i], v[i]);
+  for (int i = 0; i < kLanes; ++i) {
+    for (int j = 0; j < kLanes; ++j) v[i][j] = x[j][i];
+  }
+#endif
 }
 
 /// Transposes kLanes vectors and adds them up: lane i of the result is the sum of v[i]'s lanes.

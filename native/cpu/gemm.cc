@@ -1,0 +1,38 @@
+#include "cpu/cpu_ops.h"
+#include "cpu/gemm_kernels.h"
+
+namespace moa::cpu {
+namespace {
+
+// Up to here b in place beats packing it, on 2 cores of Zen 3 with K = 256 to 704 (native/bench/gemm_bench.cc).
+constexpr int64_t kMaxDotRows = 24;
+constexpr int64_t kMaxColumnRows = 8;
+
+}  // namespace
+
+void gemm(const GemmParams& params) {
+  GemmArgs args;
+  args.a = static_cast<const float*>(params.a.data);
+  args.b = params.b.data;
+  args.out = static_cast<float*>(params.out.data);
+  args.bias = static_cast<const float*>(params.bias.data);
+  args.m = params.a.rows();
+  args.k = params.a.row_size();
+  args.n = params.out.row_size();
+  args.a_stride = params.a.row_stride;
+  args.b_stride = params.b.row_stride;
+  args.out_stride = params.out.row_stride;
+  args.b_dtype = params.b.dtype;
+  args.transpose_b = params.transpose_b;
+  args.accumulate = params.accumulate;
+  if (args.m == 0 || args.n == 0) return;
+  if (args.transpose_b && args.m <= kMaxDotRows) return gemm_dot(args);
+  if (!args.transpose_b && args.m <= kMaxColumnRows) return gemm_columns(args);
+#if defined(MOA_HAVE_OPENBLAS)
+  gemm_openblas(args);
+#else
+  gemm_packed(args);
+#endif
+}
+
+}  // namespace moa::cpu

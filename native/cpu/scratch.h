@@ -1,0 +1,40 @@
+#pragma once
+#include <omp.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "moa/error.h"
+
+namespace moa::cpu {
+
+/// Floats that an op needs while it runs, aligned to a cache line and not initialized. One buffer per calling thread, kept for the
+/// next op, so an op asks once, before its parallel region, for what all its threads need (an exception cannot leave the region).
+inline float* scratch_floats(int64_t count) {
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  thread_local std::unique_ptr<float, Free> buffer;
+  thread_local int64_t capacity = 0;
+  if (count > capacity) {
+    buffer.reset();
+    capacity = 0;
+    const int64_t rounded = (count + 1023) / 1024 * 1024;
+    buffer.reset(static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(rounded) * 4)));
+    if (!buffer) throw Error(ErrorCode::kOutOfMemory, "No memory for " + std::to_string(rounded * 4) + " bytes of scratch");
+    capacity = rounded;
+  }
+  return buffer.get();
+}
+
+/// Rounds a count of floats up to whole cache lines, so that threads' parts of a buffer do not share one.
+inline int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+/// Threads worth starting for `work` units when fewer than `grain` units cost less than waking a thread does.
+inline int threads_for(int64_t work, int64_t grain) {
+  const int64_t wanted = work / grain + 1;
+  return static_cast<int>(wanted < omp_get_max_threads() ? wanted : omp_get_max_threads());
+}
+
+}  // namespace moa::cpu

@@ -1,0 +1,23 @@
+/**
+ * How the span of one head follows the length: span(N) = alpha + beta * N tokens, sink included (MoA Eq. 2).
+ * alpha in tokens, beta a ratio, N = prompt + reserve.
+ */
+export interface Rule {
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+/** Text that is equal for equal rules only. */
+export function ruleKey(rule: Rule): string {
+  return `${rule.alpha},${rule.beta}`;
+}
+
+/** A rule for people: `512 + 0.25 N`, `0.5 N`, `1024`. */
+export function formatRule(rule: Rule): string {
+  const beta = Number(rule.beta.toFixed(4));
+  const alpha = Number(rule.alpha.toFixed(1));
+  if (beta === 0) return `${alpha}`;
+  const slope = beta === 1 ? 'N' : beta === -1 ? '-N' : `${beta} N`;
+  if (alpha === 0) return slope;
+  return `${alpha} ${beta < 0 ? '-' : '+'} ${slope.replace('-', '')}`;
+}

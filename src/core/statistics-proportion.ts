@@ -1,0 +1,92 @@
+import { invalidArgument } from './errors.ts';
+import { normalQuantile } from './statistics-normal.ts';
+
+/** An estimate with its two-sided interval. `n`: how many observations (or clusters) stand behind it. */
+export interface Interval {
+  readonly estimate: number;
+  readonly low: number;
+  readonly high: number;
+  readonly n: number;
+}
+
+/**
+ * Wilson score interval of a proportion (Wilson 1927); keeps its coverage for small n and near 0 and 1.
+ * `level` is the two-sided confidence. Without trials the interval is [0, 1] and the estimate NaN.
+ */
+export function wilsonInterval(successes: number, trials: number, level = 0.95): Interval {
+  if (!(Number.isInteger(trials) && trials >= 0)) throw invalidArgument('a count', 'trials', trials);
+  if (!(Number.isInteger(successes) && successes >= 0 && successes <= trials)) {
+    throw invalidArgument(`a count of at most ${trials}`, 'successes', successes);
+  }
+  if (trials === 0) return { estimate: Number.NaN, low: 0, high: 1, n: 0 };
+  const z = twoSidedZ(level);
+  const p = successes / trials;
+  const shrink = 1 + (z * z) / trials;
+  const centre = (p + (z * z) / (2 * trials)) / shrink;
+  const half = (z / shrink) * Math.sqrt((p * (1 - p)) / trials + (z * z) / (4 * trials * trials));
+  return {
+    estimate: p,
+    low: successes === 0 ? 0 : Math.max(0, centre - half),
+    high: successes === trials ? 1 : Math.min(1, centre + half),
+    n: trials,
+  };
+}
+
+export interface McNemar {
+  /** Two-sided exact p-value, min(1, 2 P(X <= min(b, c))), X ~ Binomial(b + c, 1/2). */
+  readonly p: number;
+  /** The mid-p variant: the point probability of the observed split counts half. */
+  readonly midP: number;
+  readonly discordant: number;
+}
+
+/** Exact McNemar test of two methods on the same binary samples; `onlyFirst` and `onlySecond` count the discordant pairs. */
+export function mcnemarExact(onlyFirst: number, onlySecond: number): McNemar {
+  for (const [name, count] of [['onlyFirst', onlyFirst], ['onlySecond', onlySecond]] as const) {
+    if (!(Number.isInteger(count) && count >= 0)) throw invalidArgument('a count', name, count);
+  }
+  const n = onlyFirst + onlySecond;
+  if (n === 0) return { p: 1, midP: 1, discordant: 0 };
+  const least = Math.min(onlyFirst, onlySecond);
+  const { cumulative, point } = halfBinomial(n, least);
+  return { p: Math.min(1, 2 * cumulative), midP: Math.min(1, 2 * cumulative - point), discordant: n };
+}
+
+/** P(X <= k) and P(X = k) for X ~ Binomial(n, 1/2); in logarithms, so that 2^-n does not underflow. */
+function halfBinomial(n: number, k: number): { cumulative: number; point: number } {
+  let logTerm = -n * Math.LN2;
+  const logTerms = [logTerm];
+  for (let i = 1; i <= k; i++) {
+    logTerm += Math.log((n - i + 1) / i);
+    logTerms.push(logTerm);
+  }
+  let cumulative = 0;
+  for (const term of logTerms) cumulative += Math.exp(term);
+  return { cumulative, point: Math.exp(logTerm) };
+}
+
+export interface DetectableEffectOptions {
+  /** Number of pairs. */
+  readonly pairs: number;
+  /** Share of pairs on which the two methods disagree, 0..1. */
+  readonly discordance: number;
+  readonly alpha?: number;
+  readonly power?: number;
+}
+
+/**
+ * The least difference of two paired proportions that a two-sided test finds with the wanted power:
+ * n d^2 = (z_{alpha/2} + z_power)^2 (discordance - d^2), solved for d. Never above the discordance itself.
+ */
+export function minimumDetectableEffect({ pairs, discordance, alpha = 0.05, power = 0.8 }: DetectableEffectOptions): number {
+  if (!(pairs > 0)) throw invalidArgument('a positive count', 'pairs', pairs);
+  if (!(discordance >= 0 && discordance <= 1)) throw invalidArgument('a share in [0, 1]', 'discordance', discordance);
+  const z = normalQuantile(1 - alpha / 2) + normalQuantile(power);
+  return Math.min(discordance, z * Math.sqrt(discordance / (pairs + z * z)));
+}
+
+/** The z of a two-sided interval at confidence `level`. */
+export function twoSidedZ(level: number): number {
+  if (!(level > 0 && level < 1)) throw invalidArgument('a confidence in (0, 1)', 'level', level);
+  return normalQuantile(0.5 + level / 2);
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+
+export const CATEGORIES = ['single-doc-qa', 'multi-doc-qa', 'few-shot', 'summarization', 'synthetic', 'code'] as const;
+export const categorySchema = z.enum(CATEGORIES);
+/** LongBench's six categories. */
+export type Category = z.infer<typeof categorySchema>;
+
+export const metricNameSchema = z.enum([
+  'last-integer',
+  'exact-match',
+  'token-f1',
+  'rouge-l',
+  'classification',
+  'retrieval',
+  'count',
+  'code-similarity',
+  'string-match-all',
+  'string-match-part',
+  'token-f1-zh',
+  'rouge-l-zh',
+]);
+export type MetricName = z.infer<typeof metricNameSchema>;
+
+/** `eval`: held-out prose, for scores. `calibration`: training prose and other seeds, for profiling. They never share a sample. */
+export const splitSchema = z.enum(['eval', 'calibration']);
+export type Split = z.infer<typeof splitSchema>;
+
+export const sampleSchema = z
+  .strictObject({
+    /** Stable over runs and machines: split/task/length/seed/index, or the reader's file and line. */
+    id: z.string().min(1),
+    /** Generator task or dataset name. */
+    task: z.string().min(1),
+    category: categorySchema,
+    /** Full text with chat markers, ready to tokenize. */
+    prompt: z.string().min(1),
+    answers: z.array(z.string()).min(1).readonly(),
+    /** Labels of a classification task. */
+    allClasses: z.array(z.string()).min(1).readonly().optional(),
+    metric: metricNameSchema,
+    /** Whether only the first non-empty line of the output counts (LongBench's few-shot tasks). */
+    firstLineOnly: z.boolean().optional(),
+    maxNewTokens: z.int().positive(),
+    /** The length asked for, tokens. */
+    targetTokens: z.int().positive(),
+    /** The prompt's length by the tokenizer it was made for. */
+    promptTokens: z.int().positive(),
+    /** Where the evidence sits in the context: 0 at its start, below 1 at its end. */
+    depth: z.number().min(0).max(1).optional(),
+    /** [start, end) of the evidence in `prompt`, UTF-16 units. */
+    evidence: z.tuple([z.int().nonnegative(), z.int().nonnegative()]).readonly().optional(),
+    /** Samples that share a document share a cluster: the unit of resampling. */
+    cluster: z.string().min(1),
+  })
+  .readonly();
+
+/** One question with its context and references: what evaluation and calibration run on. */
+export type Sample = z.infer<typeof sampleSchema>;
+
+/** What generators and readers need of a tokenizer. Special-token strings in the text are recognised; none are added. */
+export interface TokenCounter {
+  encode(text: string): ArrayLike<number>;
+}

@@ -1,11 +1,15 @@
 #pragma once
-#include <omp.h>
-
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 #include "moa/error.h"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
 
 namespace moa::cpu {
 
@@ -31,10 +35,17 @@ inline float* scratch_floats(int64_t count) {
 /// Rounds a count of floats up to whole cache lines, so that threads' parts of a buffer do not share one.
 inline int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-/// Threads worth starting for `work` units when fewer than `grain` units cost less than waking a thread does.
+#if defined(_OPENMP)
+inline int thread_index() { return omp_get_thread_num(); }
+inline int max_threads() { return omp_get_max_threads(); }
+#else
+inline int thread_index() { return 0; }
+inline int max_threads() { return 1; }
+#endif
+
+/// Threads worth starting for `work` units when `grain` of them cost less than waking a thread does.
 inline int threads_for(int64_t work, int64_t grain) {
-  const int64_t wanted = work / grain + 1;
-  return static_cast<int>(wanted < omp_get_max_threads() ? wanted : omp_get_max_threads());
+  return static_cast<int>(std::min<int64_t>(work / grain + 1, max_threads()));
 }
 
 }  // namespace moa::cpu

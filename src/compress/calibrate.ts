@@ -20,7 +20,7 @@ export const calibrationSetSchema = z.strictObject({
   format: z.literal('moabench-calibration'),
   version: z.literal(1),
   weightsHash: z.string(),
-  seed: z.number().int(),
+  seed: z.string(),
   /** Tokens of context and answer together. */
   length: z.number().int().positive(),
   items: z.array(itemSchema).min(1),
@@ -35,7 +35,7 @@ export interface CalibrationOptions {
   /** Upper bound of the generated answer. */
   readonly answerTokens: number;
   readonly length: number;
-  readonly seed: number;
+  readonly seed: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }

@@ -104,8 +104,16 @@ export function visiblePairs(tokens: number, span: number): number {
   return pairs;
 }
 
-/** A projection of `m` rows. */
-export function gemmArm(backend: Backend, id: string, m: number, n: number, k: number, weights: FloatDType): KernelArm {
+export interface GemmShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly weights: FloatDType;
+}
+
+/** A projection of `m` rows: [m, k] times the transpose of [n, k]. */
+export function gemmArm(backend: Backend, id: string, shape: GemmShape): KernelArm {
+  const { m, n, k, weights } = shape;
   const rng = new Rng(id);
   const a = random(backend, rng, [m, k]);
   const b = random(backend, rng, [n, k], weights);

@@ -1,34 +1,41 @@
 import { contentHash } from '../core/hash.ts';
 import { compressKey } from '../compress/methods/registry.ts';
-import type { LanguageModel } from '../model/language-model.ts';
-import { type Plan, planHash } from '../plan/schema.ts';
+import { planHash } from '../plan/file.ts';
+import type { Plan } from '../plan/schema.ts';
 import type { Cell, PlanCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 
 /** Raised when the code changes what a cell's records mean; part of every cell hash, so that old records are not mixed with new ones. */
 const PROTOCOL = 1;
 
+/** What runs the cells: known without loading the model. */
+export interface Identity {
+  readonly weightsHash: string;
+  /** The backend's description: part of the address of timings only. */
+  readonly device: string;
+}
+
 /** Address of a plan cell: weights, method options, everything that calibration depends on. */
-export function planCellHash(cell: PlanCell, suite: Suite, model: LanguageModel): string {
+export function planCellHash(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): string {
   return contentHash({
     protocol: PROTOCOL,
-    weights: model.weightsHash,
+    weights: identity.weightsHash,
     backend: suite.backend.name,
     kvDType: suite.model.kvDType,
     seed: suite.seed,
-    method: compressKey(cell.options, suite),
+    method: compressKey(cell.options, suite, suiteFolder),
   });
 }
 
 /** Address of any other cell: weights, plan, condition, generation options; for timings the device too. */
-export function cellHash(cell: Exclude<Cell, PlanCell>, suite: Suite, model: LanguageModel, plan: Plan): string {
+export function cellHash(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): string {
   const { id: _id, method: _method, ...condition } = cell;
   const timed = cell.kind === 'prefill' || cell.kind === 'decode' || cell.kind === 'maxBatch';
   return contentHash({
     protocol: PROTOCOL,
-    weights: model.weightsHash,
+    weights: identity.weightsHash,
     plan: planHash(plan),
-    backend: timed ? model.backend.description : suite.backend.name,
+    backend: timed ? identity.device : suite.backend.name,
     kvDType: suite.model.kvDType,
     generation: suite.generation,
     seed: suite.seed,

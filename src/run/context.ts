@@ -3,6 +3,7 @@ import type { LanguageModel } from '../model/language-model.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { RecordStore } from '../results/store.ts';
 import type { Suite } from '../suite/schema.ts';
+import type { Identity } from './cell-hash.ts';
 
 /** What every stage of a run shares. */
 export interface RunContext {
@@ -12,6 +13,7 @@ export interface RunContext {
   /** The run folder. */
   readonly folder: string;
   readonly model: LanguageModel;
+  readonly identity: Identity;
   readonly store: RecordStore;
   /** Plans by method id, filled by the plan stage. */
   readonly plans: Map<string, Plan>;

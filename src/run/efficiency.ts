@@ -5,6 +5,7 @@ import { timeGeneration } from '../measure/generation.ts';
 import { findMaxBatch } from '../measure/max-batch.ts';
 import type { CacheKind } from '../model/caches.ts';
 import { generate } from '../model/generate.ts';
+import { BYTES_PER_ELEMENT } from '../native/backend.ts';
 import type { Plan } from '../plan/schema.ts';
 import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
 import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
@@ -52,7 +53,7 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
     for (const { cell: own, hash, plan, cacheKind } of contenders) {
       const timing = timings.get(hash);
       if (timing === undefined) throw new Error(`no timing for ${own.id}`);
-      const planned = cacheKind === 'dynamic' ? timing.residentBytes : kvBytesAt(plan, total, suite.model.kvDType) * batch;
+      const planned = cacheKind === 'dynamic' ? timing.residentBytes : kvBytesAt(plan, total, model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]) * batch;
       context.store.append({
         kind: 'measurement',
         time: now(),
@@ -143,7 +144,7 @@ function open<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: re
       recordSkipped(context, { cell, hash: '00000000' }, `method ${cell.method} has no plan (see its failed record)`);
       continue;
     }
-    contenders.push({ cell, hash: cellHash(cell, context.suite, context.model, plan), plan, cacheKind: cell.cache ?? cacheKindOf(plan) });
+    contenders.push({ cell, hash: cellHash(cell, context.suite, context.identity, plan), plan, cacheKind: cell.cache ?? cacheKindOf(plan) });
   }
   return contenders;
 }

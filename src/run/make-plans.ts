@@ -3,11 +3,9 @@ import { join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { CompressResult } from '../compress/methods/method.ts';
 import { compress } from '../compress/methods/registry.ts';
-import { loadPlan, type Plan, planHash, savePlan } from '../plan/schema.ts';
-import { densityAt, spansAt } from '../plan/spans.ts';
-import type { RecordOf } from '../results/record.ts';
+import { loadPlan, planHash, savePlan } from '../plan/file.ts';
+import type { Plan } from '../plan/schema.ts';
 import type { PlanCell } from '../suite/cells.ts';
-import type { Suite } from '../suite/schema.ts';
 import { planCellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
@@ -15,7 +13,7 @@ import { isCompleted, type OpenCell, recordCompleted, recordFailed } from './out
 /** Makes, or finds again, the plan of every method; a method without a plan has a failed record and no entry in `context.plans`. */
 export async function makePlans(context: RunContext, cells: readonly PlanCell[]): Promise<void> {
   for (const cell of cells) {
-    const open = { cell, hash: planCellHash(cell, context.suite, context.model) };
+    const open = { cell, hash: planCellHash(cell, context.suite, context.suiteFolder, context.identity) };
     const path = planPath(context.folder, cell.method);
     if (isCompleted(context, open.hash) && existsSync(path)) {
       context.plans.set(cell.method, loadPlan(path));
@@ -95,36 +93,6 @@ function recordCompression(
     path: relative(context.folder, made.path),
     reused: false,
     wallMs: made.wallMs,
-    plan: recordedPlan(plan, lengthsOf(context.suite)),
+    plan,
   });
-}
-
-function recordedPlan(plan: Plan, lengths: readonly number[]): RecordOf<'plan'>['plan'] {
-  return {
-    name: plan.name,
-    method: plan.method,
-    heterogeneity: plan.heterogeneity,
-    block: plan.block,
-    sink: plan.sink,
-    rules: { alpha: plan.rules.alpha, beta: plan.rules.beta },
-    densities: Object.fromEntries(lengths.map((n) => [n, densityAt(plan, n)])),
-    spans: Object.fromEntries(lengths.map((n) => [n, [...spansAt(plan, n)]])),
-  };
-}
-
-/** Every context length that the suite names, ascending. */
-export function lengthsOf(suite: Suite): readonly number[] {
-  const { retrieval, longbench, perplexity } = suite.quality ?? {};
-  const { prefill, decode, maxBatch } = suite.efficiency ?? {};
-  const all = [
-    ...(suite.compress?.profileLengths ?? []),
-    ...(suite.compress?.constrainLengths ?? []),
-    ...(retrieval?.lengths ?? []),
-    ...(longbench === undefined ? [] : [longbench.length]),
-    ...(perplexity === undefined ? [] : [perplexity.length]),
-    ...(prefill?.lengths ?? []),
-    ...(decode?.contexts ?? []),
-    ...(maxBatch === undefined ? [] : [maxBatch.contextTokens]),
-  ];
-  return [...new Set(all)].sort((a, b) => a - b);
 }

@@ -10,7 +10,7 @@ export interface OpenCell<C extends Cell = Cell> {
 
 /** Whether an earlier run closed the cell with a result; failed and skipped ones are tried again. */
 export function isCompleted(context: RunContext, hash: string): boolean {
-  return context.store.records.some((r) => r.kind === 'outcome' && r.cell === hash && r.status === 'completed');
+  return context.store.outcomeOf(hash)?.status === 'completed';
 }
 
 export function recordCompleted(context: RunContext, { cell, hash }: OpenCell, startedMs: number): void {

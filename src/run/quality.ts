@@ -3,6 +3,7 @@ import type { Sample } from '../data/sample.ts';
 import { scoreOutput } from '../evaluate/score.ts';
 import { generate } from '../model/generate.ts';
 import { answerLoss } from '../model/loss.ts';
+import { BYTES_PER_ELEMENT } from '../native/backend.ts';
 import type { Plan } from '../plan/schema.ts';
 import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
 import type { QualityCell } from '../suite/cells.ts';
@@ -35,10 +36,10 @@ function openContenders(context: RunContext, cells: readonly QualityCell[]): Con
       recordSkipped(context, { cell, hash: '00000000' }, `method ${cell.method} has no plan (see its failed record)`);
       continue;
     }
-    const hash = cellHash(cell, context.suite, context.model, plan);
+    const hash = cellHash(cell, context.suite, context.identity, plan);
     if (isCompleted(context, hash)) continue;
     const done = new Set<string>();
-    for (const r of context.store.records) if ((r.kind === 'sample' || r.kind === 'loss') && r.cell === hash) done.add(r.sampleId);
+    for (const r of context.store.ofCell(hash)) if (r.kind === 'sample' || r.kind === 'loss') done.add(r.sampleId);
     contenders.push({ cell, hash, plan, startedMs: performance.now(), done });
   }
   return contenders;
@@ -148,9 +149,10 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, 
 
 /** Spans at N = prompt + reserve, where the reserve is at least what may be generated, and the bytes that they imply. */
 function storage(context: RunContext, plan: Plan, promptTokens: number, newTokens: number) {
-  const total = promptTokens + Math.max(newTokens, context.suite.generation.reserveTokens ?? 0);
   const cacheKind = cacheKindOf(plan);
-  return { spans: spansAt(plan, total), cacheKind, plannedBytes: kvBytesAt(plan, total, context.suite.model.kvDType) };
+  const reserve = cacheKind === 'dense' ? 0 : (context.suite.generation.reserveTokens ?? 0);
+  const total = promptTokens + Math.max(newTokens, reserve);
+  return { spans: spansAt(plan, total), cacheKind, plannedBytes: kvBytesAt(plan, total, context.model.config.headDim, BYTES_PER_ELEMENT[context.suite.model.kvDType]) };
 }
 
 /** Prompt tokens after the evidence: what a window must reach over; null for samples without one place. */

@@ -1,10 +1,15 @@
-import { densePlan } from '../../plan/uniform.ts';
+import { suiteLengths } from '../../suite/lengths.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';
 import type { Method } from './method.ts';
+import { planOfRules, sameRule } from './plan-of-rules.ts';
 
 /** Full causal attention: the baseline that every ratio refers to. */
 export const denseMethod: Method<MethodOfSuite<'dense'>> = {
   name: 'dense',
   key: () => ({}),
-  compress: async (options, { model }) => ({ plan: densePlan(options.id, model), profiles: [], front: null }),
+  compress: async ({ id }, { model, suite }) => {
+    const rules = sameRule(model, { alpha: 0, beta: 1 });
+    const plan = planOfRules({ name: id, method: 'dense', model, ...rules, heterogeneity: null, lengths: suiteLengths(suite), provenance: {} });
+    return { plan, profiles: [], front: null };
+  },
 };

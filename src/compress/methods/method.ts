@@ -1,7 +1,7 @@
 import type { OnProgress } from '../../core/progress.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import type { Plan } from '../../plan/schema.ts';
-import type { CompressOptions, Suite, SuiteMethod } from '../../suite/schema.ts';
+import type { Suite, SuiteMethod } from '../../suite/schema.ts';
 import type { InfluenceProfile } from '../profile.ts';
 import type { ValidatedFront } from '../validate.ts';
 
@@ -37,12 +37,7 @@ export interface ProfileUse {
 export interface Method<M extends SuiteMethod> {
   readonly name: M['method'];
   /** What the plan depends on besides the weights: equal keys give equal plans, so that a stored plan is reused. */
-  key(options: M, suite: Suite): unknown;
+  key(options: M, suite: Suite, suiteFolder: string): unknown;
   compress(options: M, context: CompressContext): Promise<CompressResult>;
 }
 
-/** The compress section, which the suite schema requires wherever a method profiles. */
-export function compressOptions(suite: Suite): CompressOptions {
-  if (suite.compress === undefined) throw new Error('suite.compress was checked by the schema');
-  return suite.compress;
-}

@@ -19,8 +19,8 @@ export function compress(options: SuiteMethod, context: CompressContext): Promis
 }
 
 /** What the plan of a method depends on, besides the model's weights. */
-export function compressKey(options: SuiteMethod, suite: Suite): unknown {
-  return { method: options.method, ...(methodOf(options).key(options, suite) as object) };
+export function compressKey(options: SuiteMethod, suite: Suite, suiteFolder: string): unknown {
+  return { method: options.method, ...(methodOf(options).key(options, suite, suiteFolder) as object) };
 }
 
 function methodOf(options: SuiteMethod): Method<SuiteMethod> {

@@ -1,0 +1,48 @@
+import { Command } from 'commander';
+import { listDatasets } from '../../data/datasets.ts';
+import { generateSamples } from '../../data/generate.ts';
+import { TASK_NAMES, taskNamed } from '../../data/tasks.ts';
+import { loadTokenizer } from '../../model/tokenizer.ts';
+import { integer } from '../parse.ts';
+
+interface GenerateFlags {
+  readonly task: string;
+  readonly length: number;
+  readonly count: number;
+  readonly seed: string;
+  readonly model: string;
+}
+
+/** moabench data: datasets that the harness knows, and the generated tasks. */
+export function dataCommand(): Command {
+  const data = new Command('data').description('List known datasets; write samples of a generated task');
+  data
+    .command('list')
+    .description('Datasets with source, revision and licence, and the generated tasks')
+    .option('--json', 'as JSON', false)
+    .action((flags: { json: boolean }) => {
+      const datasets = listDatasets();
+      if (flags.json) process.stdout.write(`${JSON.stringify({ datasets, generated: TASK_NAMES })}\n`);
+      else {
+        for (const d of datasets) process.stdout.write(`${d.name.padEnd(24)} ${d.licence.padEnd(14)} ${d.source} @ ${d.revision}\n`);
+        process.stdout.write(`generated tasks: ${TASK_NAMES.join(', ')}\n`);
+      }
+    });
+  data
+    .command('generate')
+    .description('Write samples as JSON Lines to stdout')
+    .requiredOption('--task <name>', `one of ${TASK_NAMES.join(', ')}`)
+    .option('--length <tokens>', 'prompt length', integer, 4096)
+    .option('--count <n>', 'samples', integer, 10)
+    .option('--seed <text>', 'seed', '1')
+    .option('--model <folder>', 'whose tokenizer counts', 'models/reference')
+    .addHelpText('after', '\nExample:\n  $ moabench data generate --task lines --length 4096 --count 3 > lines.jsonl')
+    .action((flags: GenerateFlags) => {
+      const tokenizer = loadTokenizer(flags.model);
+      const { length: targetTokens, count, seed } = flags;
+      for (const sample of generateSamples({ task: taskNamed(flags.task), targetTokens, count, seed, tokenizer, split: 'eval' })) {
+        process.stdout.write(`${JSON.stringify(sample)}\n`);
+      }
+    });
+  return data;
+}

@@ -1,0 +1,15 @@
+import { Command } from 'commander';
+import { writeReport } from '../../run/write-report.ts';
+
+/** moabench report: summary, tables, charts and pages again, from the records of a run folder. */
+export function reportCommand(): Command {
+  return new Command('report')
+    .description('Write the report of a run folder again from its records')
+    .argument('<folder>', 'run folder')
+    .option('--json', 'print the summary as JSON', false)
+    .addHelpText('after', '\nExample:\n  $ moabench report runs/quick-20261123-231500')
+    .action(async (folder: string, flags: { json: boolean }) => {
+      const report = await writeReport(folder);
+      process.stdout.write(flags.json ? `${JSON.stringify(report.summary)}\n` : `${report.text}\nreport: ${folder}/report.html\n`);
+    });
+}

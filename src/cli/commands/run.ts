@@ -1,0 +1,95 @@
+import { Command } from 'commander';
+import { dryRun } from '../../run/dry-run.ts';
+import { type RunResult, runSuite } from '../../run/run-suite.ts';
+import { writeReport } from '../../run/write-report.ts';
+import { EXIT } from '../exit-code.ts';
+import { interruptible } from '../interrupt.ts';
+import { progressDisplay } from '../progress-display.ts';
+
+interface RunFlags {
+  readonly out?: string;
+  readonly resume: boolean;
+  readonly dryRun: boolean;
+  readonly only: string[];
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** moabench run: a suite end to end. */
+export function runCommand(): Command {
+  return suiteCommand('run')
+    .description('Run a suite: make plans, score, time, and write the report')
+    .option('--only <patterns...>', 'cells to run, by id, kind or method; * stands for anything', [])
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ moabench run suites/quick.yaml --dry-run               list the cells and what is cached
+  $ moabench run suites/quick.yaml --only 'retrieval*'     only these cells, and the plans that they need
+  $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
+    )
+    .action(async (suite: string, flags: RunFlags) => {
+      await execute(suite, flags, flags.only);
+    });
+}
+
+/** moabench compress: only the plans of a suite. */
+export function compressCommand(): Command {
+  return suiteCommand('compress')
+    .description('Make only the plans of a suite: calibrate, profile, optimize, validate')
+    .option('--only <methods...>', 'methods of the suite', [])
+    .addHelpText('after', '\nExample:\n  $ moabench compress suites/quick.yaml --only moa-50 --out runs/plans')
+    .action(async (suite: string, flags: RunFlags) => {
+      await execute(suite, flags, flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`));
+    });
+}
+
+function suiteCommand(name: string): Command {
+  return new Command(name)
+    .argument('<suite>', 'suite file (YAML)')
+    .option('--out <folder>', 'run folder (default: runs/<suite>-<time>)')
+    .option('--resume', 'go on with the folder, or with the newest run of the suite', false)
+    .option('--dry-run', 'print the cells and which are done; run nothing', false)
+    .option('--json', 'print the result as JSON on stdout', false)
+    .option('--quiet', 'no progress', false);
+}
+
+async function execute(suitePath: string, flags: RunFlags, only: readonly string[]): Promise<void> {
+  if (flags.dryRun) {
+    const lines = await dryRun({ suitePath, only, resume: flags.resume, ...(flags.out === undefined ? {} : { out: flags.out }) });
+    process.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
+    return;
+  }
+  const display = progressDisplay({ quiet: flags.quiet });
+  const result = await interruptible(
+    async (signal) => {
+      const run = await runSuite({
+        suitePath,
+        resume: flags.resume,
+        only,
+        command: `moabench ${process.argv.slice(2).join(' ')}`,
+        signal,
+        onProgress: display.onProgress,
+        onNote: (note) => process.stderr.write(`note: ${note}\n`),
+        ...(flags.out === undefined ? {} : { out: flags.out }),
+      });
+      const report = await writeReport(run.folder);
+      return { ...run, report };
+    },
+    () => display.stop(),
+  );
+  display.stop();
+  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${resultText(result, result.report.text)}\n`);
+  process.exitCode = result.failed.length > 0 ? EXIT.someFailed : EXIT.completed;
+}
+
+function resultText(result: RunResult, report: string): string {
+  const lines = [
+    report,
+    `${result.completed} cells completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
+    ...result.failed.map((f) => `  failed  ${f.cellId}: ${f.message}`),
+    ...result.skipped.map((s) => `  skipped ${s.cellId}: ${s.reason}`),
+    `report: ${result.folder}/report.html`,
+  ];
+  return lines.filter((line) => line !== '').join('\n');
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { benchCommand } from './commands/bench.ts';
+import { dataCommand } from './commands/data.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { planCommand } from './commands/plan.ts';
+import { reportCommand } from './commands/report.ts';
+import { compressCommand, runCommand } from './commands/run.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { EXIT, errorText, exitCodeOf } from './exit-code.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const program = new Command('moabench')
+  .description('Benchmark attention compression end to end: compress, score, time and compare on one code path.')
+  .version(version)
+  .showSuggestionAfterError()
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ moabench run suites/quick.yaml                 compress, score, time, report (about three minutes on two cores)
+  $ moabench run suites/quick.yaml --resume        go on with the newest run of this suite
+  $ moabench plan inspect runs/quick-*/plans/moa-50.json --lengths 1024 4096
+  $ moabench verify --backend cpu                  kernels against the independent reference
+  $ moabench doctor                                what this machine has, and why something is missing
+
+Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 3 regression, 4 ambiguous, 130 aborted.`,
+  );
+for (const command of [runCommand, compressCommand, reportCommand, planCommand, verifyCommand, benchCommand, doctorCommand, dataCommand]) {
+  program.addCommand(command().exitOverride());
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.completed : EXIT.badInput;
+  else {
+    process.stderr.write(`${errorText(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}

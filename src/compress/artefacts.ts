@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { MoaError } from '../core/errors.ts';
+import { writeFileAtomic } from '../core/files.ts';
+import { contentHash } from '../core/hash.ts';
+import { type CalibrationOptions, type CalibrationSet, calibrate, calibrationKey, calibrationSetSchema } from './calibrate.ts';
+import type { CompressContext, ProfileUse } from './methods/method.ts';
+import { loadProfile, profileInfluence } from './profile.ts';
+
+/** Tokens of the sink: one block, as everywhere (moa-method 1.2). */
+const SINK_TOKENS = 64;
+/** Keeps 1 / (1 - A) finite in the elementwise criterion: float32's machine epsilon, the released code's choice for that dtype. */
+const EPSILON = 2 ** -23;
+
+/** The calibration set at one length, from its file when it was made before. */
+export async function calibrationSet(context: CompressContext, purpose: 'calibrate' | 'validate', length: number, samples: number): Promise<CalibrationSet> {
+  const { calibration } = compressSection(context);
+  const options: CalibrationOptions = {
+    tasks: calibration.tasks,
+    samples,
+    answerTokens: calibration.answerTokens,
+    length,
+    seed: `${context.suite.seed}/${purpose}`,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
+  };
+  const path = join(context.profileFolder, `${purpose}-${length}-${calibrationKey(context.model, options)}.json`);
+  const stored = storedSet(path);
+  if (stored !== undefined) return stored;
+  const set = await calibrate(context.model, options);
+  writeFileAtomic(path, `${JSON.stringify(set)}\n`);
+  return set;
+}
+
+/** The influence profile at every profile length; shared by the moa methods of a suite through its files. */
+export async function influenceProfiles(context: CompressContext): Promise<readonly ProfileUse[]> {
+  const { calibration, profileLengths } = compressSection(context);
+  const uses: ProfileUse[] = [];
+  for (const length of profileLengths) {
+    const started = performance.now();
+    const set = await calibrationSet(context, 'calibrate', length, calibration.samplesPerLength);
+    const path = join(context.profileFolder, `influence-${length}-${contentHash(set)}.json`);
+    const before = samplesIn(path);
+    const profile = await profileInfluence(context.model, set, {
+      sink: SINK_TOKENS,
+      epsilon: EPSILON,
+      path,
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+      ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
+    });
+    uses.push({ profile, path, reused: before === profile.totalSamples, wallMs: performance.now() - started });
+  }
+  return uses;
+}
+
+/** The compress section; the suite schema requires it wherever a method profiles. */
+export function compressSection({ suite }: CompressContext) {
+  if (suite.compress === undefined) {
+    throw new MoaError('Expected a compress section in the suite because a method profiles the model', { code: 'INVALID_ARGUMENT' });
+  }
+  return suite.compress;
+}
+
+function samplesIn(path: string): number {
+  try {
+    return loadProfile(path).samples;
+  } catch {
+    return 0;
+  }
+}
+
+function storedSet(path: string): CalibrationSet | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    return calibrationSetSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new MoaError(`Expected a calibration set in ${path} but it is malformed`, {
+      code: 'INVALID_FILE',
+      hint: 'Delete the file; it is made again.',
+      cause,
+    });
+  }
+}

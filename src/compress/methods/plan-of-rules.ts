@@ -1,0 +1,43 @@
+import type { LanguageModel } from '../../model/language-model.ts';
+import type { Rule } from '../../plan/rule.ts';
+import type { Heterogeneity, Plan, Provenance } from '../../plan/schema.ts';
+import { BLOCK_TOKENS, densitiesAt } from '../../plan/spans.ts';
+
+export interface PlanOfRules {
+  readonly name: string;
+  readonly method: Plan['method'];
+  readonly model: LanguageModel;
+  readonly alpha: number[][];
+  readonly beta: number[][];
+  readonly sink?: number;
+  readonly heterogeneity: Heterogeneity | null;
+  /** Lengths whose density is written into the plan. */
+  readonly lengths: readonly number[];
+  readonly provenance: Omit<Provenance, 'createdBy'>;
+}
+
+/** A plan for this model from rules [layers][kvHeads], with its densities filled in. */
+export function planOfRules(options: PlanOfRules): Plan {
+  const { layers, heads, kvHeads, headDim } = options.model.config;
+  const plan: Plan = {
+    format: 'moabench-plan',
+    version: 1,
+    name: options.name,
+    method: options.method,
+    model: { name: options.model.name, weightsHash: options.model.weightsHash, layers, heads, kvHeads, headDim },
+    block: BLOCK_TOKENS,
+    sink: options.sink ?? BLOCK_TOKENS,
+    heterogeneity: options.heterogeneity,
+    rules: { alpha: options.alpha, beta: options.beta },
+    densities: {},
+    provenance: { createdBy: 'moabench', ...options.provenance },
+  };
+  return { ...plan, densities: densitiesAt(plan, options.lengths) };
+}
+
+/** The same rule for every layer and KV head, as [layers][kvHeads] matrices. */
+export function sameRule(model: LanguageModel, rule: Rule): { alpha: number[][]; beta: number[][] } {
+  const { layers, kvHeads } = model.config;
+  const fill = (value: number): number[][] => Array.from({ length: layers }, () => new Array<number>(kvHeads).fill(value));
+  return { alpha: fill(rule.alpha), beta: fill(rule.beta) };
+}

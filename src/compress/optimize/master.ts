@@ -1,0 +1,168 @@
+import { type Column, ColumnPool, sparseColumns } from './columns.ts';
+import type { HighsThread } from './highs-thread.ts';
+import type { Instance } from './instance.ts';
+import { nearColumns } from './near-columns.ts';
+import { Pricer } from './pricing.ts';
+import { Relaxation, type Relaxed, rowBounds, type Subproblem } from './relaxation.ts';
+
+/** One column per layer, with what they sum to. */
+export interface IntegerSolution {
+  readonly columns: readonly Column[];
+  /** Per objective, units. */
+  readonly losses: Float64Array;
+  /** Per constrained length. */
+  readonly blocks: Float64Array;
+}
+
+export interface Solved {
+  /** Best plan known for the subproblem; null when there is none, or none was found. */
+  readonly best: IntegerSolution | null;
+  /** Proven lower bound of the objective, units. */
+  readonly bound: number;
+  /** No plan exists. */
+  readonly infeasible: boolean;
+}
+
+interface Step {
+  readonly columns: readonly Column[];
+  readonly start: IntegerSolution | null;
+  readonly relativeGap: number;
+  readonly maxNodes: number;
+}
+
+/** Columns of a layer in the integer programme, by effort: more columns give better plans and longer solves. */
+const EFFORTS = [
+  { perLayer: 40, maxNodes: 100 },
+  { perLayer: 150, maxNodes: 1000 },
+  { perLayer: 600, maxNodes: 5000 },
+];
+/** Slack of caps, units: the solver's feasibility tolerance. */
+const CAP_TOLERANCE = 1e-5;
+
+/** (value - bound) / |bound|; 0 when they agree to rounding. */
+export function relativeGap(value: number, bound: number): number {
+  const difference = value - bound;
+  return difference <= 1e-9 * Math.max(1, Math.abs(bound)) ? 0 : difference / Math.abs(bound);
+}
+
+/**
+ * Solves subproblems over shared columns: column generation for the bound, then an integer programme over the columns that can matter.
+ * When those are all of them (small models), its optimum is the optimum.
+ */
+export class Master {
+  readonly #instance: Instance;
+  readonly #thread: HighsThread;
+  readonly #pricer: Pricer;
+  readonly #pool: ColumnPool;
+  readonly #relaxation: Relaxation;
+  /** Plans of all solves so far: starts, and often answers, of the next ones. */
+  readonly #known: IntegerSolution[] = [];
+
+  constructor(instance: Instance, thread: HighsThread) {
+    this.#instance = instance;
+    this.#thread = thread;
+    this.#pricer = new Pricer(instance);
+    this.#pool = new ColumnPool(instance);
+    this.#relaxation = new Relaxation(instance, { thread, pricer: this.#pricer, pool: this.#pool });
+    for (let layer = 0; layer < instance.layers; layer++) {
+      for (let r = 0; r < instance.rules.length; r++) this.#pool.add(layer, new Uint16Array(instance.heads).fill(r));
+    }
+  }
+
+  /** The relaxation alone: bound and remaining violation. */
+  relax(problem: Subproblem, signal?: AbortSignal): Promise<Relaxed> {
+    return this.#relaxation.solve(problem, signal);
+  }
+
+  /** Solves a subproblem to within `maxGap` if bounded effort can. */
+  async solve(problem: Subproblem & { readonly primary: number }, maxGap: number, signal?: AbortSignal): Promise<Solved> {
+    const relaxed = await this.relax(problem, signal);
+    let { bound } = relaxed;
+    let best = this.#bestKnown(problem);
+    if (relaxed.violation > 1e-6 && best === null) return { best: null, bound, infeasible: true };
+    const value = (solution: IntegerSolution | null): number => solution?.losses[problem.primary] ?? Number.POSITIVE_INFINITY;
+    for (const effort of EFFORTS) {
+      if (best !== null && relativeGap(value(best), bound) <= maxGap) break;
+      signal?.throwIfAborted();
+      const slack = value(best) - relaxed.bound;
+      const complete = this.#addNearColumns(relaxed, slack, effort.perLayer);
+      const columns = this.#select(relaxed, { slack, perLayer: complete ? Number.POSITIVE_INFINITY : effort.perLayer, keep: best });
+      const step = { columns, start: best, relativeGap: complete ? 1e-7 : maxGap / 4, maxNodes: effort.maxNodes };
+      const mip = await this.#solveIntegers(problem, step);
+      if (complete) {
+        // Plans with other columns cost at least the old best, those with these columns at least the integer programme's bound.
+        bound = Math.max(bound, Math.min(value(best), mip.bound));
+        if (best === null && mip.infeasible) return { best: null, bound, infeasible: true };
+      }
+      if (mip.solution !== null) {
+        this.#known.push(mip.solution);
+        if (value(mip.solution) < value(best)) best = mip.solution;
+      }
+      if (complete && !mip.stopped) break;
+    }
+    return { best, bound: Math.min(bound, value(best)), infeasible: false };
+  }
+
+  #bestKnown(problem: Subproblem & { readonly primary: number }): IntegerSolution | null {
+    let best: IntegerSolution | null = null;
+    for (const solution of this.#known) {
+      const within = problem.caps.every((cap, p) => (solution.losses[p] as number) <= cap + CAP_TOLERANCE);
+      const { primary } = problem;
+      if (within && (best === null || (solution.losses[primary] as number) < (best.losses[primary] as number))) best = solution;
+    }
+    return best;
+  }
+
+  #addNearColumns(relaxed: Relaxed, slack: number, limit: number): boolean {
+    this.#pricer.setPrices(relaxed.prices);
+    let complete = true;
+    for (let layer = 0; layer < this.#instance.layers; layer++) {
+      const near = nearColumns(this.#pricer, this.#instance, layer, { slack, limit });
+      complete &&= near.complete;
+      for (const assignment of near.assignments) this.#pool.add(layer, assignment);
+    }
+    return complete;
+  }
+
+  /** Columns that can be part of a plan better than the best, the cheapest of each layer first. */
+  #select(relaxed: Relaxed, options: { readonly slack: number; readonly perLayer: number; readonly keep: IntegerSolution | null }): Column[] {
+    const byLayer = Array.from({ length: this.#instance.layers }, (): { column: Column; cost: number }[] => []);
+    for (const column of this.#pool.columns) byLayer[column.layer]?.push({ column, cost: this.#pool.costOf(column, relaxed.prices) });
+    return byLayer.flatMap((entries, layer) => {
+      entries.sort((a, b) => a.cost - b.cost);
+      const least = entries[0]?.cost ?? 0;
+      const limit = least + options.slack + 1e-9 * Math.max(1, Math.abs(least));
+      const chosen = entries.filter((entry, i) => entry.cost <= limit && i < options.perLayer).map((entry) => entry.column);
+      const kept = options.keep?.columns[layer];
+      return kept === undefined || chosen.includes(kept) ? chosen : [...chosen, kept];
+    });
+  }
+
+  async #solveIntegers(problem: Subproblem & { readonly primary: number }, step: Step) {
+    const rows = rowBounds(this.#instance, problem);
+    const start = step.start === null ? null : Float64Array.from(step.columns, (column) => (step.start?.columns.includes(column) ? 1 : 0));
+    const result = await this.#thread.solveMip({
+      kind: 'mip',
+      columns: sparseColumns(this.#instance, step.columns, problem.primary),
+      rowLower: rows.lower,
+      rowUpper: rows.upper,
+      continuous: 0,
+      start,
+      relativeGap: step.relativeGap,
+      maxNodes: step.maxNodes,
+    });
+    const chosen = step.columns.filter((_, j) => (result.values[j] ?? 0) > 0.5);
+    const solution = chosen.length === this.#instance.layers ? this.#total(chosen) : null;
+    const infeasible = result.status === 'infeasible';
+    return { solution, bound: infeasible ? Number.POSITIVE_INFINITY : result.bound, infeasible, stopped: result.status === 'limit' };
+  }
+
+  /** The plan of these columns, null when its whole blocks are out of bounds after all (solver tolerance). */
+  #total(columns: readonly Column[]): IntegerSolution | null {
+    const { lowerBlocks, upperBlocks, profileLengths, constraintLengths } = this.#instance;
+    const losses = Float64Array.from(profileLengths, (_, p) => columns.reduce((sum, column) => sum + (column.losses[p] as number), 0));
+    const blocks = Float64Array.from(constraintLengths, (_, n) => columns.reduce((sum, column) => sum + (column.blocks[n] as number), 0));
+    const within = blocks.every((value, n) => value >= (lowerBlocks[n] as number) && value <= (upperBlocks[n] as number));
+    return within ? { columns, losses, blocks } : null;
+  }
+}

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { TASK_NAMES } from '../data/tasks.ts';
+import { modelHash } from '../model/load.ts';
+import { createBackend } from '../native/backends.ts';
+import { loadPlan } from '../plan/file.ts';
+import { type RunRecord, recordsOf } from '../results/record.ts';
+import { readRecords } from '../results/store.ts';
+import { type Cell, expandCells } from '../suite/cells.ts';
+import { type LoadedSuite, loadSuite } from '../suite/load.ts';
+import { cellHash, type Identity, planCellHash } from './cell-hash.ts';
+import { planPath } from './make-plans.ts';
+import { recordsPath, runFolder } from './run-folder.ts';
+import { type CellFilter, selectCells } from './select-cells.ts';
+
+export interface PlannedCell {
+  readonly id: string;
+  readonly kind: Cell['kind'];
+  readonly method: string;
+  /** `done`: will not run again. `partial`: goes on after the recorded samples. */
+  readonly status: 'done' | 'partial' | 'to do';
+  readonly samplesDone: number;
+}
+
+export interface DryRunOptions {
+  readonly suitePath: string;
+  readonly out?: string;
+  readonly resume: boolean;
+  readonly only: CellFilter;
+}
+
+/** The cells that a run with these options would have, and which of them the folder already holds. Loads no weights, runs nothing. */
+export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCell[]> {
+  const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
+  const { suite } = loaded;
+  const folder = options.resume || options.out !== undefined ? runFolder({ ...options, suiteName: suite.name, resume: true }) : null;
+  const records = folder !== null && existsSync(recordsPath(folder)) ? readRecords(recordsPath(folder)).records : [];
+  const cells = selectCells(expandCells(suite), options.only);
+  if (records.length === 0 || folder === null) return cells.map((cell) => planned(cell, null, records));
+  const backend = await createBackend(suite.backend);
+  try {
+    const identity = { weightsHash: await modelHash(suite.model.path), device: backend.description };
+    return cells.map((cell) => planned(cell, hashOf(cell, { loaded, identity, folder }), records));
+  } finally {
+    await backend.dispose();
+  }
+}
+
+function hashOf(cell: Cell, { loaded, identity, folder }: { loaded: LoadedSuite; identity: Identity; folder: string }): string | null {
+  if (cell.kind === 'plan') return planCellHash(cell, loaded.suite, loaded.folder, identity);
+  const path = planPath(folder, cell.method);
+  return existsSync(path) ? cellHash(cell, loaded.suite, identity, loadPlan(path)) : null;
+}
+
+function planned(cell: Cell, hash: string | null, records: readonly RunRecord[]): PlannedCell {
+  const own = records.filter((r) => r.kind !== 'run' && r.cell === hash);
+  const samplesDone = own.filter((r) => r.kind === 'sample' || r.kind === 'loss').length;
+  const done = recordsOf(own, 'outcome').at(-1)?.status === 'completed';
+  return { id: cell.id, kind: cell.kind, method: cell.method, status: done ? 'done' : samplesDone > 0 ? 'partial' : 'to do', samplesDone };
+}

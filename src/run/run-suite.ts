@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeFileAtomic } from '../core/files.ts';
+import { contentHash } from '../core/hash.ts';
+import type { OnProgress } from '../core/progress.ts';
+import { TASK_NAMES } from '../data/tasks.ts';
+import { loadModel } from '../model/load.ts';
+import { createBackend } from '../native/backends.ts';
+import { captureEnvironment } from '../results/environment.ts';
+import { RECORD_VERSION, type RecordOf, recordsOf } from '../results/record.ts';
+import { RecordStore } from '../results/store.ts';
+import { type Cell, expandCells, type QualityCell } from '../suite/cells.ts';
+import { loadSuite } from '../suite/load.ts';
+import { now, type RunContext } from './context.ts';
+import { runMaxBatch, runTimings } from './efficiency.ts';
+import { makePlans } from './make-plans.ts';
+import { runQuality } from './quality.ts';
+import { recordsPath, runFolder } from './run-folder.ts';
+import { type CellFilter, selectCells } from './select-cells.ts';
+
+/** The checkout or the installed package: where package.json is. */
+export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface RunOptions {
+  readonly suitePath: string;
+  /** Run folder; default `runs/<suite name>-<time>`, or the newest of that suite with `resume`. */
+  readonly out?: string;
+  readonly resume: boolean;
+  readonly only: CellFilter;
+  readonly command: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+  /** Things the user should know as they happen, one sentence each. */
+  readonly onNote: (note: string) => void;
+}
+
+export interface RunResult {
+  readonly folder: string;
+  readonly completed: number;
+  readonly failed: readonly { readonly cellId: string; readonly message: string }[];
+  readonly skipped: readonly { readonly cellId: string; readonly reason: string }[];
+}
+
+/**
+ * Runs a suite end to end into its folder: plans, quality, efficiency. Records are flushed as they come; what an earlier run of the
+ * folder completed is kept. The report is made from the records afterwards (report/).
+ */
+export async function runSuite(options: RunOptions): Promise<RunResult> {
+  const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
+  const { suite, folder: suiteFolder } = loaded;
+  const folder = runFolder({ suiteName: suite.name, resume: options.resume, ...(options.out === undefined ? {} : { out: options.out }) });
+  const cells = selectCells(expandCells(suite), options.only);
+  using store = RecordStore.open(recordsPath(folder));
+  if (store.torn !== null) options.onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
+  const backend = await createBackend(suite.backend);
+  try {
+    const model = await loadModel({
+      path: suite.model.path,
+      backend,
+      ...(suite.model.weightDType === undefined ? {} : { weightDType: suite.model.weightDType }),
+    });
+    const environment = captureEnvironment({
+      root: PACKAGE_ROOT,
+      backend: { name: backend.name, description: backend.description, details: {} },
+    });
+    writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
+    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
+    const context: RunContext = {
+      suite,
+      suiteFolder,
+      folder,
+      model,
+      identity: { weightsHash: model.weightsHash, device: backend.description },
+      store,
+      plans: new Map(),
+      signal: options.signal,
+      onProgress: options.onProgress,
+    };
+    recordRun(context, options, environment.moabench);
+    await runCells(context, cells);
+    return { folder, ...outcomes(store, cells) };
+  } finally {
+    await backend.dispose();
+  }
+
+}
+
+/** How the selected cells ended last. */
+function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, 'folder'> {
+  const last = new Map<string, RecordOf<'outcome'>>();
+  for (const record of recordsOf(store.records, 'outcome')) last.set(record.cellId, record);
+  const ends = cells.flatMap((cell) => last.get(cell.id) ?? []);
+  return {
+    completed: ends.filter((end) => end.status === 'completed').length,
+    failed: ends.flatMap((end) => (end.status === 'failed' ? [{ cellId: end.cellId, message: end.error.message }] : [])),
+    skipped: ends.flatMap((end) => (end.status === 'skipped' ? [{ cellId: end.cellId, reason: end.reason }] : [])),
+  };
+}
+
+/** The stages in order; each kind of cell has its runner. */
+async function runCells(context: RunContext, cells: readonly Cell[]): Promise<void> {
+  await makePlans(
+    context,
+    cells.filter((cell) => cell.kind === 'plan'),
+  );
+  await runQuality(
+    context,
+    cells.filter((cell): cell is QualityCell => cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity'),
+  );
+  await runTimings(
+    context,
+    cells.filter((cell) => cell.kind === 'prefill' || cell.kind === 'decode'),
+  );
+  await runMaxBatch(
+    context,
+    cells.filter((cell) => cell.kind === 'maxBatch'),
+  );
+}
+
+function recordRun({ suite, model, store }: RunContext, options: RunOptions, version: string): void {
+  const { layers, heads, kvHeads, headDim } = model.config;
+  store.append({
+    kind: 'run',
+    time: now(),
+    recordVersion: RECORD_VERSION,
+    runId: contentHash({ time: now(), pid: process.pid }),
+    resumed: store.records.some((r) => r.kind === 'run'),
+    suite: { name: suite.name, hash: contentHash(suite), path: options.suitePath },
+    version,
+    command: options.command,
+    model: {
+      name: model.name,
+      weightsHash: model.weightsHash,
+      layers,
+      heads,
+      kvHeads,
+      headDim,
+      parameters: model.parameters,
+      weightDType: model.weightDType,
+      kvDType: suite.model.kvDType,
+    },
+    backend: { name: model.backend.name, description: model.backend.description, threads: suite.backend.threads ?? null },
+  });
+}

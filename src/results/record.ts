@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { recordedPlanSchema } from './recorded-plan.ts';
+import { planSchema } from '../plan/schema.ts';
 
 /** Version of the record lines; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -51,7 +51,8 @@ const plan = z.strictObject({
   path: z.string().describe('Relative to the run folder.'),
   reused: z.boolean(),
   wallMs: ms,
-  plan: recordedPlanSchema,
+  /** The whole plan: a log explains itself without its files. */
+  plan: planSchema,
 });
 
 const profile = z.strictObject({
@@ -134,7 +135,7 @@ const measurement = z.strictObject({
   batch: positive,
   newTokens: count.describe('Decode steps in one timing; 0 for prefill.'),
   /** One timing a round in ms: the whole prefill, or all `newTokens` decode steps. Equal indices of one group were taken side by side. */
-  samplesMs: z.array(ms).min(1),
+  samplesMs: z.array(z.number().positive()).min(1),
   kvBytes,
   peakBytes: bytes.nullable(),
   rssBytes: bytes.nullable(),

@@ -11,11 +11,13 @@ export type Estimate = z.infer<typeof estimateSchema>;
 export const pairedSchema = z.strictObject({
   other: z.string(),
   delta: estimateSchema,
-  /** Exact McNemar (two-sided) for right/wrong outcomes; null where the score is graded. */
-  p: z.number().min(0).max(1).nullable(),
-  /** Holm-adjusted over the contrasts of the same family; null outside families. */
-  pHolm: z.number().min(0).max(1).nullable(),
-  /** Samples that the other had right and this one has wrong, and the reverse. */
+  test: z.enum(['mcnemar-exact', 'sign-flip']),
+  p: z.number().min(0).max(1),
+  /** Holm-adjusted over the family: the lengths of a method, or all contrasts. */
+  pHolm: z.number().min(0).max(1),
+  /** Least true difference that this many pairs would have shown with 80% power; null for graded scores. */
+  detectable: z.number().nullable(),
+  /** Samples on which the other scored higher, and lower. */
   lost: z.int().min(0),
   gained: z.int().min(0),
 });

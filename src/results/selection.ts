@@ -1,0 +1,57 @@
+import { type RecordOf, type RunRecord, recordsOf } from './record.ts';
+
+/** The records that count: of superseded cells nothing, of a sample scored twice the last. */
+export interface Selection {
+  readonly run: RecordOf<'run'> | null;
+  readonly plans: readonly RecordOf<'plan'>[];
+  readonly profiles: readonly RecordOf<'profile'>[];
+  readonly fronts: readonly RecordOf<'front'>[];
+  readonly samples: readonly RecordOf<'sample'>[];
+  readonly losses: readonly RecordOf<'loss'>[];
+  readonly measurements: readonly RecordOf<'measurement'>[];
+  readonly capacities: readonly RecordOf<'capacity'>[];
+  readonly outcomes: readonly RecordOf<'outcome'>[];
+  /** Methods in the order of their first record. */
+  readonly methods: readonly string[];
+}
+
+/**
+ * Picks what a report is made of. A cell that ran again under another hash (its inputs changed) supersedes the earlier one of the same id;
+ * `cells`, when given, are the hashes of the suite as it is now, and all others are left out.
+ */
+export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet<string>): Selection {
+  const latest = new Map<string, RecordOf<'outcome'>>();
+  for (const outcome of recordsOf(records, 'outcome')) latest.set(outcome.cellId, outcome);
+  const current = new Set([...latest.values()].map((outcome) => outcome.cell));
+  const superseded = new Set(recordsOf(records, 'outcome').flatMap((outcome) => (current.has(outcome.cell) ? [] : [outcome.cell])));
+  const counts = (record: RunRecord): boolean =>
+    record.kind === 'run' || (!superseded.has(record.cell) && (cells === undefined || cells.has(record.cell)));
+  const kept = records.filter(counts);
+  const lastOf = <R extends { readonly cell: string }>(list: readonly R[], key: (record: R) => string): R[] => [
+    ...new Map(list.map((record) => [`${record.cell}/${key(record)}`, record])).values(),
+  ];
+  return {
+    run: recordsOf(kept, 'run').at(-1) ?? null,
+    plans: [...new Map(recordsOf(kept, 'plan').map((plan) => [plan.method, plan])).values()],
+    profiles: lastOf(recordsOf(kept, 'profile'), (profile) => String(profile.tokens)),
+    fronts: lastOf(recordsOf(kept, 'front'), (front) => front.method),
+    samples: lastOf(recordsOf(kept, 'sample'), (sample) => sample.sampleId),
+    losses: lastOf(recordsOf(kept, 'loss'), (loss) => loss.sampleId),
+    measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
+    capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
+    outcomes: [...latest.values()].filter(counts),
+    methods: [...new Set(kept.flatMap((record) => (record.kind === 'run' ? [] : [record.method])))],
+  };
+}
+
+/** Groups in order of first appearance. */
+export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const k = key(item);
+    const group = groups.get(k);
+    if (group === undefined) groups.set(k, [item]);
+    else group.push(item);
+  }
+  return groups;
+}

@@ -1,0 +1,140 @@
+import { densityAt } from '../plan/spans.ts';
+import type { Suite } from '../suite/schema.ts';
+import { checkRun } from './checks.ts';
+import { summarizeContrasts } from './contrasts.ts';
+import type { Environment } from './environment.ts';
+import type { RecordOf, RunRecord } from './record.ts';
+import { summarizeRetrieval } from './retrieval.ts';
+import { summarizePerplexity, summarizeScores } from './scores.ts';
+import { groupBy, type Selection, selectRecords } from './selection.ts';
+import { summarizeCapacity, summarizeSpeed } from './speed.ts';
+import { type MethodSummary, SUMMARY_VERSION, type Summary } from './summary.ts';
+import { writeVerdicts } from './verdicts.ts';
+
+export interface SummarizeOptions {
+  readonly records: readonly RunRecord[];
+  readonly suite: Suite;
+  readonly environment: Environment | null;
+  /** Content hashes of the suite's cells as they are now; records of others are stale and left out. Default: nothing is stale. */
+  readonly cells?: ReadonlySet<string>;
+}
+
+/** Everything that a run showed, with intervals, paired tests, hygiene checks and verdicts. Equal records give equal summaries. */
+export function summarize({ records, suite, environment, cells }: SummarizeOptions): Summary {
+  const selection = selectRecords(records, cells);
+  const baseline = suite.report.baseline;
+  const methods = suite.methods.map((method) => summarizeMethod(method.id, selection, suite));
+  const contrasts = summarizeContrasts(methods, selection.samples, baseline);
+  const run = selection.run;
+  const partial: Omit<Summary, 'checks' | 'verdicts'> = {
+    version: SUMMARY_VERSION,
+    title: suite.report.title ?? suite.name,
+    description: suite.description ?? null,
+    suite: { name: suite.name, hash: run?.suite.hash ?? '' },
+    finished: records.at(-1)?.time ?? null,
+    command: run?.command ?? null,
+    model: run?.model ?? null,
+    backend: run === null ? null : `${run.backend.name}: ${run.backend.description}`,
+    baseline,
+    methods,
+    contrasts,
+    cells: {
+      completed: selection.outcomes.filter((outcome) => outcome.status === 'completed').length,
+      skipped: selection.outcomes.flatMap((o) => (o.status === 'skipped' ? [{ cellId: o.cellId, reason: o.reason }] : [])),
+      failed: selection.outcomes.flatMap((o) => (o.status === 'failed' ? [{ cellId: o.cellId, message: o.error.message }] : [])),
+    },
+  };
+  const checks = checkRun({ summary: partial, selection, environment });
+  return { ...partial, checks, verdicts: writeVerdicts({ ...partial, checks }) };
+}
+
+function summarizeMethod(id: string, selection: Selection, suite: Suite): MethodSummary {
+  const isBaseline = id === suite.report.baseline;
+  const of = <R extends { readonly method: string }>(records: readonly R[], method: string): R[] =>
+    records.filter((record) => record.method === method);
+  const both = <R extends { readonly method: string }>(records: readonly R[]): { own: R[]; other: R[] } => ({
+    own: of(records, id),
+    other: of(records, suite.report.baseline),
+  });
+  const part = (name: 'retrieval' | 'longbench') => {
+    const { own, other } = both(selection.samples.filter((sample) => sample.part === name));
+    return { own, baseline: isBaseline || other.length === 0 ? null : { id: suite.report.baseline, samples: other } };
+  };
+  const scored = part('longbench');
+  const losses = both(selection.losses);
+  const timings = both(selection.measurements);
+  const capacities = both(selection.capacities);
+  const plan = of(selection.plans, id)[0] ?? null;
+  const options = suite.methods.find((method) => method.id === id);
+  return {
+    id,
+    label: options?.label ?? id,
+    method: options?.method ?? 'plan',
+    heterogeneity: plan?.plan.heterogeneity ?? null,
+    planHash: plan?.planHash ?? null,
+    density: densities(plan, suite),
+    kvBytes: memoryByLength(selection, id, suite.report.baseline),
+    retrieval: summarizeRetrieval({ ...part('retrieval'), threshold: suite.quality?.retrieval?.threshold ?? 0.9, seed: `retrieval/${id}` }),
+    scores: summarizeScores(scored.own, scored.baseline, `scores/${id}`),
+    perplexity: summarizePerplexity(losses.own, isBaseline ? null : losses.other, `perplexity/${id}`),
+    prefill: timed(timings, 'prefill', id),
+    decode: timed(timings, 'decode', id),
+    maxBatch: summarizeCapacity(capacities.own, capacities.other),
+  };
+}
+
+function timed(
+  timings: { own: RecordOf<'measurement'>[]; other: RecordOf<'measurement'>[] },
+  measure: 'prefill' | 'decode',
+  id: string,
+): MethodSummary['prefill'] {
+  const own = timings.own.filter((timing) => timing.measure === measure);
+  return summarizeSpeed(
+    own,
+    timings.other.filter((timing) => timing.measure === measure),
+    `${measure}/${id}`,
+  );
+}
+
+/** The plan's density at every length that the suite scores. */
+function densities(record: RecordOf<'plan'> | null, suite: Suite): MethodSummary['density'] {
+  if (record === null) return [];
+  const stated = Object.entries(record.plan.densities).map(([tokens, density]) => [Number(tokens), density] as const);
+  const { retrieval, longbench, perplexity } = suite.quality ?? {};
+  const lengths = [
+    ...(retrieval?.lengths ?? []),
+    ...(longbench === undefined ? [] : [longbench.length]),
+    ...(perplexity === undefined ? [] : [perplexity.length]),
+  ];
+  const computed = lengths.map((tokens) => [tokens, densityAt(record.plan, tokens)] as const);
+  return [...new Map([...stated, ...computed])].sort(([a], [b]) => a - b).map(([tokens, density]) => ({ tokens, density }));
+}
+
+function memoryByLength(selection: Selection, id: string, baseline: string): MethodSummary['kvBytes'] {
+  const scored = [...selection.samples, ...selection.losses];
+  const meanOf = (records: typeof scored, field: 'planned' | 'resident'): number =>
+    records.reduce((sum, record) => sum + record.kvBytes[field], 0) / records.length;
+  const others = groupBy(
+    scored.filter((record) => record.method === baseline),
+    (record) => `${record.length}/${record.sampleId}`,
+  );
+  const byLength = groupBy(
+    scored.filter((record) => record.method === id),
+    (record) => record.length,
+  );
+  return [...byLength]
+    .sort(([a], [b]) => a - b)
+    .map(([length, records]) => {
+      // The same samples, so that a difference of prompt lengths is none of memory.
+      const matched = records.filter((record) => others.has(`${length}/${record.sampleId}`));
+      const theirs = matched.flatMap((record) => (others.get(`${length}/${record.sampleId}`) ?? []).slice(0, 1));
+      const ratio = matched.length === 0 ? null : meanOf(matched, 'resident') / meanOf(theirs, 'resident');
+      return {
+        length,
+        planned: meanOf(records, 'planned'),
+        resident: meanOf(records, 'resident'),
+        ratioToBaseline: ratio,
+        n: records.length,
+      };
+    });
+}

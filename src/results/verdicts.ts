@@ -1,0 +1,80 @@
+import { rungOf } from './contrasts.ts';
+import { countText, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
+import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
+
+/** The findings in plain words; every number with its interval and n. */
+export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
+  const labels = new Map(summary.methods.map((method) => [method.id, method.label]));
+  const label = (id: string): string => labels.get(id) ?? id;
+  const blocking = summary.checks.filter((check) => check.status === 'failed' && check.severity === 'blocking');
+  // The freest methods are what a suite is about, so they come first.
+  const compressed = summary.methods.filter((method) => method.id !== summary.baseline).toSorted((a, b) => rungOf(b) - rungOf(a));
+  return [
+    ...blocking.map((check) => `Do not rely on this run: ${lowerFirst(check.message)}`),
+    ...compressed.flatMap((method) => [
+      ...quality(method, label(summary.baseline)),
+      ...summary.contrasts.filter((c) => c.method === method.id).map(({ paired }) => contrast(method.label, label(paired.other), paired)),
+      ...speed(method, label(summary.baseline)),
+    ]),
+  ];
+}
+
+function quality(method: MethodSummary, baseline: string): string[] {
+  const { retrieval, scores } = method;
+  const sentences: string[] = [];
+  if (retrieval?.meanToBaseline) {
+    const memory = longest(method.kvBytes)?.ratioToBaseline;
+    const where = memory === null || memory === undefined ? '' : `With ${percent(memory)} of the KV memory, `;
+    sentences.push(
+      `${where}${method.label} answers ${percentWithInterval(retrieval.mean)} of the retrieval questions: ${difference(retrieval.meanToBaseline, baseline)}`,
+    );
+  }
+  if (scores?.mean.relative) {
+    const { relative } = scores.mean;
+    sentences.push(
+      `${method.label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${scores.tasks.length} long-context tasks (n = ${relative.n} samples).`,
+    );
+  }
+  return sentences;
+}
+
+function difference(paired: Paired, baseline: string): string {
+  const { delta, lost, gained, detectable } = paired;
+  const evidence = `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${lost} lost and ${gained} gained of ${delta.n}, ${pText(paired.p)}`;
+  if (paired.p < 0.05) return `${delta.estimate < 0 ? 'worse' : 'better'} than ${baseline} by ${evidence}.`;
+  const missed = detectable === null ? '' : ` Differences under ${percent(detectable)} could have been missed.`;
+  return `no difference from ${baseline} is visible (${evidence}).${missed}`;
+}
+
+function contrast(own: string, other: string, paired: Paired): string {
+  const { delta, lost, gained } = paired;
+  const evidence = `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${gained} gained and ${lost} lost of ${delta.n}, Holm-adjusted ${pText(paired.pHolm)}`;
+  if (paired.pHolm >= 0.05) return `At equal KV memory, ${own} and ${other} cannot be told apart (${evidence}).`;
+  return `At equal KV memory, ${own} is ${delta.estimate > 0 ? 'better' : 'worse'} at retrieval than ${other}: ${evidence}.`;
+}
+
+function speed(method: MethodSummary, baseline: string): string[] {
+  const sentence = (what: string, timing: Speed | undefined): string[] => {
+    if (!timing?.speedup) return [];
+    const { speedup } = timing;
+    const condition = `${countText(timing.contextTokens)} tokens of context${timing.batch > 1 ? `, batch ${timing.batch}` : ''}`;
+    const verdict = speedup.low > 1 ? 'faster' : speedup.high < 1 ? 'slower' : 'as fast within noise';
+    return [
+      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${speedup.n} rounds).`,
+    ];
+  };
+  const own = (timings: readonly Speed[]): Speed[] => timings.filter((timing) => timing.cache !== 'dynamic');
+  return [...sentence('Decoding', hardest(own(method.decode))), ...sentence('In prefill', hardest(own(method.prefill)))];
+}
+
+function hardest(timings: readonly Speed[]): Speed | undefined {
+  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
+}
+
+function longest<T extends { readonly length: number }>(items: readonly T[]): T | undefined {
+  return items.toSorted((a, b) => b.length - a.length)[0];
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -140,7 +140,7 @@ function serve(load: NodeJS.Require): void {
         rowUpper,
         matrix: matrix(rows, add),
       });
-      lp.options.set({ output_flag: false, presolve: 'off', random_seed: 0, threads: 1 });
+      lp.options.set({ output_flag: false, presolve: 'off', random_seed: 0 });
       columns = add.cost.length;
     } else {
       if (add.cost.length > 0) lp.addCols({ cost: add.cost, lower, upper: add.upper, matrix: matrix(rows, add) });
@@ -173,7 +173,6 @@ function serve(load: NodeJS.Require): void {
       model.options.set({
         output_flag: false,
         random_seed: 0,
-        threads: 1,
         mip_rel_gap: request.relativeGap,
         mip_abs_gap: 1e-7,
         mip_max_nodes: request.maxNodes,

@@ -105,14 +105,20 @@ function tableOf(options: OptimizeOptions, length: number): Float64Array {
   const table = options.lossTables.get(length);
   const size = options.layers * options.kvHeads * options.rules.length;
   if (table === undefined) throw invalidArgument(`a loss table at ${length} tokens`, 'lossTables', [...options.lossTables.keys()]);
-  if (table.length !== size) throw invalidArgument(`${size} losses (layers x kvHeads x rules)`, `lossTables at ${length} tokens`, table.length);
+  if (table.length !== size)
+    throw invalidArgument(`${size} losses (layers x kvHeads x rules)`, `lossTables at ${length} tokens`, table.length);
   const wrong = table.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0) throw invalidArgument('a finite loss', `lossTables at ${length} tokens, entry ${wrong}`, table[wrong]);
   return table;
 }
 
 function checkOptions(options: OptimizeOptions): void {
-  const integers = { layers: options.layers, kvHeads: options.kvHeads, rulesPerLayer: options.rulesPerLayer ?? 2, intervals: options.intervals ?? 4 };
+  const integers = {
+    layers: options.layers,
+    kvHeads: options.kvHeads,
+    rulesPerLayer: options.rulesPerLayer ?? 2,
+    intervals: options.intervals ?? 4,
+  };
   for (const [name, value] of Object.entries(integers)) {
     if (!(Number.isSafeInteger(value) && value >= 1)) throw invalidArgument('a positive integer', name, value);
   }

@@ -1,4 +1,4 @@
-import { type Column, ColumnPool, sparseColumns } from './columns.ts';
+import { type Column, ColumnPool, joinColumns, slackColumns, sparseColumns } from './columns.ts';
 import type { HighsThread } from './highs-thread.ts';
 import type { Instance } from './instance.ts';
 import { nearColumns } from './near-columns.ts';
@@ -69,14 +69,31 @@ export class Master {
     }
   }
 
-  /** The relaxation alone: bound and remaining violation. */
-  relax(problem: Subproblem, signal?: AbortSignal): Promise<Relaxed> {
-    return this.#relaxation.solve(problem, signal);
+  /** Blocks at each constrained length of a plan that violates the density bounds as little as a plan of the known columns can. */
+  async nearest(signal?: AbortSignal): Promise<number[]> {
+    const instance = this.#instance;
+    const problem: Subproblem = { primary: null, caps: instance.profileLengths.map(() => Number.POSITIVE_INFINITY) };
+    const relaxed = await this.#relaxation.solve(problem, signal);
+    const columns = this.#select(relaxed, { slack: Number.POSITIVE_INFINITY, perLayer: 150, keep: null });
+    const rows = rowBounds(instance, problem);
+    const slack = slackColumns(instance, 1);
+    const { values } = await this.#thread.solveMip({
+      kind: 'mip',
+      columns: joinColumns(sparseColumns(instance, columns, null), slack),
+      rowLower: rows.lower,
+      rowUpper: rows.upper,
+      continuous: slack.cost.length,
+      start: null,
+      relativeGap: 1e-3,
+      maxNodes: 2000,
+    });
+    const chosen = columns.filter((_, j) => (values[j] ?? 0) > 0.5);
+    return instance.constraintLengths.map((_, n) => chosen.reduce((sum, column) => sum + (column.blocks[n] as number), 0));
   }
 
   /** Solves a subproblem to within `maxGap` if bounded effort can. */
   async solve(problem: Subproblem & { readonly primary: number }, maxGap: number, signal?: AbortSignal): Promise<Solved> {
-    const relaxed = await this.relax(problem, signal);
+    const relaxed = await this.#relaxation.solve(problem, signal);
     let { bound } = relaxed;
     let best = this.#bestKnown(problem);
     if (relaxed.violation > 1e-6 && best === null) return { best: null, bound, infeasible: true };
@@ -125,7 +142,10 @@ export class Master {
   }
 
   /** Columns that can be part of a plan better than the best, the cheapest of each layer first. */
-  #select(relaxed: Relaxed, options: { readonly slack: number; readonly perLayer: number; readonly keep: IntegerSolution | null }): Column[] {
+  #select(
+    relaxed: Relaxed,
+    options: { readonly slack: number; readonly perLayer: number; readonly keep: IntegerSolution | null },
+  ): Column[] {
     const byLayer = Array.from({ length: this.#instance.layers }, (): { column: Column; cost: number }[] => []);
     for (const column of this.#pool.columns) byLayer[column.layer]?.push({ column, cost: this.#pool.costOf(column, relaxed.prices) });
     return byLayer.flatMap((entries, layer) => {

@@ -15,7 +15,12 @@ export interface NearColumns {
  * no plan that uses another column can be better (reduced-cost fixing), so a complete answer makes the master exact. When there are more
  * than `limit`, the slack is halved until they fit.
  */
-export function nearColumns(pricer: Pricer, instance: Instance, layer: number, options: { readonly slack: number; readonly limit: number }): NearColumns {
+export function nearColumns(
+  pricer: Pricer,
+  instance: Instance,
+  layer: number,
+  options: { readonly slack: number; readonly limit: number },
+): NearColumns {
   const priced = pricer.priceLayer(layer, MAX_SETS);
   const least = priced.sets[0]?.cost ?? 0;
   const widest = Math.min(options.slack, spread(pricer, instance, layer));

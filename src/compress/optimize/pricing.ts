@@ -100,7 +100,7 @@ function pairs(costs: Float64Array, shape: { readonly heads: number; readonly ru
       for (let h = 0; h < heads; h++) {
         const x = costs[rowA + h] as number;
         const y = costs[rowB + h] as number;
-        cost += x < y ? x : y;
+        cost += Math.min(x, y);
       }
       if (cost < best.worst) best.offer([a, b], cost);
     }

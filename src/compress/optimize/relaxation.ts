@@ -1,7 +1,7 @@
 import { type ColumnPool, joinColumns, slackColumns, sparseColumns } from './columns.ts';
 import type { HighsThread, LpResult } from './highs-thread.ts';
 import type { Instance } from './instance.ts';
-import type { Prices, Pricer } from './pricing.ts';
+import type { Pricer, Prices } from './pricing.ts';
 
 /** One solve of the front: the objective to minimize (null: the violation of the density bounds), and caps of all objectives, units. */
 export interface Subproblem {
@@ -131,6 +131,9 @@ export class Relaxation {
   }
 
   #noPrices(): Prices {
-    return { loss: new Float64Array(this.#instance.profileLengths.length), density: new Float64Array(this.#instance.constraintLengths.length) };
+    return {
+      loss: new Float64Array(this.#instance.profileLengths.length),
+      density: new Float64Array(this.#instance.constraintLengths.length),
+    };
   }
 }

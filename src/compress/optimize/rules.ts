@@ -25,7 +25,8 @@ export interface RuleSpaceOptions {
  */
 export function candidateRules(options: RuleSpaceOptions): Rule[] {
   const { heterogeneity, budget, betaSteps = 16 } = options;
-  if (!(Number.isInteger(betaSteps) && betaSteps >= 1 && betaSteps <= 64)) throw invalidArgument('an integer from 1 to 64', 'betaSteps', betaSteps);
+  if (!(Number.isInteger(betaSteps) && betaSteps >= 1 && betaSteps <= 64))
+    throw invalidArgument('an integer from 1 to 64', 'betaSteps', betaSteps);
   const rules: Rule[] = [budgetRule(budget, options.constraintLengths)];
   for (let k = 1; k <= betaSteps; k++) rules.push({ alpha: 0, beta: k / betaSteps });
   if (heterogeneity === 'elastic') rules.push(...releasedRules(options.profileLengths, options.constraintLengths));

@@ -1,0 +1,37 @@
+import type { Subproblem } from './relaxation.ts';
+
+/** A subproblem with its objective. */
+export type Cell = Subproblem & { readonly primary: number };
+
+/** Each objective alone: the solves that give the objectives' ranges. */
+export function singleObjectives(objectives: number): Cell[] {
+  const caps = new Array<number>(objectives).fill(Number.POSITIVE_INFINITY);
+  return Array.from({ length: objectives }, (_, primary) => ({ primary, caps }));
+}
+
+/**
+ * The epsilon-constraint grid (moa-method 3.4): for each primary objective every combination of upper caps on the others, at the ends of
+ * the intervals of their ranges over the single-objective solutions, loosest first. Only upper caps: the lower ends of the released
+ * code's intervals can only force a plan to be worse in an objective, and what they would find the neighbouring caps find.
+ */
+export function epsilonGrid(ranges: readonly { readonly low: number; readonly high: number }[], intervals: number): Cell[] {
+  const cells: Cell[] = [];
+  for (let primary = 0; primary < ranges.length; primary++) {
+    let combinations: number[][] = [[]];
+    ranges.forEach(({ low, high }, p) => {
+      const ends = p === primary || high <= low ? [Number.POSITIVE_INFINITY] : capsOf(low, high, intervals);
+      combinations = combinations.flatMap((caps) => ends.map((end) => [...caps, end]));
+    });
+    cells.push(...combinations.map((caps) => ({ primary, caps })));
+  }
+  return cells;
+}
+
+function capsOf(low: number, high: number, intervals: number): number[] {
+  return Array.from({ length: intervals }, (_, i) => low + ((high - low) * (intervals - i)) / intervals);
+}
+
+/** Whether every plan of `inner` is a plan of `outer`. */
+export function isWithin(inner: Cell, outer: Cell): boolean {
+  return inner.primary === outer.primary && inner.caps.every((cap, p) => cap <= (outer.caps[p] as number));
+}

@@ -1,0 +1,148 @@
+import { MoaError } from '../../core/errors.ts';
+import { nonDominated, type ParetoFront, type ParetoPoint } from './front.ts';
+import { type Cell, epsilonGrid, isWithin, singleObjectives } from './grid.ts';
+import { HighsThread } from './highs-thread.ts';
+import { createInstance, type Instance, type OptimizeOptions } from './instance.ts';
+import { type IntegerSolution, Master, relativeGap, type Solved } from './master.ts';
+import { uniformPoints } from './uniform.ts';
+import { unreachable } from './unreachable.ts';
+
+export type { OptimizeOptions } from './instance.ts';
+
+const SOLVER = 'Lagrangian column generation + HiGHS';
+
+interface Answer {
+  readonly cell: Cell;
+  readonly solved: Solved;
+}
+
+/**
+ * The Pareto front of plans at a budget (MoA section 3.3): for every head a rule, at most R rules a layer, the mean density at every
+ * constrained length between its bounds, the predicted loss least at the profile lengths. Equal input gives an equal front (but for
+ * `seconds`).
+ * @throws INVALID_ARGUMENT for malformed options, and when no plan meets the density bounds: the message names the length and the nearest
+ * density. ABORTED (or the signal's reason) when aborted.
+ */
+export async function optimize(options: OptimizeOptions): Promise<ParetoFront> {
+  const started = performance.now();
+  const instance = createInstance(options);
+  options.signal?.throwIfAborted();
+  if (options.heterogeneity === 'uniform') {
+    const points = uniformPoints(instance);
+    const solves = { total: points.length, infeasible: 0, aboveGap: 0 };
+    return front(options, instance, { points, solver: 'enumeration', solves, started });
+  }
+  const thread = new HighsThread();
+  const onAbort = (): void => void thread.close();
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const answers = await solveGrid(new Master(instance, thread), instance, options);
+    const maxGap = options.maxGap ?? 0.005;
+    const points = answers.flatMap(({ cell, solved }) =>
+      solved.best === null ? [] : [pointOf(instance, cell, solved.best, solved.bound)],
+    );
+    const solves = {
+      total: answers.length,
+      infeasible: answers.filter(({ solved }) => solved.best === null).length,
+      aboveGap: points.filter((point) => point.gap > maxGap).length,
+    };
+    return front(options, instance, { points, solver: SOLVER, solves, started });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', onAbort);
+    await thread.close();
+  }
+}
+
+async function solveGrid(master: Master, instance: Instance, options: OptimizeOptions): Promise<Answer[]> {
+  const { signal, onProgress, intervals = 4, maxGap = 0.005 } = options;
+  const objectives = instance.profileLengths.length;
+  const total = objectives === 1 ? 1 : objectives * (1 + intervals ** (objectives - 1));
+  const answers: Answer[] = [];
+  const report = (cell: Cell): void =>
+    onProgress?.({ stage: 'optimize', done: answers.length, total, detail: `loss at ${instance.profileLengths[cell.primary]} tokens` });
+  for (const cell of singleObjectives(objectives)) {
+    report(cell);
+    const solved = await master.solve(cell, maxGap, signal);
+    if (solved.best === null) throw unreachable(instance, solved.infeasible, await master.nearest(signal));
+    answers.push({ cell, solved });
+  }
+  if (objectives > 1) {
+    const singles = answers.map(({ solved }) => (solved.best as IntegerSolution).losses);
+    const ranges = instance.profileLengths.map((_, p) => {
+      const values = singles.map((losses) => losses[p] as number);
+      return { low: Math.min(...values), high: Math.max(...values) };
+    });
+    for (const cell of epsilonGrid(ranges, intervals)) {
+      report(cell);
+      answers.push({ cell, solved: inherited(cell, answers, maxGap) ?? (await master.solve(cell, maxGap, signal)) });
+    }
+  }
+  onProgress?.({ stage: 'optimize', done: total, total });
+  return answers;
+}
+
+/** The answer of a looser cell, when it meets the tighter caps: what is optimal among more plans is optimal among fewer. */
+function inherited(cell: Cell, answers: readonly Answer[], maxGap: number): Solved | undefined {
+  const found = answers.find(({ cell: outer, solved }) => {
+    if (solved.best === null) return solved.infeasible && isWithin(cell, outer);
+    const { best } = solved;
+    const close = relativeGap(best.losses[cell.primary] as number, solved.bound) <= maxGap;
+    return close && isWithin(cell, outer) && cell.caps.every((cap, p) => (best.losses[p] as number) <= cap);
+  });
+  return found?.solved;
+}
+
+function pointOf(instance: Instance, cell: Cell, solution: IntegerSolution, bound: number): ParetoPoint {
+  const byLayer = [...solution.columns].sort((a, b) => a.layer - b.layer);
+  const part = (name: 'alpha' | 'beta'): number[][] =>
+    byLayer.map((c) => Array.from(c.assignment, (r) => instance.rules[r]?.[name] as number));
+  const heads = instance.layers * instance.heads;
+  return {
+    alpha: part('alpha'),
+    beta: part('beta'),
+    objectives: byLength(instance.profileLengths, (p) => (solution.losses[p] as number) * (instance.scale[p] as number)),
+    densities: byLength(instance.constraintLengths, (n) => (solution.blocks[n] as number) / (heads * (instance.denseBlocks[n] as number))),
+    primary: instance.profileLengths[cell.primary] as number,
+    gap: relativeGap(solution.losses[cell.primary] as number, bound),
+  };
+}
+
+interface Found {
+  readonly points: readonly ParetoPoint[];
+  readonly solver: string;
+  readonly solves: ParetoFront['solves'];
+  readonly started: number;
+}
+
+function front(options: OptimizeOptions, instance: Instance, found: Found): ParetoFront {
+  const heads = instance.layers * instance.heads;
+  const points = nonDominated(found.points, (point) => instance.profileLengths.map((length) => point.objectives[length] as number));
+  if (points.length === 0) throw new MoaError('Expected a plan from the optimizer but it gave none', { code: 'INTERNAL' });
+  return {
+    format: 'moabench-front',
+    version: 1,
+    layers: instance.layers,
+    kvHeads: instance.heads,
+    heterogeneity: options.heterogeneity,
+    rules: instance.rules.map(({ alpha, beta }) => ({ alpha, beta })),
+    rulesPerLayer: options.heterogeneity === 'uniform' ? 1 : instance.rulesPerLayer,
+    budget: options.budget,
+    densityBounds: Object.fromEntries(
+      instance.constraintLengths.map((tokens, n) => {
+        const dense = heads * (instance.denseBlocks[n] as number);
+        return [String(tokens), { lower: (instance.lowerBlocks[n] as number) / dense, upper: (instance.upperBlocks[n] as number) / dense }];
+      }),
+    ),
+    solver: found.solver,
+    solves: found.solves,
+    seconds: (performance.now() - found.started) / 1000,
+    points,
+  };
+}
+
+function byLength(lengths: readonly number[], value: (index: number) => number): Record<string, number> {
+  return Object.fromEntries(lengths.map((tokens, i) => [String(tokens), value(i)]));
+}

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { MoaError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
+import { taskNamed } from '../data/tasks.ts';
 import { type CalibrationOptions, type CalibrationSet, calibrate, calibrationKey, calibrationSetSchema } from './calibrate.ts';
 import type { CompressContext, ProfileUse } from './methods/method.ts';
 import { loadProfile, profileInfluence } from './profile.ts';
@@ -17,7 +18,7 @@ const EPSILON = 2 ** -23;
 export async function calibrationSet(context: CompressContext, purpose: 'calibrate' | 'validate', length: number, samples: number): Promise<CalibrationSet> {
   const { calibration } = compressSection(context);
   const options: CalibrationOptions = {
-    tasks: calibration.tasks,
+    tasks: calibration.tasks.map((name) => taskNamed(name).name),
     samples,
     answerTokens: calibration.answerTokens,
     length,

@@ -11,8 +11,12 @@ import type { CalibrationSet } from './calibrate.ts';
 /** Width of a distance bin in tokens. */
 export const BIN_TOKENS = 64;
 
+function isWholeFloat64s(text: string): boolean {
+  return Buffer.from(text, 'base64').byteLength % 8 === 0;
+}
+
 /** float64 little-endian as base64: exact, and a third of the size of decimal text. */
-const float64Base64 = z.codec(z.base64(), z.custom<Float64Array>((value) => value instanceof Float64Array), {
+const float64Base64 = z.codec(z.base64().refine(isWholeFloat64s, { error: 'Expected whole float64 numbers' }), z.custom<Float64Array>((value) => value instanceof Float64Array), {
   decode: (text) => new Float64Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer),
   encode: (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'),
 });

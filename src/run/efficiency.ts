@@ -17,7 +17,10 @@ import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkippe
 type TimedCell = PrefillCell | DecodeCell;
 type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly plan: Plan; readonly cacheKind: CacheKind };
 
-/** Times prefill and decode of all methods side by side. A group is timed whole or not at all: its rounds are pairs. */
+/**
+ * Times prefill and decode of all methods side by side; the context is N = prompt + new tokens, where spans and budgets are fixed. A group is timed whole or
+ * not at all: its rounds are pairs.
+ */
 export async function runTimings(context: RunContext, cells: readonly TimedCell[]): Promise<void> {
   for (const group of inGroups(cells)) {
     const contenders = open(context, group);
@@ -33,14 +36,13 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
   const contextTokens = cell.kind === 'prefill' ? cell.length : cell.context;
   const batch = cell.kind === 'prefill' ? 1 : cell.batch;
   const newTokens = cell.kind === 'prefill' ? 0 : cell.newTokens;
-  const total = contextTokens + newTokens + 1;
   try {
     const timings = await timeGeneration(
       model,
-      contenders.map(({ hash, plan, cacheKind }) => ({ id: hash, cacheKind, spans: spansAt(plan, total) })),
+      contenders.map(({ hash, plan, cacheKind }) => ({ id: hash, cacheKind, spans: spansAt(plan, contextTokens) })),
       {
         phase: cell.kind,
-        prompts: Array.from({ length: batch }, (_, i) => timingPrompt(context, contextTokens, i)),
+        prompts: Array.from({ length: batch }, (_, i) => timingPrompt(context, contextTokens - newTokens - 1, i)),
         newTokens,
         kvDType: suite.model.kvDType,
         chunkTokens: suite.generation.chunkTokens,
@@ -53,7 +55,7 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
     for (const { cell: own, hash, plan, cacheKind } of contenders) {
       const timing = timings.get(hash);
       if (timing === undefined) throw new Error(`no timing for ${own.id}`);
-      const planned = cacheKind === 'dynamic' ? timing.residentBytes : kvBytesAt(plan, total, model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]) * batch;
+      const planned = cacheKind === 'dynamic' ? timing.residentBytes : kvBytesAt(plan, contextTokens, model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]) * batch;
       context.store.append({
         kind: 'measurement',
         time: now(),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { writeFileAtomic } from '../core/files.ts';
 import type { CompressResult } from '../compress/methods/method.ts';
 import { compress } from '../compress/methods/registry.ts';
 import { loadPlan, planHash, savePlan } from '../plan/file.ts';
@@ -40,6 +41,9 @@ async function makePlan(context: RunContext, open: OpenCell<PlanCell>, path: str
       onProgress: (progress) => context.onProgress({ ...progress, detail: `${open.cell.method} ${progress.detail ?? ''}` }),
     });
     savePlan(path, result.plan);
+    if (result.front !== null) {
+      writeFileAtomic(join(context.folder, 'plans', `${open.cell.method}.front.json`), `${JSON.stringify(result.front)}\n`);
+    }
     context.plans.set(open.cell.method, result.plan);
     recordCompression(context, open, result, { path, wallMs: performance.now() - started });
     recordCompleted(context, open, started);

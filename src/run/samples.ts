@@ -23,9 +23,12 @@ export async function* samplesFor(context: RunContext, cell: QualityCell): Async
     yield* take(readLongBench(path, { dataset: cell.task, targetTokens: cell.length, model: context.model }), cell.samples);
     return;
   }
+  const task = taskNamed(cell.task);
+  // The cell's length is N = prompt + reserve, at which spans and budgets are fixed; a reserve set by the suite comes on top of it.
+  const reserve = context.suite.generation.reserveTokens === undefined ? task.maxNewTokens : 0;
   yield* generateSamples({
-    task: taskNamed(cell.task),
-    targetTokens: cell.length,
+    task: task.name,
+    targetTokens: cell.length - reserve,
     count: cell.samples,
     seed: `${context.suite.seed}/${cell.kind}`,
     tokenizer: context.model.tokenizer,

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { listDatasets } from '../../data/datasets.ts';
 import { generateSamples } from '../../data/generate.ts';
 import { TASK_NAMES, taskNamed } from '../../data/tasks.ts';
-import { loadTokenizer } from '../../model/tokenizer.ts';
+import { Tokenizer } from '../../model/tokenizer.ts';
 import { integer } from '../parse.ts';
 
 interface GenerateFlags {
@@ -38,7 +38,7 @@ export function dataCommand(): Command {
     .option('--model <folder>', 'whose tokenizer counts', 'models/reference')
     .addHelpText('after', '\nExample:\n  $ moabench data generate --task lines --length 4096 --count 3 > lines.jsonl')
     .action((flags: GenerateFlags) => {
-      const tokenizer = loadTokenizer(flags.model);
+      const tokenizer = Tokenizer.read(flags.model);
       const { length: targetTokens, count, seed } = flags;
       for (const sample of generateSamples({ task: taskNamed(flags.task), targetTokens, count, seed, tokenizer, split: 'eval' })) {
         process.stdout.write(`${JSON.stringify(sample)}\n`);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { runConformance } from '../../conformance/run.ts';
+import { type CaseReport, type ConformanceReport, runConformance } from '../../conformance/run.ts';
 import { MoaError } from '../../core/errors.ts';
 import { createBackend } from '../../native/backends.ts';
 import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
@@ -29,16 +29,39 @@ export function verifyCommand(): Command {
       const backend = await createBackend({ name: flags.backend });
       const reference = await createTfjsBackend();
       try {
+        const ops = flags.op;
         const report = await interruptible(
-          (signal) => runConformance({ backend, reference, signal, onProgress: display.onProgress, ...(flags.op === undefined ? {} : { ops: flags.op }) }),
+          (signal) =>
+            runConformance({
+              backend,
+              reference,
+              signal,
+              onCase: ({ op }, done, total) => display.onProgress({ stage: 'verify', done, total, detail: op }),
+              ...(ops === undefined ? {} : { filter: ({ op }) => ops.includes(op) }),
+            }),
           () => display.stop(),
         );
         display.stop();
-        process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${backend.description}\nreference: ${reference.description}\n${report.text}\n`);
+        if (report.cases.length === 0) throw new MoaError(`Expected names of ops for --op but received ${ops?.join(', ')}`, { code: 'INVALID_ARGUMENT' });
+        process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : verifyText(report));
         process.exitCode = report.failed > 0 ? EXIT.someFailed : EXIT.completed;
       } finally {
         await backend.dispose();
         await reference.dispose();
       }
     });
+}
+
+/** One line per op, then every failing case with what reproduces it. */
+function verifyText(report: ConformanceReport): string {
+  const byOp = new Map<string, CaseReport[]>();
+  for (const c of report.cases) byOp.set(c.op, [...(byOp.get(c.op) ?? []), c]);
+  const lines = [`backend    ${report.backend}`, `reference  ${report.reference}`];
+  for (const [op, cases] of byOp) {
+    const failed = cases.filter((c) => c.status === 'fail').length;
+    const worst = Math.max(...cases.map((c) => c.maxError));
+    lines.push(`${failed === 0 ? 'pass' : 'FAIL'} ${op.padEnd(20)} ${cases.length - failed}/${cases.length} cases, largest relative error ${worst.toExponential(1)}`);
+  }
+  for (const c of report.cases.filter((c) => c.status === 'fail')) lines.push(`FAIL ${c.repro}: ${c.detail}`);
+  return `${lines.join('\n')}\n${report.passed} passed, ${report.failed} failed\n`;
 }

@@ -1,13 +1,13 @@
+import { MoaError } from '../../core/errors.ts';
 import { contentHash } from '../../core/hash.ts';
-import type { Plan } from '../../plan/schema.ts';
-import { densitiesAt } from '../../plan/spans.ts';
+import type { Plan, Provenance } from '../../plan/schema.ts';
 import { suiteLengths } from '../../suite/lengths.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';
 import { calibrationSet, compressSection, influenceProfiles } from '../artefacts.ts';
 import { lossTable } from '../loss-table.ts';
-import type { ParetoFront } from '../optimize/front.ts';
+import type { ParetoFront, ParetoPoint } from '../optimize/front.ts';
 import { optimize } from '../optimize/optimize.ts';
-import { ruleSpace } from '../optimize/rules.ts';
+import { candidateRules } from '../optimize/rules.ts';
 import { leastLoss, validationLosses } from '../validate.ts';
 import type { CompressContext, Method, ProfileUse } from './method.ts';
 import { planOfRules } from './plan-of-rules.ts';
@@ -17,27 +17,72 @@ type MoaOptions = MethodOfSuite<'moa'>;
 /** Spans per layer and KV head: profile attention influence, optimize under the density budget, validate the Pareto front (MoA section 3). */
 export const moaMethod: Method<MoaOptions> = {
   name: 'moa',
-  key: ({ density, heterogeneity, criterion, rulesPerLayer }, suite) => ({
-    density,
-    heterogeneity,
-    criterion,
-    rulesPerLayer,
-    compress: suite.compress,
-  }),
+  key: ({ density, heterogeneity, criterion, rulesPerLayer }, suite) => ({ density, heterogeneity, criterion, rulesPerLayer, compress: suite.compress }),
   compress: async (options, context) => {
     const profiles = await influenceProfiles(context);
     const front = await optimizeRules(options, context, profiles);
-    const plans = front.points.map((point) => planOfPoint(options, context, { front, point, profiles }));
+    const candidates = front.points.map((point) => planOfPoint(options, context, { front, point, profiles }));
     const { validate } = compressSection(context);
     const set = await calibrationSet(context, 'validate', validate.length, validate.samples);
-    const losses = await validationLosses(context.model, plans, set, { ...context, kvDType: context.suite.model.kvDType });
+    const losses = await validationLosses(context.model, candidates, set, { ...context, kvDType: context.suite.model.kvDType });
+    const plans = candidates.map((plan, i) => withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }));
     const chosen = leastLoss(losses);
-    const best = plans[chosen] as Plan;
-    const validation = { length: validate.length, loss: losses[chosen] as number, samples: set.items.length };
-    return {
-      plan: { ...best, provenance: { ...best.provenance, validation } },
-      profiles,
-      front: { front, plans, validationLosses: losses, chosen },
-    };
+    const plan = plans[chosen];
+    if (plan === undefined) throw new MoaError('Expected at least one plan on the Pareto front', { code: 'INTERNAL' });
+    return { plan, profiles, front: { front, plans, validationLosses: losses, chosen } };
   },
 };
+
+async function optimizeRules(options: MoaOptions, context: CompressContext, profiles: readonly ProfileUse[]): Promise<ParetoFront> {
+  const { profileLengths, constrainLengths } = compressSection(context);
+  const { density: budget, heterogeneity, rulesPerLayer } = options;
+  const rules = candidateRules({ heterogeneity, profileLengths, constraintLengths: constrainLengths, budget });
+  return optimize({
+    profileLengths,
+    lossTables: new Map(profiles.map(({ profile }) => [profile.length, lossTable(profile, options.criterion, rules)])),
+    rules,
+    constraintLengths: constrainLengths,
+    budget,
+    layers: context.model.config.layers,
+    kvHeads: context.model.config.kvHeads,
+    rulesPerLayer,
+    heterogeneity,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
+  });
+}
+
+interface PointOfFront {
+  readonly front: ParetoFront;
+  readonly point: ParetoPoint;
+  readonly profiles: readonly ProfileUse[];
+}
+
+function planOfPoint(options: MoaOptions, context: CompressContext, { front, point, profiles }: PointOfFront): Plan {
+  return planOfRules({
+    name: options.id,
+    method: 'moa',
+    model: context.model,
+    alpha: point.alpha.map((row) => [...row]),
+    beta: point.beta.map((row) => [...row]),
+    heterogeneity: options.heterogeneity,
+    lengths: suiteLengths(context.suite),
+    provenance: {
+      calibrationHash: contentHash(profiles.map(({ profile }) => profile.calibrationHash)),
+      profileHashes: Object.fromEntries(profiles.map(({ profile }) => [profile.length, contentHash([...profile.joint, ...profile.elementwise])])),
+      criterion: options.criterion,
+      objective: `loss at ${point.primary} tokens`,
+      losses: { ...point.objectives },
+      solver: front.solver,
+      gap: point.gap,
+      budget: options.density,
+      constraintLengths: [...compressSection(context).constrainLengths],
+      rulesPerLayer: options.rulesPerLayer,
+      seed: context.suite.seed,
+    },
+  });
+}
+
+function withValidation(plan: Plan, validation: NonNullable<Provenance['validation']>): Plan {
+  return { ...plan, provenance: { ...plan.provenance, validation } };
+}

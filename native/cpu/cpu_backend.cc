@@ -1,4 +1,4 @@
-#include "cpu_backend.h"
+#include "cpu/cpu_backend.h"
 
 #include <unistd.h>
 
@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "cpu_kv_cache.h"
-#include "cpu_ops.h"
-#include "tensor_copy.h"
+#include "cpu/cpu_kv_cache.h"
+#include "cpu/cpu_ops.h"
+#include "cpu/tensor_copy.h"
 
 #if defined(_OPENMP)
 #include <omp.h>

@@ -1,4 +1,4 @@
-#include "cpu_kv_cache.h"
+#include "cpu/cpu_kv_cache.h"
 
 #include <algorithm>
 #include <cstring>

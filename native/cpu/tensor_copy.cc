@@ -1,10 +1,10 @@
-#include "tensor_copy.h"
+#include "cpu/tensor_copy.h"
 
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
 
-#include "float_convert.h"
+#include "cpu/float_convert.h"
 
 namespace moa::cpu {
 
@@ -26,9 +26,21 @@ void convert(const From* x, To* out, int64_t n) {
   }
 }
 
+/// Contiguous elements as one row: a vector is not copied element by element.
+TensorRef as_few_rows(TensorRef x) {
+  if (!x.contiguous()) return x;
+  const int64_t size = x.size();
+  x.ndim = 2;
+  x.shape[0] = 1;
+  x.shape[1] = size;
+  x.row_stride = size;
+  return x;
+}
+
 }  // namespace
 
-void upload(const void* data, DType from, const TensorRef& out) {
+void upload(const void* data, DType from, const TensorRef& strided) {
+  const TensorRef out = as_few_rows(strided);
   const int64_t columns = out.row_size();
   if (from == out.dtype) {
     const size_t bytes = static_cast<size_t>(columns) * bytes_per_element(from);
@@ -47,7 +59,8 @@ void upload(const void* data, DType from, const TensorRef& out) {
   });
 }
 
-void download(const TensorRef& x, void* out) {
+void download(const TensorRef& strided, void* out) {
+  const TensorRef x = as_few_rows(strided);
   const int64_t columns = x.row_size();
   if (x.dtype == DType::kI32) {
     for (int64_t i = 0; i < x.rows(); ++i) {

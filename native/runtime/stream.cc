@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "runtime/stream.h"
 
 #include <new>
 #include <string>

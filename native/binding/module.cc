@@ -1,0 +1,76 @@
+// The addon's exports: { createCpuBackend({ threads }), useErrorClass(MoaError), cpuMismatch() }.
+#include <napi.h>
+
+#include <algorithm>
+#include <string>
+
+#include "binding/backend_object.h"
+#include "binding/env_state.h"
+#include "binding/js_error.h"
+#include "binding/js_value.h"
+#include "binding/kv_cache_object.h"
+#include "binding/tensor_object.h"
+#include "cpu/cpu_backend.h"
+#include "moa/error.h"
+
+namespace moa::binding {
+
+namespace {
+
+constexpr int64_t kMaxThreads = 1024;
+
+/// The instruction set that this build needs and the machine lacks, or undefined. The addon is built for one machine; copied to
+/// another (a shared node_modules, a container image) it would end the process at its first vector instruction.
+Napi::Value cpu_mismatch(const Napi::CallbackInfo& info) {
+  const char* missing = nullptr;
+#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__AVX512F__)
+  if (!__builtin_cpu_supports("avx512f")) missing = "AVX-512";
+#endif
+#if defined(__FMA__)
+  if (!__builtin_cpu_supports("fma")) missing = "FMA";
+#endif
+#if defined(__AVX2__)
+  if (!__builtin_cpu_supports("avx2")) missing = "AVX2";
+#endif
+#endif
+  return missing == nullptr ? info.Env().Undefined() : Napi::String::New(info.Env(), missing);
+}
+
+Napi::Value use_error_class(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsFunction()) throw_invalid("a class", "useErrorClass", describe_js(info[0]));
+    EnvState::of(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value create_cpu_backend(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object options = read_object(info[0], "createCpuBackend options");
+    const int64_t threads = read_integer(options.Get("threads"), "createCpuBackend.threads", 1, kMaxThreads);
+    return BackendObject::create(info.Env(), cpu::make_cpu_backend(static_cast<int>(threads)));
+  });
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto state = std::make_unique<EnvState>();
+  state->tensor_class = Napi::Persistent(TensorObject::define(env));
+  state->kv_cache_class = Napi::Persistent(KvCacheObject::define(env));
+  state->backend_class = Napi::Persistent(BackendObject::define(env));
+  state->array_buffer_class = Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
+  env.SetInstanceData(state.release());
+  exports.Set("createCpuBackend", Napi::Function::New(env, create_cpu_backend, "createCpuBackend"));
+  exports.Set("useErrorClass", Napi::Function::New(env, use_error_class, "useErrorClass"));
+  exports.Set("cpuMismatch", Napi::Function::New(env, cpu_mismatch, "cpuMismatch"));
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace moa::binding
+
+static Napi::Object initialize_module(Napi::Env env, Napi::Object exports) {
+  return moa::binding::initialize(env, exports);
+}
+NODE_API_MODULE(moabench, initialize_module)

@@ -1,0 +1,42 @@
+#include <algorithm>
+#include <limits>
+
+#include "cpu/cpu_ops.h"
+#include "cpu/log_softmax.h"
+#include "cpu/parallel.h"
+
+namespace moa::cpu {
+
+namespace {
+
+/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An ignored target gives 0 for both, a
+/// target outside the vocabulary NaN for both.
+float cross_entropy_row(const float* logits, int64_t columns, int32_t target, float* gradient, float scale) {
+  if (target == -1 || target < 0 || target >= columns) {
+    const float value = target == -1 ? 0.0f : std::numeric_limits<float>::quiet_NaN();
+    if (gradient != nullptr) std::fill_n(gradient, columns, value);
+    return value;
+  }
+  const float normalizer = log_sum_exp(logits, columns);
+  const float loss = normalizer - logits[target];
+  if (gradient != nullptr) {
+#pragma omp simd
+    for (int64_t i = 0; i < columns; ++i) gradient[i] = scale * exp_f32(logits[i] - normalizer);
+    gradient[target] -= scale;
+  }
+  return loss;
+}
+
+}  // namespace
+
+void cross_entropy(const CrossEntropyParams& params) {
+  const int64_t rows = params.logits.rows(), columns = params.logits.row_size();
+#pragma omp parallel for if (rows * columns > kParallelElements)
+  for (int64_t t = 0; t < rows; ++t) {
+    *params.losses.row<float>(t) =
+        cross_entropy_row(params.logits.row<const float>(t), columns, *params.targets.row<const int32_t>(t),
+                          params.grad_logits ? params.grad_logits.row<float>(t) : nullptr, params.grad_scale);
+  }
+}
+
+}  // namespace moa::cpu

@@ -1,0 +1,55 @@
+// Builds native/build/moabench.node with CMake: `node scripts/build-native.mjs [--asan]`. Quiet unless it fails.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const FAILURE_LINES = 40;
+const JOBS = '2';
+const INSTALL = {
+  linux: 'sudo apt-get install g++ cmake',
+  darwin: 'xcode-select --install && brew install cmake',
+};
+const native = join(dirname(fileURLToPath(import.meta.url)), '..', 'native');
+
+function works(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function stop(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+function expectTools() {
+  const compilers = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
+  const missing = [
+    ...(works('cmake') ? [] : ['CMake (3.20 or newer)']),
+    ...(compilers.some(works) ? [] : [process.env.CXX ? `the C++ compiler ${process.env.CXX} (from CXX)` : 'a C++20 compiler']),
+  ];
+  if (missing.length === 0) return;
+  const install = INSTALL[process.platform] ?? 'see https://cmake.org/download';
+  stop(`Expected ${missing.join(' and ')} for the native build but found none: install with \`${install}\`, then run \`npm run build:native\`.`);
+}
+
+function cmake(args) {
+  const result = spawnSync('cmake', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (result.status === 0) return;
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}`.trimEnd().split('\n');
+  stop(`${output.slice(-FAILURE_LINES).join('\n')}\nThe native build failed at \`cmake ${args.join(' ')}\`; the last ${FAILURE_LINES} lines are above.`);
+}
+
+function build(asan) {
+  expectTools();
+  const directory = join(native, asan ? 'build-asan' : 'build');
+  const options = asan
+    ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined']
+    : ['-DCMAKE_BUILD_TYPE=Release'];
+  if (!existsSync(join(directory, 'CMakeCache.txt'))) {
+    cmake(['-S', native, '-B', directory, ...(works('ninja') ? ['-G', 'Ninja'] : []), ...options]);
+  }
+  // Configured once: the build itself looks for new source files and does nothing when all is up to date.
+  cmake(['--build', directory, '--parallel', JOBS]);
+}
+
+build(process.argv.includes('--asan'));

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, platform } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { MoaError } from '../core/errors.ts';
+import type { Backend } from './backend.ts';
+
+/** What native/binding/module.cc exports. Its objects implement the contract of backend.ts directly and throw MoaError. */
+export interface Addon {
+  createCpuBackend(options: { readonly threads: number }): Backend;
+  useErrorClass(errorClass: typeof MoaError): void;
+  /** The instruction set that the build needs and this machine lacks. */
+  cpuMismatch(): string | undefined;
+}
+
+const BUILD_HINT = 'Run `npm run build:native` (it needs CMake and a C++20 compiler), then `moabench doctor`.';
+
+/** Where the addon is looked for: MOABENCH_ADDON (tests of the sanitizer build), else native/build in this package. */
+export function addonPath(): string {
+  return process.env['MOABENCH_ADDON'] ?? fileURLToPath(new URL('../../native/build/moabench.node', import.meta.url));
+}
+
+function unavailable(what: string, cause?: unknown): MoaError {
+  const received = `Expected the native addon at ${addonPath()} for ${platform()} ${arch()} but ${what}`;
+  return new MoaError(received, { code: 'UNAVAILABLE', hint: BUILD_HINT, ...(cause === undefined ? {} : { cause }) });
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The native addon, loaded once per process. Throws MoaError UNAVAILABLE that says why it cannot be used: not built, built for
+ * another platform or Node, or for a CPU with more instructions than this one.
+ */
+export function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded;
+  const path = addonPath();
+  if (!existsSync(path)) throw unavailable('it has not been built');
+  let addon: Addon;
+  try {
+    addon = createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    throw unavailable(`it cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+  const missing = addon.cpuMismatch();
+  if (missing !== undefined) throw unavailable(`it was built for a CPU with ${missing}, which this one lacks`);
+  addon.useErrorClass(MoaError);
+  loaded = addon;
+  return addon;
+}

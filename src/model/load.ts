@@ -1,0 +1,101 @@
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { invalidArgument } from '../core/errors.ts';
+import { contentHash, sha256, sha256File } from '../core/hash.ts';
+import type { Backend, FloatDType } from '../native/backend.ts';
+import { ChatTemplate } from './chat-template.ts';
+import { Checkpoint, checkpointFiles } from './checkpoint.ts';
+import { type ModelConfig, parseModelConfig, readModelConfig } from './config.ts';
+import { DummyWeights } from './dummy-weights.ts';
+import { readJsonFile } from './json-file.ts';
+import { LanguageModel } from './language-model.ts';
+import { PRESETS } from './presets.ts';
+import { Tokenizer } from './tokenizer.ts';
+import type { WeightSource } from './weight-source.ts';
+import { loadWeights, type WeightProgress } from './weights.ts';
+
+const DUMMY = 'dummy:';
+
+export interface LoadOptions {
+  /** A Hugging Face folder; or `dummy:<folder, config.json, or preset>` for deterministic random weights. */
+  readonly path: string;
+  readonly backend: Backend;
+  /** Storage of the matrices; default: what the checkpoint stores (bf16 for dummies). */
+  readonly weightDType?: FloatDType;
+  readonly onProgress?: (progress: WeightProgress) => void;
+}
+
+/**
+ * Loads a model onto a backend, streaming its weights (host memory: a few MiB).
+ * @throws MoaError NOT_FOUND, INVALID_FILE, UNSUPPORTED (architecture, dtype, activation: names what is supported), OUT_OF_MEMORY.
+ */
+export async function loadModel(options: LoadOptions): Promise<LanguageModel> {
+  const located = options.path.startsWith(DUMMY) ? locateDummy(options) : await locateCheckpoint(options.path);
+  const { config, folder, name, weightsHash } = located;
+  try {
+    const tokenizer = folder !== null && existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.read(folder) : null;
+    const chatTemplate = folder === null ? null : ChatTemplate.read(folder);
+    const weights = await loadWeights({
+      config,
+      source: located.source,
+      backend: options.backend,
+      dtype: options.weightDType,
+      onProgress: options.onProgress,
+    });
+    return new LanguageModel({ name, config, backend: options.backend, weights, weightsHash, tokenizer, chatTemplate });
+  } finally {
+    await located.source.close();
+  }
+}
+
+/** sha256 that `loadModel` would give the model, without a backend: for plans and dry runs. Errors as `loadModel`. */
+export async function modelHash(path: string): Promise<string> {
+  return path.startsWith(DUMMY) ? dummyHash(locateConfig(path).config) : checkpointHash(path);
+}
+
+/** The configuration of a model path as `loadModel` takes it, without loading anything else. Errors as `loadModel`. */
+export function modelConfig(path: string): ModelConfig {
+  return path.startsWith(DUMMY) ? locateConfig(path).config : readModelConfig(path);
+}
+
+interface Located {
+  readonly config: ModelConfig;
+  readonly folder: string | null;
+  readonly name: string;
+  readonly source: WeightSource;
+  readonly weightsHash: string;
+}
+
+async function locateCheckpoint(folder: string): Promise<Located> {
+  const config = readModelConfig(folder);
+  const source = await Checkpoint.open(folder);
+  return { config, folder, name: basename(resolve(folder)), source, weightsHash: await checkpointHash(folder) };
+}
+
+function locateDummy(options: LoadOptions): Located {
+  const { config, folder } = locateConfig(options.path);
+  const source = new DummyWeights(config, options.weightDType ?? 'bf16', 'moabench-dummy');
+  return { config, folder, name: options.path, source, weightsHash: dummyHash(config) };
+}
+
+function locateConfig(path: string): { readonly config: ModelConfig; readonly folder: string | null } {
+  const what = path.slice(DUMMY.length);
+  if (Object.hasOwn(PRESETS, what)) return { config: parseModelConfig(PRESETS[what], `the preset ${what}`), folder: null };
+  const stat = statSync(what, { throwIfNoEntry: false });
+  if (what === '' || stat === undefined) {
+    throw invalidArgument(`a folder, a config.json or one of the presets ${Object.keys(PRESETS).join(', ')}`, DUMMY, what);
+  }
+  if (stat.isDirectory()) return { config: readModelConfig(what), folder: what };
+  return { config: parseModelConfig(readJsonFile(what), what), folder: dirname(what) };
+}
+
+/** Of config.json and every weight file, each by its own sha256, in name order. */
+async function checkpointHash(folder: string): Promise<string> {
+  const hashes: string[] = [];
+  for (const file of [join(folder, 'config.json'), ...checkpointFiles(folder)]) hashes.push(await sha256File(file));
+  return sha256(hashes.join('\n'));
+}
+
+function dummyHash(config: ModelConfig): string {
+  return sha256(`${DUMMY}${contentHash(config)}`);
+}

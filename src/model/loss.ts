@@ -1,0 +1,84 @@
+import { invalidArgument } from '../core/errors.ts';
+import type { FloatDType, Tensor } from '../native/backend.ts';
+import { orAborted } from './abort.ts';
+import { type CacheKind, createCache, type Spans } from './caches.ts';
+import { forEachLogits, LOGIT_ROWS, prefillHidden } from './forward.ts';
+import type { LanguageModel } from './language-model.ts';
+
+export interface AnswerLossOptions {
+  /** Prompt and answer. */
+  readonly tokens: Int32Array;
+  /** Index of the answer's first token, from 1. */
+  readonly answerStart: number;
+  readonly spans?: Spans;
+  readonly cacheKind: CacheKind;
+  readonly kvDType?: FloatDType;
+  readonly sink?: number;
+  readonly chunkTokens?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Teacher-forced cross-entropy in nats of each answer token [tokens - answerStart], through the same caches and kernels that generate.
+ * The last token is predicted, never fed. Errors as `generate`.
+ */
+export async function answerLoss(model: LanguageModel, options: AnswerLossOptions): Promise<{ readonly losses: Float32Array }> {
+  const { tokens, answerStart, spans, signal } = options;
+  checkAnswer(tokens, answerStart);
+  const cache = createCache(model, {
+    kind: options.cacheKind,
+    sequences: [{ maxTokens: tokens.length, ...(spans && { spans }) }],
+    ...(options.sink === undefined ? {} : { sink: options.sink }),
+    ...(options.kvDType === undefined ? {} : { dtype: options.kvDType }),
+  });
+  let hidden: Tensor | null = null;
+  try {
+    if (options.cacheKind !== 'dynamic') cache.assertResident();
+    hidden = await prefillHidden(model, {
+      cache,
+      sequence: 0,
+      tokens: tokens.subarray(0, -1),
+      rows: answerRows(tokens, answerStart),
+      signal,
+      ...(options.chunkTokens === undefined ? {} : { chunkTokens: options.chunkTokens }),
+    });
+    return { losses: await rowLosses(model, { hidden, targets: tokens.subarray(answerStart), signal }) };
+  } finally {
+    hidden?.dispose();
+    cache.dispose();
+  }
+}
+
+/** Rows whose next token is in the answer: answerStart - 1 up to the row before the last token. */
+export function answerRows(tokens: Int32Array, answerStart: number): Int32Array {
+  return Int32Array.from({ length: tokens.length - answerStart }, (_, i) => answerStart - 1 + i);
+}
+
+/** @throws MoaError INVALID_ARGUMENT. */
+export function checkAnswer(tokens: Int32Array, answerStart: number): void {
+  if (!Number.isInteger(answerStart) || answerStart < 1 || answerStart >= tokens.length) {
+    throw invalidArgument(`an integer from 1 to ${tokens.length - 1} (tokens - 1)`, 'answerStart', answerStart);
+  }
+}
+
+async function rowLosses(
+  model: LanguageModel,
+  at: { readonly hidden: Tensor; readonly targets: Int32Array; readonly signal: AbortSignal | undefined },
+): Promise<Float32Array> {
+  const { backend } = model;
+  const all = new Float32Array(at.targets.length);
+  const targets = backend.tensor('i32', [at.targets.length]);
+  const losses = backend.tensor('f32', [Math.min(at.targets.length, LOGIT_ROWS)]);
+  try {
+    targets.write(at.targets);
+    await forEachLogits(model, at.hidden, async (logits, start) => {
+      const count = logits.shape[0] ?? 0;
+      backend.crossEntropy({ logits, targets: targets.rows(start, count), losses: losses.rows(0, count) });
+      all.set((await orAborted(losses.rows(0, count).read(), at.signal)) as Float32Array, start);
+    });
+    return all;
+  } finally {
+    targets.dispose();
+    losses.dispose();
+  }
+}

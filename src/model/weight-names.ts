@@ -1,0 +1,61 @@
+import type { ModelConfig } from './config.ts';
+
+export const EMBEDDING = 'model.embed_tokens.weight';
+export const FINAL_NORM = 'model.norm.weight';
+export const LM_HEAD = 'lm_head.weight';
+
+/** Hugging Face's name of a tensor of a layer, for example `layerName(3, 'self_attn.q_proj.weight')`. */
+export function layerName(layer: number, name: string): string {
+  return `model.layers.${layer}.${name}`;
+}
+
+/** The shape that a model of this configuration needs for a Hugging Face tensor name, or undefined when it has no such tensor. */
+export function expectedShape(config: ModelConfig, name: string): readonly number[] | undefined {
+  const { hiddenSize: C, vocabSize: V } = config;
+  if (name === EMBEDDING) return [V, C];
+  if (name === FINAL_NORM) return [C];
+  if (name === LM_HEAD) return config.tiedEmbeddings ? undefined : [V, C];
+  const match = /^model\.layers\.(\d+)\.(.+)$/.exec(name);
+  if (match === null || Number(match[1]) >= config.layers) return undefined;
+  return layerShape(config, match[2] ?? '');
+}
+
+function layerShape(config: ModelConfig, name: string): readonly number[] | undefined {
+  const { hiddenSize: C, intermediateSize: F, headDim: D } = config;
+  const [qRows, kvRows] = [config.heads * D, config.kvHeads * D];
+  const biases = { q: config.attentionBias, o: config.outputBias, mlp: config.mlpBias };
+  switch (name) {
+    case 'input_layernorm.weight':
+    case 'post_attention_layernorm.weight':
+      return [C];
+    case 'self_attn.q_proj.weight':
+      return [qRows, C];
+    case 'self_attn.k_proj.weight':
+    case 'self_attn.v_proj.weight':
+      return [kvRows, C];
+    case 'self_attn.o_proj.weight':
+      return [C, qRows];
+    case 'mlp.gate_proj.weight':
+    case 'mlp.up_proj.weight':
+      return [F, C];
+    case 'mlp.down_proj.weight':
+      return [C, F];
+    case 'self_attn.q_norm.weight':
+    case 'self_attn.k_norm.weight':
+      return config.qkNorm ? [D] : undefined;
+    case 'self_attn.q_proj.bias':
+      return biases.q ? [qRows] : undefined;
+    case 'self_attn.k_proj.bias':
+    case 'self_attn.v_proj.bias':
+      return biases.q ? [kvRows] : undefined;
+    case 'self_attn.o_proj.bias':
+      return biases.o ? [C] : undefined;
+    case 'mlp.gate_proj.bias':
+    case 'mlp.up_proj.bias':
+      return biases.mlp ? [F] : undefined;
+    case 'mlp.down_proj.bias':
+      return biases.mlp ? [C] : undefined;
+    default:
+      return undefined;
+  }
+}

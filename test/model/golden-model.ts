@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { SafetensorsFile } from '../../src/model/safetensors-file.ts';
+
+/** Folder of the goldens that scripts/golden writes. */
+export const GOLDENS = new URL('../golden/models/', import.meta.url).pathname;
+export const REFERENCE = new URL('../../models/reference/', import.meta.url).pathname;
+
+export interface ModelGolden {
+  readonly tokens: Int32Array;
+  readonly answerStart: number;
+  readonly answerLoss: number;
+  readonly rows: readonly number[];
+  readonly continuation: readonly number[];
+  readonly epsilons: readonly number[];
+  readonly sink: number;
+  readonly bins: number;
+}
+
+export function readGolden(name: string): ModelGolden {
+  const json = JSON.parse(readFileSync(`${GOLDENS}${name}/golden.json`, 'utf8')) as ModelGolden;
+  return { ...json, tokens: Int32Array.from(json.tokens) };
+}
+
+/** An F32 or F64 array of a safetensors file, as float64. */
+export async function readArray(path: string, name: string): Promise<Float64Array> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    const entry = file.entries.get(name);
+    if (entry === undefined) throw new Error(`${path} has no ${name}`);
+    const bytes = new Uint8Array(entry.end - entry.begin);
+    await file.read(entry, 0, bytes);
+    return entry.dtype === 'F64' ? new Float64Array(bytes.buffer) : Float64Array.from(new Float32Array(bytes.buffer));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Largest |actual - expected| over the largest |expected|. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [worst, scale] = [actual.length === expected.length ? 0 : Number.POSITIVE_INFINITY, 0];
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs((actual[i] as number) - (expected[i] as number));
+    worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
+    scale = Math.max(scale, Math.abs(expected[i] as number));
+  }
+  return worst / scale;
+}

@@ -40,8 +40,10 @@ export function influence(context: OpContext, params: InfluenceParams): void {
   const qkv = checkQkv(context, params);
   checkForward(context, params, qkv);
   const segments = parseSegments(params.segments, qkv.tokens);
-  const bins = Math.ceil(Math.max(...segments.map((segment) => segment.rowCount)) / BLOCK);
+  const needed = Math.ceil(Math.max(...segments.map((segment) => segment.rowCount)) / BLOCK);
+  const bins = params.elementwise.shape[1] ?? 0;
   const sums = (['elementwise', 'elementwiseSink', 'joint'] as const).map((name) => context.f32(params[name], name, [qkv.kvHeads, bins]));
+  if (bins < needed) throw invalidArgument(`at least ${needed} bins of ${BLOCK} tokens`, 'elementwise', bins);
   const [elementwise, elementwiseSink, joint] = sums.map((tensor) => Float64Array.from(tensor.load())) as [
     Float64Array,
     Float64Array,

@@ -31,7 +31,7 @@ export function crossEntropy(context: OpContext, params: CrossEntropyParams): vo
 
   const wanted = context.load(targets) as Tensor1D;
   const counted = tf.notEqual(wanted, -1);
-  const atTarget = tf.oneHot(wanted, vocabulary).cast('bool');
+  const atTarget = tf.equal(wanted.expandDims(1), tf.range(0, vocabulary, 1, 'int32').expandDims(0)); // [T, V]
   const zeros = tf.zerosLike(wanted).toFloat();
   const lossesOf = (values: TfTensor): TfTensor => {
     const picked = tf.where(atTarget, tf.logSoftmax(values, 1), tf.zeros([tokens, vocabulary]));

@@ -118,6 +118,27 @@ export class ReferenceTensor implements Tensor {
     this.#storage.ledger.give(this.#storage.kind, this.#storage.bytes);
   }
 
+  /** Whether the views share an element; views of one allocation with different strides count as sharing when their extents do. */
+  overlaps(other: ReferenceTensor): boolean {
+    if (other.#storage !== this.#storage) return false;
+    const [low, high] = this.#offset <= other.#offset ? [this, other] : [other, this];
+    const shift = high.#offset - low.#offset;
+    const extent = ((low.shape[0] as number) - 1) * low.rowStride + low.#rowSize;
+    if (shift >= extent) return false;
+    if (low.rowStride !== high.rowStride) return true;
+    const column = shift % low.rowStride;
+    return column < low.#rowSize || column + high.#rowSize > low.rowStride;
+  }
+
+  isSameView(other: ReferenceTensor): boolean {
+    return (
+      other.#storage === this.#storage &&
+      other.#offset === this.#offset &&
+      other.rowStride === this.rowStride &&
+      `${other.shape}` === `${this.shape}`
+    );
+  }
+
   /** A copy of the elements in row-major order without gaps. */
   load(): Elements {
     const { elements } = this.#storage;

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../core/errors.ts';
 import type { Backend, DType, KvCache, KvCacheSpec, MemoryKind, MemoryUse, Ops, Tensor } from '../native/backend.ts';
+import { checkOutputsApart } from './aliasing.ts';
 import { attentionBackward, influence } from './attention-gradient-ops.ts';
 import { attentionDecode, attentionPrefill, cacheAdvance, cacheAppend, decodeAppend } from './cache-ops.ts';
 import { add, embedding, fill, gatherRows, gemm, scatterRows } from './linear-ops.ts';
@@ -47,13 +48,15 @@ export async function createTfjsBackend(): Promise<Backend> {
   const requireOpen = (): void => {
     if (!open) throw invalidArgument('a live backend', 'tfjs', 'a disposed one');
   };
-  const bind = <P>(op: (context: OpContext, params: P) => void): ((params: P) => void) => {
+  const bind = (name: keyof Ops): ((params: object) => void) => {
+    const op = OPS[name] as (context: OpContext, params: object) => void;
     return (params) => {
       requireOpen();
+      checkOutputsApart(name, params);
       tf.tidy(() => op(context, params));
     };
   };
-  const ops = Object.fromEntries(Object.entries(OPS).map(([name, op]) => [name, bind(op as (context: OpContext, params: object) => void)]));
+  const ops = Object.fromEntries((Object.keys(OPS) as (keyof Ops)[]).map((name) => [name, bind(name)]));
   return {
     ...(ops as unknown as Ops),
     name: 'tfjs',

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type * as TensorFlow from '@tensorflow/tfjs';
 
 /** The TensorFlow.js module, whichever flavour was loaded. */
@@ -53,7 +54,7 @@ async function load(): Promise<LoadedTfjs> {
 /** The native package, or one sentence on why there is none. */
 async function importNative(): Promise<Tf | string> {
   try {
-    import.meta.resolve(NATIVE_PACKAGE);
+    createRequire(import.meta.url).resolve(NATIVE_PACKAGE);
   } catch {
     return `${NATIVE_PACKAGE} (optional) is not installed`;
   }

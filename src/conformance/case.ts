@@ -1,0 +1,44 @@
+import type { ErrorCode } from '../core/errors.ts';
+import type { Ops, Tensor } from '../native/backend.ts';
+import type { Stage } from './stage.ts';
+
+/** What a case is about: an op, or what every backend's tensors and memory account must do. */
+export type OpName = keyof Ops | 'tensor' | 'memory';
+
+/** What a case hands back: tensors are read after the run; arrays are compared as they are. */
+export type CaseOutputs = Readonly<Record<string, Tensor | Float32Array | Float64Array | Int32Array>>;
+
+/** How far a result may be from the reference, and why that far. */
+export interface Tolerance {
+  /** Largest |difference| / largest |reference| of an output; 0 demands equality. */
+  readonly relative: number;
+  readonly reason: string;
+}
+
+/**
+ * One op on one random input. Running it twice, on any backend, gives every backend the same data: it draws from a generator seeded
+ * by its name. `name` prints every parameter, so that op and name together reproduce it.
+ */
+export interface ConformanceCase {
+  readonly op: OpName;
+  readonly name: string;
+  readonly tolerance: Tolerance;
+  readonly run: (stage: Stage) => CaseOutputs | Promise<CaseOutputs>;
+  /** The error code that the run must throw, for misuse. */
+  readonly rejects?: ErrorCode;
+}
+
+/** Storage rounding is the same everywhere and compute is float32, so only the order of summation differs. */
+export const FLOAT32_ORDER: Tolerance = { relative: 5e-6, reason: 'float32 sums of a few hundred terms in another order' };
+export const EXACT: Tolerance = { relative: 0, reason: 'copies, roundings and indices have one right answer' };
+
+/** Parameters as the case's name: `M=3 N=4 bias dtype=bf16`; false and undefined are left out, true is the bare key. */
+export function caseName(parameters: Readonly<Record<string, string | number | boolean | undefined | ArrayLike<number>>>): string {
+  const parts: string[] = [];
+  for (const [key, value] of Object.entries(parameters)) {
+    if (value === undefined || value === false) continue;
+    if (value === true) parts.push(key);
+    else parts.push(`${key}=${typeof value === 'object' ? `[${Array.from(value).join(',')}]` : value}`);
+  }
+  return parts.join(' ');
+}

@@ -1,0 +1,21 @@
+import type { ConformanceCase } from '../case.ts';
+import { ATTENTION_DECODE_CASES } from './attention-decode.ts';
+import { ATTENTION_GRADIENT_CASES } from './attention-gradient.ts';
+import { ATTENTION_PREFILL_CASES } from './attention-prefill.ts';
+import { LINEAR_CASES } from './linear.ts';
+import { LOGITS_CASES } from './logits.ts';
+import { MISUSE_CASES } from './misuse.ts';
+import { POINTWISE_CASES } from './pointwise.ts';
+import { STORAGE_CASES } from './storage.ts';
+
+/** Every case that each backend must pass: cheap foundations first, so that the first failure is the telling one. */
+export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
+  ...STORAGE_CASES,
+  ...LINEAR_CASES,
+  ...POINTWISE_CASES,
+  ...LOGITS_CASES,
+  ...ATTENTION_PREFILL_CASES,
+  ...ATTENTION_DECODE_CASES,
+  ...ATTENTION_GRADIENT_CASES,
+  ...MISUSE_CASES,
+];

@@ -1,0 +1,208 @@
+import type { Tensor } from '../../native/backend.ts';
+import { type ConformanceCase, caseName, EXACT, type Tolerance } from '../case.ts';
+import { segmentsOf } from '../stage.ts';
+import { ATTENTION } from './attention-prefill.ts';
+import { advance, appendRandom, attentionScale, type CacheScenario, decodeStep, LAYER, makeCache } from './cache-scenario.ts';
+
+/** One key's rotation may round to the other neighbour in bf16 or f16 storage; its score, one of many, moves by up to 2^-8. */
+const ROUNDED_KEY: Tolerance = {
+  relative: 3e-3,
+  reason: 'the own key is rotated in float32, then stored in 8 or 11 bits: the last bit may differ',
+};
+
+function toleranceOf(scenario: CacheScenario): Tolerance {
+  return (scenario.kv ?? 'f32') === 'f32' ? ATTENTION : ROUNDED_KEY;
+}
+
+interface DecodeShape extends CacheScenario {
+  /** Visible length of every sequence at the step, the new token included. */
+  readonly lengths: readonly number[];
+  readonly nanKeyRow?: number;
+}
+
+/** One step of a ragged batch over random histories; rows are in reverse order of sequences. */
+function decode(shape: DecodeShape): ConformanceCase {
+  const { lengths, nanKeyRow, ...rest } = shape;
+  const scenario = { ...rest, sequences: lengths.length };
+  return {
+    op: 'attentionDecode',
+    name: caseName({ ...rest, lengths, nanKeyRow }),
+    tolerance: toleranceOf(scenario),
+    async run(stage) {
+      const cache = makeCache(stage, scenario);
+      await appendRandom(
+        stage,
+        cache,
+        lengths.map((length) => length - 1),
+      );
+      const sequences = [...lengths.keys()].reverse();
+      const { out, fused } = decodeStep(stage, cache, scenario, { sequences, ...(nanKeyRow !== undefined && { nanKeyRow }) });
+      return { out, fused };
+    },
+  };
+}
+
+interface LongShape extends CacheScenario {
+  /** Tokens per sequence appended at once before decoding. */
+  readonly prompt: readonly number[];
+  readonly steps: number;
+  /** Attention is compared at every so many steps. */
+  readonly every: number;
+  /** Sequence that sits out every second step. */
+  readonly pauses?: number;
+}
+
+/** Many steps, so that rings go round past the prompt. */
+function decodeSteps(shape: LongShape): ConformanceCase {
+  const { prompt, steps, every, pauses, ...rest } = shape;
+  const scenario = { ...rest, sequences: prompt.length };
+  return {
+    op: 'decodeAppend',
+    name: caseName({ ...rest, prompt, steps, every, pauses }),
+    tolerance: toleranceOf(scenario),
+    async run(stage) {
+      const cache = makeCache(stage, scenario);
+      await appendRandom(stage, cache, prompt);
+      const outputs: Record<string, Tensor> = {};
+      for (let step = 0; step < steps; step++) {
+        const sequences = [...prompt.keys()].filter((sequence) => sequence !== pauses || step % 2 === 0);
+        const { out, fused } = decodeStep(stage, cache, scenario, { sequences });
+        if (step % every === every - 1) Object.assign(outputs, { [`out${step}`]: out, [`fused${step}`]: fused });
+        advance(
+          stage,
+          cache,
+          prompt.map((_, sequence) => Number(sequences.includes(sequence))),
+        );
+      }
+      return { ...outputs, lengths: await cache.lengths(), resident: cache.residentBytesPerHead() };
+    },
+  };
+}
+
+interface AppendShape extends CacheScenario {
+  readonly chunks: readonly (readonly number[])[];
+  /** Sequence that is emptied, then filled with chunks[0] again. */
+  readonly reset?: number;
+}
+
+/** Appends in chunks, then looks at the cache through several sharp queries that are not appended themselves. */
+function append(shape: AppendShape): ConformanceCase {
+  const { chunks, reset, ...rest } = shape;
+  const scenario = { ...rest, sequences: chunks[0]?.length ?? 1 };
+  return {
+    op: 'cacheAppend',
+    name: caseName({ ...rest, chunks: chunks.map((counts) => counts.join('+')).join(','), reset }),
+    tolerance: toleranceOf(scenario),
+    async run(stage) {
+      const cache = makeCache(stage, scenario);
+      for (const counts of chunks) await appendRandom(stage, cache, counts);
+      if (reset !== undefined) {
+        cache.reset(reset);
+        await appendRandom(
+          stage,
+          cache,
+          (chunks[0] ?? []).map((count, sequence) => (sequence === reset ? count : 0)),
+        );
+      }
+      const sequences = [...Array(scenario.sequences).keys()];
+      const { out } = decodeStep(stage, cache, scenario, { sequences });
+      const sharp = stage.poisoned([sequences.length, scenario.heads, scenario.headDim]);
+      const q = stage.normal([sequences.length, scenario.heads, scenario.headDim], { deviation: 3 });
+      const attend = { cache, layer: LAYER, q, out: sharp, sequences: Int32Array.from(sequences), scale: attentionScale(scenario.headDim) };
+      stage.backend.attentionDecode(attend);
+      return {
+        out,
+        sharp,
+        lengths: await cache.lengths(),
+        resident: cache.residentBytesPerHead(),
+        total: Float64Array.of(cache.residentBytes),
+      };
+    },
+  };
+}
+
+/** Lengths count only what is advanced, whatever was appended. */
+const advances: ConformanceCase = {
+  op: 'cacheAdvance',
+  name: 'counts=[[2,0],[5,1]] of sequences=[2,0]',
+  tolerance: EXACT,
+  async run(stage) {
+    const cache = makeCache(stage, { heads: 1, kvHeads: 1, headDim: 32, spans: [128], sequences: 3 });
+    const k = stage.normal([9, 1, 32]);
+    stage.backend.cacheAppend({ cache, layer: LAYER, k, v: k, segments: segmentsOf([0, 7, 0, 2], [7, 2, 0, 0]) });
+    const sequences = Int32Array.of(2, 0);
+    stage.backend.cacheAdvance({ cache, sequences, counts: Int32Array.of(2, 0) });
+    const early = await cache.lengths();
+    stage.backend.cacheAdvance({ cache, sequences, counts: Int32Array.of(5, 1) });
+    return { early, late: await cache.lengths() };
+  },
+};
+
+const RAGGED = [1, 63, 64, 65, 127, 700] as const;
+
+export const ATTENTION_DECODE_CASES: readonly ConformanceCase[] = [
+  advances,
+  decode({ heads: 8, kvHeads: 2, headDim: 64, spans: [128, 320, 704], kv: 'bf16', lengths: RAGGED }),
+  decode({ heads: 4, kvHeads: 4, headDim: 32, spans: [128, 192, 256, 320], lengths: RAGGED }),
+  decode({ heads: 8, kvHeads: 1, headDim: 128, spans: [192], kv: 'f16', lengths: [128, 129, 191, 192, 193, 300] }),
+  decode({ heads: 3, kvHeads: 3, headDim: 96, spans: [64, 192, 128], sink: 0, lengths: [1, 2, 64, 65, 66, 200] }),
+  decode({ heads: 6, kvHeads: 2, headDim: 32, spans: [192, 256], sink: 128, kv: 'bf16', lengths: [100, 129, 200, 257] }),
+  decode({ heads: 2, kvHeads: 1, headDim: 256, spans: [128], kv: 'bf16', lengths: [300, 5] }),
+  decode({ heads: 2, kvHeads: 1, headDim: 8, spans: [128], lengths: [131] }),
+  decode({ heads: 4, kvHeads: 1, headDim: 64, policy: 'full', spans: [704], kv: 'f16', lengths: [1, 700, 704] }),
+  decode({ heads: 4, kvHeads: 2, headDim: 32, policy: 'grow', lengths: [1, 65, 333] }),
+  decode({ heads: 4, kvHeads: 2, headDim: 32, spans: [128], lengths: [140, 70], nanKeyRow: 1 }),
+  decodeSteps({ heads: 4, kvHeads: 2, headDim: 32, spans: [128, 192], prompt: [150], steps: 90, every: 15 }),
+  decodeSteps({ heads: 2, kvHeads: 2, headDim: 64, spans: [64, 128], sink: 0, kv: 'bf16', prompt: [1, 63], steps: 70, every: 23 }),
+  decodeSteps({ heads: 3, kvHeads: 1, headDim: 32, spans: [128, 256], kv: 'f16', prompt: [60, 0, 126], steps: 12, every: 3, pauses: 1 }),
+  decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'grow', prompt: [0, 20], steps: 9, every: 4 }),
+  decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'full', spans: [128], kv: 'bf16', prompt: [119], steps: 9, every: 4 }),
+  append({ heads: 2, kvHeads: 2, headDim: 32, spans: [128, 192], chunks: [[1], [64], [63], [130]] }),
+  append({
+    heads: 4,
+    kvHeads: 2,
+    headDim: 64,
+    spans: [128, 256],
+    kv: 'bf16',
+    chunks: [
+      [500, 3],
+      [1, 200],
+      [0, 129],
+    ],
+  }),
+  append({ heads: 3, kvHeads: 3, headDim: 32, spans: [64, 128], sink: 0, kv: 'f16', chunks: [[65], [129]] }),
+  append({
+    heads: 2,
+    kvHeads: 1,
+    headDim: 32,
+    spans: [128],
+    chunks: [
+      [140, 70],
+      [3, 77],
+    ],
+    reset: 0,
+  }),
+  append({
+    heads: 2,
+    kvHeads: 1,
+    headDim: 32,
+    policy: 'grow',
+    kv: 'bf16',
+    chunks: [
+      [14, 7],
+      [3, 77],
+    ],
+    reset: 1,
+  }),
+  append({
+    heads: 2,
+    kvHeads: 1,
+    headDim: 32,
+    policy: 'full',
+    spans: [192],
+    chunks: [
+      [140, 64],
+      [51, 1],
+    ],
+  }),
+];

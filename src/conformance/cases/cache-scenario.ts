@@ -1,0 +1,97 @@
+import type { CachePolicy, FloatDType, KvCache, KvCacheSpec, Tensor } from '../../native/backend.ts';
+import { rotaryFrequencies, type Stage } from '../stage.ts';
+
+/** A cache and what goes through it. */
+export interface CacheScenario {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly policy?: CachePolicy; // ring by default
+  /** Slots per KV head, going round over heads and, shifted by one, over sequences; ignored by `grow`. */
+  readonly spans?: readonly number[];
+  readonly sink?: number; // 64 by default
+  readonly kv?: FloatDType; // f32 by default
+  readonly sequences?: number; // 1 by default
+  /** Standard deviation of q, k and v; 1 by default. */
+  readonly deviation?: number;
+}
+
+const LAYERS = 2;
+/** The layer that cases use; layer 0 is there so that an offset forgotten is an offset noticed. */
+export const LAYER = 1;
+
+export function makeCache(stage: Stage, scenario: CacheScenario): KvCache {
+  const { kvHeads, headDim, policy = 'ring', spans = [128], sink = 64, kv = 'f32', sequences = 1 } = scenario;
+  const capacities: number[] = [];
+  for (let sequence = 0; sequence < sequences; sequence++) {
+    for (let head = 0; head < kvHeads; head++) capacities.push(sink + 64);
+    for (let head = 0; head < kvHeads; head++) capacities.push(spans[(head + sequence) % spans.length] as number);
+  }
+  const spec: KvCacheSpec = {
+    policy,
+    sequences,
+    layers: LAYERS,
+    kvHeads,
+    headDim,
+    dtype: kv,
+    sink,
+    capacities: Int32Array.from(policy === 'grow' ? [] : capacities),
+  };
+  return stage.kvCache(spec);
+}
+
+export function attentionScale(headDim: number): number {
+  return 1 / Math.sqrt(headDim);
+}
+
+/** Appends `counts[s]` random tokens to every sequence s and advances; returns the k and v rows. */
+export async function appendRandom(stage: Stage, cache: KvCache, counts: readonly number[], deviation = 1): Promise<void> {
+  const { kvHeads, headDim } = cache.spec;
+  const segments = await continuing(cache, counts);
+  const tokens = counts.reduce((total, n) => total + n, 0);
+  if (tokens === 0) return;
+  const k = stage.normal([tokens, kvHeads, headDim], { deviation });
+  const v = stage.normal([tokens, kvHeads, headDim]);
+  stage.backend.cacheAppend({ cache, layer: LAYER, k, v, segments });
+  advance(stage, cache, counts);
+}
+
+/** Segments that continue every sequence with counts[s] > 0 at its length. */
+export async function continuing(cache: KvCache, counts: readonly number[]): Promise<Int32Array> {
+  const lengths = await cache.lengths();
+  const rows: number[] = [];
+  let start = 0;
+  counts.forEach((count, sequence) => {
+    if (count > 0) rows.push(start, count, lengths[sequence] as number, sequence);
+    start += count;
+  });
+  return Int32Array.from(rows);
+}
+
+export function advance(stage: Stage, cache: KvCache, counts: readonly number[]): void {
+  stage.backend.cacheAdvance({ cache, sequences: Int32Array.from(counts.keys()), counts: Int32Array.from(counts) });
+}
+
+/** One decode step of `sequences` with random q, k and v: rotate, append, attend; not advanced. */
+export function decodeStep(
+  stage: Stage,
+  cache: KvCache,
+  scenario: CacheScenario,
+  options: { readonly sequences: readonly number[]; readonly nanKeyRow?: number },
+): { readonly out: Tensor; readonly fused: Tensor } {
+  const { heads, kvHeads, headDim, deviation = 1 } = scenario;
+  const sequences = Int32Array.from(options.sequences);
+  const width = (heads + 2 * kvHeads) * headDim;
+  const values = stage.normals(sequences.length * width, deviation);
+  if (options.nanKeyRow !== undefined)
+    values.fill(Number.NaN, options.nanKeyRow * width + heads * headDim, options.nanKeyRow * width + (heads + kvHeads) * headDim);
+  const fused = stage.of(values, [sequences.length, width]);
+  const q = fused.columns(0, [heads, headDim]);
+  const k = fused.columns(heads * headDim, [kvHeads, headDim]);
+  const v = fused.columns((heads + kvHeads) * headDim, [kvHeads, headDim]);
+  const inverseFrequencies = stage.of(rotaryFrequencies(headDim), [headDim / 2]);
+  stage.backend.decodeAppend({ cache, layer: LAYER, q, k, v, sequences, inverseFrequencies, scale: 1 });
+  const out = stage.poisoned([sequences.length, heads, headDim]);
+  stage.backend.attentionDecode({ cache, layer: LAYER, q, out, sequences, scale: attentionScale(headDim) });
+  return { out, fused };
+}

@@ -1,0 +1,128 @@
+import { MoaError } from '../core/errors.ts';
+import { Rng } from '../core/rng.ts';
+import type { Backend, Tensor } from '../native/backend.ts';
+import type { CaseOutputs, ConformanceCase, OpName, Tolerance } from './case.ts';
+import { CONFORMANCE_CASES } from './cases/all-cases.ts';
+import { difference } from './compare.ts';
+import { Stage } from './stage.ts';
+
+/** How one case went. */
+export interface CaseReport {
+  readonly op: OpName;
+  readonly name: string;
+  /** `op name`: what reproduces the case, as `filter` takes it. */
+  readonly repro: string;
+  readonly status: 'pass' | 'fail';
+  /** Largest error over the outputs, relative to their scale (see `Tolerance`). */
+  readonly maxError: number;
+  readonly tolerance: Tolerance;
+  /** Output and element of the largest error, or the error that was thrown. */
+  readonly detail: string;
+  readonly durationMs: number;
+}
+
+export interface ConformanceReport {
+  readonly backend: string;
+  readonly reference: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly cases: readonly CaseReport[];
+}
+
+export interface ConformanceOptions {
+  readonly backend: Backend;
+  readonly reference: Backend;
+  /** Which cases run: all by default. */
+  readonly filter?: (testCase: ConformanceCase) => boolean;
+  /** Called after each case with its report and the counts so far. */
+  readonly onCase?: (report: CaseReport, done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs the conformance list on `backend` and compares each output with the `reference`'s. Throws only when aborted. */
+export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
+  const { backend, reference, filter = () => true } = options;
+  const chosen = CONFORMANCE_CASES.filter(filter);
+  const cases: CaseReport[] = [];
+  for (const testCase of chosen) {
+    if (options.signal?.aborted) throw new MoaError('Conformance run aborted', { code: 'ABORTED' });
+    const report = await runCase(testCase, { backend, reference });
+    cases.push(report);
+    options.onCase?.(report, cases.length, chosen.length);
+  }
+  const failed = cases.filter((report) => report.status === 'fail').length;
+  return { backend: backend.description, reference: reference.description, passed: cases.length - failed, failed, cases };
+}
+
+/** The case's identity, as it appears in reports. */
+export function reproOf(testCase: ConformanceCase): string {
+  return `${testCase.op} ${testCase.name}`;
+}
+
+/** Runs one case on both backends. Never throws: what goes wrong is in the report. */
+export async function runCase(
+  testCase: ConformanceCase,
+  backends: { readonly backend: Backend; readonly reference: Backend },
+): Promise<CaseReport> {
+  const start = performance.now();
+  const { op, name, tolerance } = testCase;
+  const judged = await judge(testCase, backends);
+  const status = judged.error <= tolerance.relative ? 'pass' : 'fail';
+  const repro = reproOf(testCase);
+  return { op, name, repro, status, maxError: judged.error, tolerance, detail: judged.detail, durationMs: performance.now() - start };
+}
+
+interface Judgement {
+  readonly error: number;
+  readonly detail: string;
+}
+
+async function judge(
+  testCase: ConformanceCase,
+  { backend, reference }: { readonly backend: Backend; readonly reference: Backend },
+): Promise<Judgement> {
+  const expected = await outcome(testCase, reference);
+  const actual = await outcome(testCase, backend);
+  if (testCase.rejects !== undefined) return judgeRejection(testCase.rejects, { expected, actual });
+  if (expected instanceof Error) return { error: Infinity, detail: `reference threw ${expected.message}` };
+  if (actual instanceof Error) return { error: Infinity, detail: `threw ${actual.message}` };
+  const outputs = Object.keys(expected);
+  if (outputs.join() !== Object.keys(actual).join())
+    return { error: Infinity, detail: `outputs ${Object.keys(actual)} instead of ${outputs}` };
+  let worst: Judgement = { error: 0, detail: 'equal' };
+  for (const output of outputs) {
+    const found = difference(actual[output] as ArrayLike<number>, expected[output] as ArrayLike<number>);
+    if (found.error > worst.error) worst = { error: found.error, detail: `${output} ${found.worst}` };
+  }
+  return worst;
+}
+
+function judgeRejection(code: string, outcomes: { readonly expected: unknown; readonly actual: unknown }): Judgement {
+  for (const [who, found] of [
+    ['reference', outcomes.expected],
+    ['backend', outcomes.actual],
+  ] as const) {
+    if (!(found instanceof Error)) return { error: Infinity, detail: `${who} accepted what should be ${code}` };
+    if (!(found instanceof MoaError) || found.code !== code) return { error: Infinity, detail: `${who} threw ${found} instead of ${code}` };
+  }
+  return { error: 0, detail: `both threw ${code}` };
+}
+
+/** The case's outputs on the host, or what it threw. */
+async function outcome(testCase: ConformanceCase, backend: Backend): Promise<Readonly<Record<string, ArrayLike<number>>> | Error> {
+  const stage = new Stage(backend, new Rng(reproOf(testCase)));
+  try {
+    return await readAll(await testCase.run(stage));
+  } catch (error) {
+    await backend.synchronize().catch(() => undefined); // a late failure belongs to this case, not to the next
+    return error instanceof Error ? error : new Error(String(error));
+  } finally {
+    stage.dispose();
+  }
+}
+
+async function readAll(outputs: CaseOutputs): Promise<Readonly<Record<string, ArrayLike<number>>>> {
+  const read: Record<string, ArrayLike<number>> = {};
+  for (const [name, output] of Object.entries(outputs)) read[name] = ArrayBuffer.isView(output) ? output : await (output as Tensor).read();
+  return read;
+}

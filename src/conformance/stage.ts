@@ -1,0 +1,105 @@
+import type { Rng } from '../core/rng.ts';
+import type { Backend, DType, FloatDType, KvCache, KvCacheSpec, Tensor } from '../native/backend.ts';
+
+interface RandomOptions {
+  readonly dtype?: FloatDType;
+  /** Standard deviation; 1 by default. */
+  readonly deviation?: number;
+  readonly mean?: number;
+}
+
+/** Poison for int32 outputs: no op may leave it behind. */
+const INT_POISON = -123456789;
+
+/** Where a case runs: makes inputs from the case's random numbers and frees everything at the end. */
+export class Stage {
+  readonly backend: Backend;
+  readonly rng: Rng;
+  readonly #owned: { dispose(): void }[] = [];
+
+  constructor(backend: Backend, rng: Rng) {
+    this.backend = backend;
+    this.rng = rng;
+  }
+
+  /** Normal random values. */
+  normals(count: number, deviation = 1, mean = 0): Float32Array {
+    return Float32Array.from({ length: count }, () => mean + deviation * this.rng.normal());
+  }
+
+  /** A tensor of normal random values. */
+  normal(shape: readonly number[], options: RandomOptions = {}): Tensor {
+    return this.of(this.normals(count(shape), options.deviation, options.mean), shape, options.dtype);
+  }
+
+  /** A tensor with the given values. */
+  of(values: Float32Array, shape: readonly number[], dtype: FloatDType = 'f32'): Tensor {
+    const tensor = this.#own(this.backend.tensor(dtype, shape));
+    tensor.write(values);
+    return tensor;
+  }
+
+  ints(values: readonly number[]): Tensor {
+    const tensor = this.#own(this.backend.tensor('i32', [values.length]));
+    tensor.write(Int32Array.from(values));
+    return tensor;
+  }
+
+  /** A tensor full of NaN (or of an absurd integer): what an op fails to write is seen. */
+  poisoned(shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const tensor = this.#own(this.backend.tensor(dtype, shape));
+    if (dtype === 'i32') tensor.write(new Int32Array(count(shape)).fill(INT_POISON));
+    else tensor.write(new Float32Array(count(shape)).fill(Number.NaN));
+    return tensor;
+  }
+
+  /** A tensor as the backend hands it out. */
+  fresh(shape: readonly number[], dtype: DType): Tensor {
+    return this.#own(this.backend.tensor(dtype, shape));
+  }
+
+  /** Random q [T, H, D], k and v [T, Hkv, D] as column slices of one fused projection [T, (H + 2 Hkv) D]. */
+  fusedQkv(
+    tokens: number,
+    sizes: { readonly heads: number; readonly kvHeads: number; readonly headDim: number; readonly deviation?: number },
+  ): {
+    readonly q: Tensor;
+    readonly k: Tensor;
+    readonly v: Tensor;
+    readonly fused: Tensor;
+  } {
+    const { heads, kvHeads, headDim, deviation = 1 } = sizes;
+    const fused = this.normal([tokens, (heads + 2 * kvHeads) * headDim], { deviation });
+    const q = fused.columns(0, [heads, headDim]);
+    const k = fused.columns(heads * headDim, [kvHeads, headDim]);
+    const v = fused.columns((heads + kvHeads) * headDim, [kvHeads, headDim]);
+    return { q, k, v, fused };
+  }
+
+  kvCache(spec: KvCacheSpec): KvCache {
+    return this.#own(this.backend.kvCache(spec));
+  }
+
+  dispose(): void {
+    for (const item of this.#owned.splice(0)) item.dispose();
+  }
+
+  #own<T extends { dispose(): void }>(item: T): T {
+    this.#owned.push(item);
+    return item;
+  }
+}
+
+function count(shape: readonly number[]): number {
+  return shape.reduce((total, n) => total * n, 1);
+}
+
+/** Standard rotary frequencies [D / 2] for base theta. */
+export function rotaryFrequencies(headDim: number, theta = 10000): Float32Array {
+  return Float32Array.from({ length: headDim / 2 }, (_, i) => theta ** ((-2 * i) / headDim));
+}
+
+/** Segments (see backend.ts) from [rowStart, rowCount, firstPosition, sequence] tuples. */
+export function segmentsOf(...rows: readonly (readonly [number, number, number, number])[]): Int32Array {
+  return Int32Array.from(rows.flat());
+}

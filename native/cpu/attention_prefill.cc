@@ -63,9 +63,10 @@ struct Tile {
 Tile load_tile(const KeyRun& run, int32_t first, int32_t count, const Workspace& w) {
   const int64_t skip = first - run.first;
   const bool whole = run.dtype == DType::kF32 && count % kKeyStep == 0 && w.depth % kKeyStep == 0;
-  if (whole && run.key_stride == w.depth && run.value_stride == w.depth) {
-    return {static_cast<const float*>(run.keys) + skip * w.depth, static_cast<const float*>(run.values) + skip * w.depth,
-            w.depth, w.depth, first, count};
+  // Far-apart rows fall into few cache sets, so those are copied too.
+  if (run.packed || (whole && run.key_stride == w.depth && run.value_stride == w.depth)) {
+    return {static_cast<const float*>(run.keys) + skip * run.key_stride,
+            static_cast<const float*>(run.values) + skip * run.value_stride, run.key_stride, run.value_stride, first, count};
   }
   const int padded = static_cast<int>(round_up(count, kKeyStep));
   dispatch_float(run.dtype, [&](auto zero) {
@@ -203,27 +204,83 @@ std::vector<Block> plan_blocks(const AttentionPrefillParams& params, const std::
 
 }  // namespace
 
+namespace {
+
+/// Copies of the chunk's keys and values, contiguous per segment and KV head: many blocks of rows will read them.
+class PackedChunk {
+ public:
+  PackedChunk(const AttentionPrefillParams& params, int64_t padded_depth)
+      : params_(params), kv_heads_(static_cast<int>(params.k.shape[1])), padded_depth_(padded_depth) {
+    for (const Segment& segment : params.segments) {
+      starts_.push_back(rows_);
+      if (segment.row_count > kBlockRows) rows_ += round_up(segment.row_count, kKeyStep);
+    }
+  }
+  int64_t floats() const { return 2 * rows_ * kv_heads_ * padded_depth_; }
+  bool packs(size_t s) const { return params_.segments[s].row_count > kBlockRows; }
+
+  /// The run to read, which `fill` still has to write.
+  KeyRun run(size_t s, int kv_head, float* buffer) const {
+    KeyRun run = chunk_run(params_, params_.segments[s], kv_head);
+    if (!packs(s)) return run;
+    float* keys = buffer + (kv_head * rows_ + starts_[s]) * padded_depth_;
+    run.keys = keys;
+    run.values = keys + rows_ * kv_heads_ * padded_depth_;
+    run.key_stride = run.value_stride = padded_depth_;
+    run.packed = true;
+    return run;
+  }
+
+  void fill(size_t s, int kv_head, float* buffer) const {
+    if (!packs(s)) return;
+    const KeyRun from = chunk_run(params_, params_.segments[s], kv_head), to = run(s, kv_head, buffer);
+    const int padded = static_cast<int>(round_up(from.count, kKeyStep)), stride = static_cast<int>(padded_depth_);
+    const int depth = static_cast<int>(params_.k.shape[2]);
+    const auto copy = [&](const void* source, int64_t source_stride, const void* target) {
+      copy_rows_padded(static_cast<const float*>(source), source_stride, from.count, padded, depth,
+                       static_cast<float*>(const_cast<void*>(target)), stride);
+    };
+    copy(from.keys, from.key_stride, to.keys);
+    copy(from.values, from.value_stride, to.values);
+  }
+
+ private:
+  const AttentionPrefillParams& params_;
+  int kv_heads_;
+  int64_t padded_depth_, rows_ = 0;
+  std::vector<int64_t> starts_;  // first packed row of each segment
+};
+
+}  // namespace
+
 void attention_prefill(const AttentionPrefillParams& params) {
   const int kv_heads = static_cast<int>(params.k.shape[1]);
+  const Workspace layout(params.q.shape[2]);
+  const PackedChunk chunk(params, layout.padded_depth);
+  const int64_t workspace_floats = whole_lines(layout.floats());
+  float* packed = scratch_floats(workspace_floats * max_threads() + chunk.floats());
+  float* workspaces = packed + chunk.floats();
   std::vector<KeyRuns> runs;
-  for (const Segment& segment : params.segments) {
+  for (size_t s = 0; s < params.segments.size(); ++s) {
+    const Segment& segment = params.segments[s];
     if (params.cache != nullptr && segment.first_position > 0) {
       cpu_cache(params.cache).expect_stored(segment.sequence, params.layer, segment.first_position);
     }
-    for (int head = 0; head < kv_heads; ++head) runs.push_back(key_runs(params, segment, head));
+    for (int head = 0; head < kv_heads; ++head) runs.push_back(key_runs(params, segment, head, chunk.run(s, head, packed)));
   }
   const std::vector<Block> blocks = plan_blocks(params, runs);
   int64_t cost = 0;
   for (const Block& block : blocks) cost += block.cost;
   constexpr int64_t kSerialProducts = 1 << 18;  // multiply-adds that one core does in less than waking a thread takes
   const int threads = threads_for(2 * cost * params.q.shape[2], kSerialProducts);
-  Workspace layout(params.q.shape[2]);
-  const int64_t floats = whole_lines(layout.floats());
-  float* scratch = scratch_floats(floats * threads);
 #pragma omp parallel num_threads(threads)
   {
     Workspace w = layout;
-    w.carve(scratch + thread_index() * floats);
+    w.carve(workspaces + thread_index() * workspace_floats);
+#pragma omp for collapse(2) schedule(dynamic, 1)
+    for (size_t s = 0; s < params.segments.size(); ++s) {
+      for (int head = 0; head < kv_heads; ++head) chunk.fill(s, head, packed);
+    }
 #pragma omp for schedule(dynamic, 1)
     for (size_t i = 0; i < blocks.size(); ++i) attend_block(params, blocks[i], w);
   }

@@ -24,7 +24,7 @@ inline void multiply_by_keys(const float* keys, int64_t stride, int count, const
     const float* key = keys + j * stride;
     for (int d = 0; d < depth; ++d) {
       Vec x[kRowVecs];
-      for (int v = 0; v < kRowVecs; ++v) x[v] = load(rows_t + d * kGroupRows + v * kLanes);
+      for (int v = 0; v < kRowVecs; ++v) x[v] = load_operand(rows_t + d * kGroupRows + v * kLanes);
       for (int i = 0; i < kKeyStep; ++i) {
         const Vec y = broadcast(key[i * stride + d]);
         for (int v = 0; v < kRowVecs; ++v) sums[i][v] = fmadd(y, x[v], sums[i][v]);
@@ -47,7 +47,7 @@ inline void add_weighted_values(const float* values, int64_t stride, int count, 
     }
     for (int j = 0; j < count; ++j) {
       Vec x[kRowVecs];
-      for (int v = 0; v < kRowVecs; ++v) x[v] = load(weights + j * kGroupRows + v * kLanes);
+      for (int v = 0; v < kRowVecs; ++v) x[v] = load_operand(weights + j * kGroupRows + v * kLanes);
       for (int i = 0; i < kKeyStep; ++i) {
         const Vec y = broadcast(values[j * stride + d + i]);
         for (int v = 0; v < kRowVecs; ++v) sums[i][v] = fmadd(y, x[v], sums[i][v]);
@@ -103,14 +103,16 @@ inline void store_transposed(const float* rows_t, const float* factors, int coun
   }
 }
 
-/// out[row, D'] = rows [first, first + count) as f32, D' = stride_out >= depth; columns and rows up to `padded` rows are zero-filled.
+/// out[row, d] = rows[row, d] as f32; columns from `depth` to `out_stride` and rows from `count` to `padded` are zero.
 template <class T>
-void copy_rows_padded(const T* rows, int64_t stride, int count, int padded, int depth, float* out, int stride_out) {
-  for (int r = 0; r < count; ++r) {
-    to_floats(rows + r * stride, out + r * stride_out, depth);
-    for (int d = depth; d < stride_out; ++d) out[r * stride_out + d] = 0.0f;
+void copy_rows_padded(const T* rows, int64_t stride, int count, int padded, int depth, float* out, int out_stride) {
+  for (int r = 0; r < count; ++r, rows += stride, out += out_stride) {
+    int d = 0;
+    for (; d + kLanes <= depth; d += kLanes) store(out + d, load(rows + d));
+    for (; d < depth; ++d) out[d] = to_float(rows[d]);
+    for (; d < out_stride; ++d) out[d] = 0.0f;
   }
-  for (int i = count * stride_out; i < padded * stride_out; ++i) out[i] = 0.0f;
+  for (int i = 0; i < (padded - count) * out_stride; ++i) out[i] = 0.0f;
 }
 
 }  // namespace moa::cpu

@@ -63,7 +63,7 @@ void multiply_tile(const float* a, int64_t a_stride, const float* panel, int64_t
   Vec sums[kRows][kPanelVecs] = {};
   for (int64_t k = 0; k < depth; ++k, panel += kPanel) {
     Vec b[kPanelVecs];
-    for (int v = 0; v < kPanelVecs; ++v) b[v] = load(panel + v * kLanes);
+    for (int v = 0; v < kPanelVecs; ++v) b[v] = load_operand(panel + v * kLanes);
     for (int r = 0; r < kRows; ++r) {
       const Vec x = broadcast(a[r * a_stride + k]);
       for (int v = 0; v < kPanelVecs; ++v) sums[r][v] = fmadd(x, b[v], sums[r][v]);

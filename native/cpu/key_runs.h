@@ -16,6 +16,7 @@ struct KeyRun {
   int64_t key_stride = 0, value_stride = 0;  // elements between positions
   int32_t first = 0, count = 0;  // positions [first, first + count)
   bool windowed = false;         // seen only by rows less than `window` positions later; else by all later rows
+  bool packed = false;           // f32, zero-padded to whole register tiles in both directions
 };
 
 struct KeyRuns {
@@ -52,16 +53,23 @@ struct KeyRuns {
   }
 };
 
-/// The keys of one segment for one KV head: what the cache holds, then the chunk itself, which is appended only afterwards.
-inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head) {
+/// The chunk's own keys and values of one KV head, as the op was given them.
+inline KeyRun chunk_run(const AttentionPrefillParams& params, const Segment& segment, int kv_head) {
   const int64_t head_dim = params.k.shape[2];
-  KeyRuns result;
   KeyRun chunk;
   chunk.keys = params.k.row<float>(segment.row_start) + kv_head * head_dim;
   chunk.values = params.v.row<float>(segment.row_start) + kv_head * head_dim;
   chunk.key_stride = params.k.row_stride;
   chunk.value_stride = params.v.row_stride;
   chunk.first = segment.first_position;
+  chunk.count = segment.row_count;
+  return chunk;
+}
+
+/// The keys of one segment for one KV head: what the cache holds, then the chunk itself, which is appended only afterwards.
+inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head, const KeyRun& chunk) {
+  const int64_t head_dim = params.k.shape[2];
+  KeyRuns result;
   if (params.cache == nullptr) {
     result.add(chunk, 0, segment.row_count, false);
     return result;
@@ -70,7 +78,9 @@ inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& seg
   const int32_t stored = cache.length(segment.sequence);
   HeadSlots slots;
   if (stored > 0) slots = cache.head(segment.sequence, params.layer, kv_head);
-  KeyRun cached{slots.keys, slots.values, cache.spec().dtype, head_dim, head_dim, 0, 0, false};
+  KeyRun cached;
+  cached.keys = slots.keys, cached.values = slots.values, cached.dtype = cache.spec().dtype;
+  cached.key_stride = cached.value_stride = head_dim;
   if (!cache.windowed()) {
     result.add(cached, 0, stored, false);
     result.add(chunk, 0, segment.row_count, false);

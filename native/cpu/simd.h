@@ -40,6 +40,20 @@ inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 inline Vec broadcast(float x) { return x - Vec{}; }  // x - 0 is x for every x, also -0 and NaN
 inline IVec broadcast(int32_t x) { return x + IVec{}; }
 
+/// A load into a register. Compilers else repeat the load in every instruction that uses the operand, and a register tile is then
+/// bound by the load ports.
+inline Vec load_operand(const float* p) {
+  Vec v = load(p);
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__AVX__)
+  asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+  return v;
+}
+
 /// 0, 1, 2, ...
 inline IVec lane_indices() {
   IVec v{};
@@ -60,7 +74,15 @@ inline Vec fmadd(Vec a, Vec b, Vec c) {
 inline Vec fmadd(float a, Vec b, Vec c) { return fmadd(broadcast(a), b, c); }
 
 /// The larger; the second where either is NaN.
-inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec max(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return _mm512_max_ps(a, b);
+#elif defined(__AVX__)
+  return _mm256_max_ps(a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
 inline Vec abs(Vec a) { return reinterpret_cast<Vec>(reinterpret_cast<IVec>(a) & 0x7fffffff); }
 
 inline bool any(IVec mask) {
@@ -116,7 +138,7 @@ inline Vec load(const BF16* p) {
 /// x = n + r with |r| <= 1/2; 2^r by a minimax polynomial, 2^n through the exponent bits.
 inline Vec exp2_nonpositive(Vec x) {
   constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
-  x = x < -127.0f ? broadcast(-127.0f) : x;        // n = -127 gives exponent bits 0, that is 0; keeps NaN
+  x = max(broadcast(-127.0f), x);                  // n = -127 gives exponent bits 0, that is 0; keeps NaN
   const Vec shifted = x + kRoundToInteger;
   const Vec r = x - (shifted - kRoundToInteger);
   const IVec power = (reinterpret_cast<IVec>(shifted) << 23) + 0x3f800000;

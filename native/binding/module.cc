@@ -1,7 +1,7 @@
-// The addon's exports: { createCpuBackend({ threads }), useErrorClass(MoaError), cpuMismatch() }.
+// The addon's exports; their types are in src/native/addon.ts.
 #include <napi.h>
 
-#include <algorithm>
+#include <memory>
 #include <string>
 
 #include "binding/backend_object.h"
@@ -53,6 +53,13 @@ Napi::Value create_cpu_backend(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value describe_cpu_backend(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const int64_t threads = read_integer(info[0], "describeCpuBackend threads", 1, kMaxThreads);
+    return Napi::String::New(info.Env(), cpu::make_cpu_backend(static_cast<int>(threads))->description());
+  });
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto state = std::make_unique<EnvState>();
   state->tensor_class = Napi::Persistent(TensorObject::define(env));
@@ -61,6 +68,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   state->array_buffer_class = Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
   env.SetInstanceData(state.release());
   exports.Set("createCpuBackend", Napi::Function::New(env, create_cpu_backend, "createCpuBackend"));
+  exports.Set("describeCpuBackend", Napi::Function::New(env, describe_cpu_backend, "describeCpuBackend"));
   exports.Set("useErrorClass", Napi::Function::New(env, use_error_class, "useErrorClass"));
   exports.Set("cpuMismatch", Napi::Function::New(env, cpu_mismatch, "cpuMismatch"));
   return exports;

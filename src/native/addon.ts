@@ -8,6 +8,7 @@ import type { Backend } from './backend.ts';
 /** What native/binding/module.cc exports. Its objects implement the contract of backend.ts directly and throw MoaError. */
 export interface Addon {
   createCpuBackend(options: { readonly threads: number }): Backend;
+  describeCpuBackend(threads: number): string;
   useErrorClass(errorClass: typeof MoaError): void;
   /** The instruction set that the build needs and this machine lacks. */
   cpuMismatch(): string | undefined;

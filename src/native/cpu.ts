@@ -16,6 +16,11 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
   return loadAddon().createCpuBackend({ threads: options.threads ?? defaultThreads() });
 }
 
+/** Threads, SIMD level and GEMM library that `createCpuBackend()` would have; throws as it does. */
+export function describeCpuBackend(): string {
+  return loadAddon().describeCpuBackend(defaultThreads());
+}
+
 function defaultThreads(): number {
   const text = process.env['MOABENCH_THREADS'];
   if (text === undefined || text === '') return availableParallelism();

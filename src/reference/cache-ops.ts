@@ -95,6 +95,7 @@ export function attentionDecode(context: OpContext, params: AttentionDecodeParam
   if (heads % kvHeads !== 0) throw invalidArgument(`a multiple of ${kvHeads} KV heads`, 'q', q.shape);
   checkSequences(at.cache, params.sequences, batch);
   const scale = finite(params.scale, 'scale');
+  for (const sequence of params.sequences) at.cache.checkRoom(sequence, at.layer, 1);
   params.sequences.forEach((sequence, row) => {
     tf.tidy(() => {
       const position = at.cache.lengthOf(sequence);
@@ -114,6 +115,9 @@ export function cacheAdvance(context: OpContext, params: CacheAdvanceParams): vo
   const valid =
     params.counts instanceof Int32Array && params.counts.length === params.sequences.length && params.counts.every((n) => n >= 0);
   if (!valid) throw invalidArgument(`${params.sequences.length} counts of at least 0`, 'counts', params.counts);
+  params.sequences.forEach((sequence, i) => {
+    for (let layer = 0; layer < cache.spec.layers; layer++) cache.checkRoom(sequence, layer, params.counts[i] as number);
+  });
   params.sequences.forEach((sequence, i) => {
     cache.advance(sequence, params.counts[i] as number);
   });

@@ -24,7 +24,7 @@ export function makeCache(stage: Stage, scenario: CacheScenario): KvCache {
   const { kvHeads, headDim, policy = 'ring', spans = [128], sink = 64, kv = 'f32', sequences = 1 } = scenario;
   const capacities: number[] = [];
   for (let sequence = 0; sequence < sequences; sequence++) {
-    for (let head = 0; head < kvHeads; head++) capacities.push(sink + 64);
+    for (let head = 0; head < kvHeads; head++) capacities.push(Math.max(...spans) + 64);
     for (let head = 0; head < kvHeads; head++) capacities.push(spans[(head + sequence) % spans.length] as number);
   }
   const spec: KvCacheSpec = {

@@ -16,8 +16,10 @@ inline constexpr float kLog2E = 1.4426950408889634f;
 
 inline constexpr int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
 
+// The two products are not inlined: their register tiles leave no register for a caller's values.
+
 /// products[key, row] = sum over d of keys[key, d] * rows_t[d, row], `count` keys, a multiple of kKeyStep.
-inline void multiply_by_keys(const float* keys, int64_t stride, int count, const float* rows_t, int depth,
+[[gnu::noinline]] inline void multiply_by_keys(const float* keys, int64_t stride, int count, const float* rows_t, int depth,
                              float* products) {
   for (int j = 0; j < count; j += kKeyStep) {
     Vec sums[kKeyStep][kRowVecs] = {};
@@ -37,7 +39,7 @@ inline void multiply_by_keys(const float* keys, int64_t stride, int count, const
 }
 
 /// out_t[d, row] += sum over keys of values[key, d] * weights[key, row]; `depth` a multiple of kKeyStep.
-inline void add_weighted_values(const float* values, int64_t stride, int count, const float* weights, int depth,
+[[gnu::noinline]] inline void add_weighted_values(const float* values, int64_t stride, int count, const float* weights, int depth,
                                 float* out_t) {
   for (int d = 0; d < depth; d += kKeyStep) {
     Vec sums[kKeyStep][kRowVecs];

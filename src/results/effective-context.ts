@@ -10,7 +10,7 @@ export interface LengthCount {
   readonly n: number;
 }
 
-const DRAWS = 4000;
+const DRAWS = 1000;
 
 /**
  * The longest tested length up to which accuracy holds the threshold. The interval is over Jeffreys posteriors Beta(correct + 1/2,

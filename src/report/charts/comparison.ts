@@ -1,0 +1,221 @@
+import { budgetGroups } from '../../results/contrasts.ts';
+import { percent } from '../../results/phrases.ts';
+import type { Estimate, MethodSummary, Speed, Summary } from '../../results/summary.ts';
+import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip, type VegaLiteSpec } from '../chart.ts';
+import type { Theme } from '../theme.ts';
+
+/** Quality against speed (or memory where nothing was timed), one point a method with both intervals. */
+export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
+  const timed = summary.methods.some((method) => hardestSpeedup(method) !== null);
+  const rows = summary.methods.flatMap((method) => {
+    const mean = method.retrieval?.mean;
+    const x = timed ? (method.id === summary.baseline ? { estimate: 1, low: 1, high: 1 } : hardestSpeedup(method)) : memoryShare(method);
+    if (mean === undefined || x === null) return [];
+    const label = styles.find((style) => style.id === method.id)?.label ?? method.id;
+    return [{ method: label, x: x.estimate, xLow: x.low, xHigh: x.high, y: mean.estimate, low: mean.low, high: mean.high, n: mean.n }];
+  });
+  if (rows.length < 2) return [];
+  const timing = hardest(summary.methods.flatMap((method) => method.decode.filter((speed) => speed.speedup !== null)));
+  const xTitle =
+    timing === undefined
+      ? 'KV memory relative to the baseline'
+      : `Decoding speed relative to ${summary.baseline} (${timing.contextTokens.toLocaleString('en-US')} tokens, batch ${timing.batch})`;
+  const alt = `Scatter plot: ${xTitle.toLowerCase()} against mean retrieval accuracy, one point per method with 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`;
+  return [
+    {
+      id: 'tradeoff',
+      section: 'overview',
+      title: timed ? 'Quality against speed' : 'Quality against memory',
+      caption: `Mean retrieval accuracy over all lengths; whiskers are 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`,
+      alt,
+      size: 'wide',
+      rows,
+      spec: (theme) => {
+        const x = {
+          field: 'x',
+          type: 'quantitative',
+          title: xTitle,
+          scale: { zero: false, nice: true, padding: 24 },
+          axis: { format: timed ? '.1~f' : '%', tickCount: 6, grid: true },
+        };
+        const y = {
+          field: 'y',
+          type: 'quantitative',
+          title: 'Mean retrieval accuracy',
+          scale: { domain: [0, 1] },
+          axis: { format: '%', tickCount: 5 },
+        };
+        const color = methodColour(styles, theme);
+        const fields = tooltip(
+          ['method', 'Method'],
+          ['x', timed ? 'Speed-up' : 'KV memory', timed ? '.2f' : '.1%'],
+          ['xLow', '95% from', '.2f'],
+          ['xHigh', 'to', '.2f'],
+          ['y', 'Retrieval', '.1%'],
+          ['low', '95% from', '.1%'],
+          ['high', 'to', '.1%'],
+          ['n', 'Samples'],
+        );
+        return frame({
+          theme,
+          alt,
+          width: 720,
+          height: 300,
+          rows,
+          styles,
+          layer: [
+            { mark: { type: 'rule', opacity: 0.6 }, encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color } },
+            { mark: { type: 'rule', opacity: 0.6 }, encoding: { x: { ...x, field: 'xLow' }, x2: { field: 'xHigh' }, y, color } },
+            {
+              mark: { type: 'point', filled: true, size: 110, opacity: 1 },
+              encoding: { x, y, color, shape: methodShape(styles, theme), tooltip: fields },
+            },
+          ],
+        });
+      },
+    },
+  ];
+}
+
+/** The heterogeneity ladder of each group of equal memory. */
+export function ablationCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
+  const groups = budgetGroups(summary.methods.filter((method) => method.id !== summary.baseline && method.retrieval !== null)).filter(
+    (group) => group.length > 1,
+  );
+  return groups.map((group, i) => {
+    const share = group[0]?.kvBytes.at(-1)?.ratioToBaseline ?? null;
+    const members = styles.filter((style) => group.some((method) => method.id === style.id));
+    const rows = group.flatMap((method) => {
+      const mean = method.retrieval?.mean;
+      return mean === undefined
+        ? []
+        : [
+            {
+              method: styles.find((style) => style.id === method.id)?.label ?? method.id,
+              ...intervalRow(mean),
+              context: method.retrieval?.effectiveContext.tokens ?? 0,
+            },
+          ];
+    });
+    const alt = `Mean retrieval accuracy of ${members.map((style) => style.label).join(', ')} at equal KV memory, with 95% intervals.`;
+    return {
+      id: `ablation-${i + 1}`,
+      section: 'retrieval' as const,
+      title: `What each freedom buys${share === null ? '' : ` at ${percent(share)} of the KV memory`}`,
+      caption: 'Mean retrieval accuracy over all lengths of methods with equal resident KV bytes (within 1%); whiskers are 95% intervals.',
+      alt,
+      size: 'wide' as const,
+      rows,
+      spec: (theme) =>
+        dotPlot({ theme, alt, rows, styles, members, y: 'method', xTitle: 'Mean retrieval accuracy', height: 34 * rows.length }),
+    };
+  });
+}
+
+/** LongBench-style scores per category with intervals. */
+export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
+  const rowsOf = (
+    pick: (scores: NonNullable<MethodSummary['scores']>) => readonly { name: string; score: Estimate; relative: Estimate | null }[],
+  ) =>
+    summary.methods.flatMap((method) =>
+      method.scores === null
+        ? []
+        : pick(method.scores).map((s) => ({
+            method: styles.find((style) => style.id === method.id)?.label ?? method.id,
+            name: s.name,
+            ...intervalRow(s.score),
+            relative: s.relative?.estimate ?? null,
+          })),
+    );
+  const rows = rowsOf((scores) => [...scores.categories, scores.mean]);
+  if (rows.length === 0) return [];
+  const names = new Set(rows.map((row) => row.name));
+  const members = styles.filter((style) => rows.some((row) => row.method === style.label));
+  const alt = `Dot plot of LongBench-style scores per category for ${members.map((style) => style.label).join(', ')}, with 95% intervals.`;
+  return [
+    {
+      id: 'scores',
+      section: 'scores',
+      title: 'Long-context tasks by category',
+      caption: "Each task's own metric, 0 to 1; a category is the mean of its tasks; whiskers are 95% bootstrap intervals over documents.",
+      alt,
+      size: 'wide',
+      rows,
+      spec: (theme) =>
+        dotPlot({ theme, alt, rows, styles, members, y: 'name', xTitle: 'Score', height: names.size * (members.length * 9 + 14) }),
+    },
+  ];
+}
+
+interface DotPlotOptions {
+  readonly theme: Theme;
+  readonly alt: string;
+  readonly rows: Chart['rows'];
+  readonly styles: readonly MethodStyle[];
+  readonly members: readonly MethodStyle[];
+  readonly y: 'method' | 'name';
+  readonly xTitle: string;
+  readonly height: number;
+}
+
+/** Points with whiskers on a 0..1 scale; methods side by side within each name. */
+function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPlotOptions): VegaLiteSpec {
+  const place = {
+    y: {
+      field: y,
+      type: 'nominal',
+      sort: null,
+      title: null,
+      axis: { ticks: false, domain: false, labelPadding: 8 },
+    },
+    ...(y === 'name' ? { yOffset: { field: 'method', sort: members.map((style) => style.label) } } : {}),
+    color: methodColour(styles, theme),
+  };
+  const x = {
+    field: 'estimate',
+    type: 'quantitative',
+    title: xTitle,
+    scale: { domain: [0, 1] },
+    axis: { tickCount: 5, format: y === 'method' ? '%' : '.1~f' },
+  };
+  const fields = tooltip(
+    ...(y === 'name' ? ([['name', 'Task']] as const) : []),
+    ['method', 'Method'],
+    ['estimate', xTitle, '.3f'],
+    ['low', '95% from', '.3f'],
+    ['high', 'to', '.3f'],
+    ['n', 'Samples'],
+  );
+  return frame({
+    theme,
+    alt,
+    width: 720,
+    height,
+    rows,
+    styles,
+    layer: [
+      { mark: { type: 'rule', strokeWidth: 2, opacity: 0.55 }, encoding: { ...place, x: { ...x, field: 'low' }, x2: { field: 'high' } } },
+      {
+        mark: { type: 'point', filled: true, size: 60, opacity: 1 },
+        encoding: { ...place, x, shape: methodShape(styles, theme), tooltip: fields },
+      },
+    ],
+  });
+}
+
+function intervalRow({ estimate, low, high, n }: Estimate): { estimate: number; low: number; high: number; n: number } {
+  return { estimate, low, high, n };
+}
+
+function memoryShare(method: MethodSummary): { estimate: number; low: number; high: number } | null {
+  const share = method.kvBytes.at(-1)?.ratioToBaseline ?? null;
+  return share === null ? null : { estimate: share, low: share, high: share };
+}
+
+function hardestSpeedup(method: MethodSummary): Estimate | null {
+  return hardest(method.decode.filter((speed) => speed.cache !== 'dynamic'))?.speedup ?? null;
+}
+
+function hardest(timings: readonly Speed[]): Speed | undefined {
+  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
+}

@@ -1,0 +1,140 @@
+import { stringify } from 'csv-stringify/sync';
+import type { Selection } from '../results/selection.ts';
+import type { Estimate, MethodSummary, Paired, Summary } from '../results/summary.ts';
+
+type Row = { readonly [column: string]: string | number | boolean | null };
+
+/** Tables for spreadsheets and data frames by file name; one row an observation, ratios 0..1, sizes in bytes, times in ms. Empty tables are left out. */
+export function csvFiles(summary: Summary, selection: Selection): Map<string, string> {
+  const perMethod = (rows: (method: MethodSummary) => readonly Row[]): Row[] =>
+    summary.methods.flatMap((method) => rows(method).map((row) => ({ method: method.id, ...row })));
+  const tables: { readonly [name: string]: readonly Row[] } = {
+    methods: perMethod((method) => [methodRow(method)]),
+    retrieval: perMethod((method) =>
+      (method.retrieval?.lengths ?? []).map((at) => ({
+        length: at.length,
+        correct: at.correct,
+        ...estimate('accuracy', at.accuracy),
+        ...paired(at.toBaseline),
+      })),
+    ),
+    depth: perMethod((method) =>
+      (method.retrieval?.depths ?? []).map((at) => ({
+        length: at.length,
+        depthLow: at.depthLow,
+        depthHigh: at.depthHigh,
+        correct: at.correct,
+        ...estimate('accuracy', at.accuracy),
+      })),
+    ),
+    scores: perMethod((method) =>
+      (method.scores?.tasks ?? []).map((task) => ({
+        task: task.name,
+        category: task.category,
+        ...estimate('score', task.score),
+        ...estimate('relative', task.relative),
+      })),
+    ),
+    perplexity: perMethod((method) =>
+      method.perplexity === null
+        ? []
+        : [
+            {
+              length: method.perplexity.length,
+              ...estimate('perplexity', method.perplexity.perplexity),
+              ...estimate('relative', method.perplexity.relative),
+            },
+          ],
+    ),
+    speed: perMethod((method) =>
+      (['prefill', 'decode'] as const).flatMap((measure) =>
+        method[measure].map((s) => ({
+          measure,
+          cache: s.cache,
+          contextTokens: s.contextTokens,
+          batch: s.batch,
+          ...estimate('tokensPerSecond', s.tokensPerSecond),
+          ...estimate('latencyMs', s.latencyMs),
+          madMs: s.madMs,
+          ...estimate('speedup', s.speedup),
+          kvBytes: s.kvBytes.resident,
+          peakBytes: s.peakBytes,
+          rssBytes: s.rssBytes,
+        })),
+      ),
+    ),
+    memory: perMethod((method) => method.kvBytes.map((at) => ({ ...at }))),
+    capacity: perMethod((method) => method.maxBatch.map((at) => ({ ...at }))),
+    contrasts: summary.contrasts.map((contrast) => ({ method: contrast.method, length: contrast.length, ...paired(contrast.paired) })),
+    samples: selection.samples.map((s) => ({
+      method: s.method,
+      part: s.part,
+      task: s.task,
+      length: s.length,
+      sampleId: s.sampleId,
+      depth: s.depth,
+      promptTokens: s.promptTokens,
+      newTokens: s.newTokens,
+      finish: s.finish,
+      score: s.score,
+      correct: s.correct,
+      kvBytes: s.kvBytes.resident,
+      output: s.output,
+      expected: s.expected.join(' | '),
+    })),
+    timings: selection.measurements.flatMap((m) =>
+      m.samplesMs.map((ms, round) => ({
+        method: m.method,
+        measure: m.measure,
+        cache: m.cache,
+        contextTokens: m.contextTokens,
+        batch: m.batch,
+        newTokens: m.newTokens,
+        round,
+        ms,
+      })),
+    ),
+  };
+  return new Map(
+    Object.entries(tables).flatMap(([name, rows]) =>
+      rows.length === 0 ? [] : [[`${name}.csv`, stringify([...rows], { header: true, cast: { boolean: String }, escape_formulas: true })]],
+    ),
+  );
+}
+
+function methodRow(method: MethodSummary): Row {
+  const { retrieval, scores, perplexity } = method;
+  return {
+    label: method.label,
+    kind: method.method,
+    heterogeneity: method.heterogeneity,
+    planHash: method.planHash,
+    kvRatio: method.kvBytes.at(-1)?.ratioToBaseline ?? null,
+    ...estimate('retrievalMean', retrieval?.mean ?? null),
+    effectiveContext: retrieval?.effectiveContext.tokens ?? null,
+    effectiveContextLow: retrieval?.effectiveContext.low ?? null,
+    effectiveContextHigh: retrieval?.effectiveContext.high ?? null,
+    ...estimate('scoreRelative', scores?.mean.relative ?? null),
+    ...estimate('perplexity', perplexity?.perplexity ?? null),
+  };
+}
+
+function estimate(name: string, value: Estimate | null): Row {
+  return {
+    [name]: value?.estimate ?? null,
+    [`${name}Low`]: value?.low ?? null,
+    [`${name}High`]: value?.high ?? null,
+    [`${name}N`]: value?.n ?? null,
+  };
+}
+
+function paired(value: Paired | null): Row {
+  return {
+    other: value?.other ?? null,
+    ...estimate('delta', value?.delta ?? null),
+    p: value?.p ?? null,
+    pHolm: value?.pHolm ?? null,
+    lost: value?.lost ?? null,
+    gained: value?.gained ?? null,
+  };
+}

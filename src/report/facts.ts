@@ -1,0 +1,63 @@
+import type { Environment } from '../results/environment.ts';
+import { bytesText, countText } from '../results/phrases.ts';
+import type { Selection } from '../results/selection.ts';
+import type { Summary } from '../results/summary.ts';
+
+export type Fact = readonly [name: string, value: string];
+
+/** What was compared, in a line each. */
+export function comparisonFacts(summary: Summary, selection: Selection): Fact[] {
+  const { model } = summary;
+  const lengths = [...new Set(selection.samples.map((sample) => sample.length))].sort((a, b) => a - b);
+  const facts: (Fact | null)[] = [
+    model === null
+      ? null
+      : [
+          'Model',
+          `${model.name}, ${model.layers} layers x ${model.kvHeads} KV heads${model.parameters === null ? '' : `, ${(model.parameters / 1e6).toFixed(1)} M parameters`}, ${model.weightDType} weights, ${model.kvDType} KV`,
+        ],
+    summary.backend === null ? null : ['Backend', summary.backend],
+    ['Methods', `${summary.methods.length}, compared with ${summary.baseline}`],
+    selection.samples.length === 0
+      ? null
+      : ['Scored samples', `${countText(selection.samples.length)} at ${lengths.map(countText).join(', ')} tokens`],
+    selection.measurements.length === 0
+      ? null
+      : [
+          'Timings',
+          `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} in ${selection.measurements.length} conditions`,
+        ],
+    summary.finished === null ? null : ['Finished', `${summary.finished.slice(0, 16).replace('T', ' ')} UTC`],
+  ];
+  return facts.filter((fact) => fact !== null);
+}
+
+/** The machine and the code. */
+export function environmentFacts(environment: Environment | null, summary: Summary): Fact[] {
+  if (environment === null) return [];
+  const { cpu, memory, container, os, git } = environment;
+  const variables = Object.entries(environment.variables).map(([name, value]) => `${name}=${value}`);
+  const facts: Fact[] = [
+    [
+      'Processor',
+      `${cpu.model}, ${cpu.usableCores} of ${cpu.logicalCores} logical cores usable${cpu.governor === null ? '' : `, governor ${cpu.governor}`}`,
+    ],
+    ['Load at start', cpu.loadAverage.map((load) => load.toFixed(2)).join(', ')],
+    ['Memory', `${bytesText(memory.totalBytes)}${memory.limitBytes === null ? '' : `, limit ${bytesText(memory.limitBytes)}`}`],
+    [
+      'System',
+      `${os.distribution ?? os.platform} (${os.release}, ${os.arch})${container.detected === null ? '' : `, in ${container.detected}`}`,
+    ],
+    ['Backend', `${environment.backend.name}: ${environment.backend.description}`],
+    ...Object.entries(environment.backend.details).map(([name, value]): Fact => [name, String(value)]),
+    ['Node.js', environment.node],
+    [
+      'moabench',
+      `${environment.moabench}${git === null ? '' : `, commit ${git.commit.slice(0, 12)}${git.dirty ? ' with uncommitted changes' : ''}`}`,
+    ],
+    ['Suite', `${summary.suite.name}, ${summary.suite.hash}`],
+    ['Weights', summary.model?.weightsHash ?? 'unknown'],
+    ['Captured', environment.time],
+  ];
+  return variables.length === 0 ? facts : [...facts, ['Variables', variables.join(', ')]];
+}

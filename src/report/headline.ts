@@ -1,0 +1,123 @@
+import { countText, percent, percentWithInterval, points, ratioText } from '../results/phrases.ts';
+import type { Estimate, MethodSummary, Speed, Summary } from '../results/summary.ts';
+import { methodStyles } from './chart.ts';
+
+export interface HeadlineColumn {
+  readonly name: string;
+  readonly title: string;
+}
+
+export interface HeadlineRow {
+  readonly id: string;
+  readonly label: string;
+  /** Place in the palette. */
+  readonly index: number;
+  readonly baseline: boolean;
+  /** One text a column; a dash where nothing was measured. */
+  readonly cells: readonly string[];
+}
+
+export interface Headline {
+  readonly columns: readonly HeadlineColumn[];
+  readonly rows: readonly HeadlineRow[];
+}
+
+const MISSING = '\u2013';
+
+/** The one table that says it: a row a method, a column a question, only columns that have an answer. */
+export function headline(summary: Summary): Headline {
+  const decode = hardest(summary.methods.flatMap((method) => method.decode));
+  const prefill = hardest(summary.methods.flatMap((method) => method.prefill));
+  const at = (speed: Speed | undefined): string =>
+    speed === undefined ? '' : `${countText(speed.contextTokens)} tokens, batch ${speed.batch}`;
+  const same =
+    (speed: Speed | undefined) =>
+    (other: Speed): boolean =>
+      other.contextTokens === speed?.contextTokens && other.batch === speed.batch && other.cache !== 'dynamic';
+  const speedOf = (timings: readonly Speed[], wanted: Speed | undefined, own: boolean): string => {
+    const speed = timings.find(same(wanted));
+    if (speed === undefined) return MISSING;
+    return own ? `1x (${countText(speed.tokensPerSecond.estimate)} tok/s)` : speed.speedup === null ? MISSING : ratioText(speed.speedup);
+  };
+  const columns: (HeadlineColumn & { readonly cell: (method: MethodSummary) => string })[] = [
+    {
+      name: 'KV memory',
+      title: 'Resident KV bytes relative to the baseline at the longest scored length',
+      cell: (m) => shareOf(m, summary.baseline),
+    },
+    {
+      name: 'Retrieval',
+      title: 'Mean accuracy over lengths with its 95% interval',
+      cell: (m) => (m.retrieval ? `${percentWithInterval(m.retrieval.mean)}` : MISSING),
+    },
+    { name: `vs ${summary.baseline}`, title: 'Difference in percentage points with its 95% interval (paired)', cell: (m) => deltaOf(m) },
+    {
+      name: 'Effective context',
+      title: `Longest tested length that holds ${percent(summary.methods.find((m) => m.retrieval)?.retrieval?.effectiveContext.threshold ?? 0.9)} accuracy, with its 95% interval`,
+      cell: effective,
+    },
+    {
+      name: 'Long-context tasks',
+      title: 'Mean score relative to the baseline with its 95% interval',
+      cell: (m) =>
+        m.id === summary.baseline && m.scores ? `100% (${m.scores.mean.score.estimate.toFixed(3)})` : relative(m.scores?.mean.relative),
+    },
+    {
+      name: 'Perplexity',
+      title: 'Of the answers, with its 95% interval',
+      cell: (m) => (m.perplexity ? valueText(m.perplexity.perplexity) : MISSING),
+    },
+    { name: 'Decode speed', title: at(decode), cell: (m) => speedOf(m.decode, decode, m.id === summary.baseline) },
+    { name: 'Prefill speed', title: at(prefill), cell: (m) => speedOf(m.prefill, prefill, m.id === summary.baseline) },
+    { name: 'Largest batch', title: 'Within the memory limit', cell: (m) => capacity(m) },
+  ];
+  const filled = columns.filter((column) => summary.methods.some((method) => column.cell(method) !== MISSING));
+  const styles = methodStyles(summary);
+  return {
+    columns: filled.map(({ name, title }) => ({ name, title })),
+    rows: summary.methods.map((method, i) => ({
+      id: method.id,
+      label: styles[i]?.label ?? method.label,
+      index: styles[i]?.index ?? 0,
+      baseline: method.id === summary.baseline,
+      cells: filled.map((column) => column.cell(method)),
+    })),
+  };
+}
+
+/** The longest context, then the largest batch. */
+export function hardest(timings: readonly Speed[]): Speed | undefined {
+  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
+}
+
+function shareOf(method: MethodSummary, baseline: string): string {
+  const share = method.id === baseline ? (method.kvBytes.length === 0 ? null : 1) : (method.kvBytes.at(-1)?.ratioToBaseline ?? null);
+  return share === null ? MISSING : percent(share, share === 1 ? 0 : 1);
+}
+
+function deltaOf(method: MethodSummary): string {
+  const delta = method.retrieval?.meanToBaseline?.delta;
+  return delta === undefined ? MISSING : `${points(delta.estimate)} [${points(delta.low)}, ${points(delta.high)}]`;
+}
+
+function effective(method: MethodSummary): string {
+  const context = method.retrieval?.effectiveContext;
+  if (context === undefined) return MISSING;
+  const beyond = context.tokens === context.longestTested ? '\u2265 ' : context.tokens === 0 ? '< first length' : '';
+  const value = context.tokens === 0 ? beyond : `${beyond}${countText(context.tokens)}`;
+  return `${value} [${countText(context.low)}, ${countText(context.high)}]`;
+}
+
+function capacity(method: MethodSummary): string {
+  const own = method.maxBatch.find((c) => c.cache !== 'dynamic');
+  if (own === undefined) return MISSING;
+  return `${own.stopped === 'largest' ? '\u2265 ' : ''}${own.maxBatch}${own.ratioToBaseline === null ? '' : ` (${own.ratioToBaseline.toFixed(2)}x)`}`;
+}
+
+function relative(value: Estimate | null | undefined): string {
+  return value === null || value === undefined ? MISSING : percentWithInterval(value);
+}
+
+function valueText({ estimate, low, high }: Estimate): string {
+  return `${estimate.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
+}

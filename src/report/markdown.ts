@@ -1,0 +1,174 @@
+import type { Environment } from '../results/environment.ts';
+import { bytesText, countText, percent, percentWithInterval, points, pText, ratioText } from '../results/phrases.ts';
+import type { Selection } from '../results/selection.ts';
+import type { Speed, Summary } from '../results/summary.ts';
+import { type Chart, methodStyles } from './chart.ts';
+import { comparisonFacts, environmentFacts } from './facts.ts';
+import { headline } from './headline.ts';
+
+export interface ReportParts {
+  readonly summary: Summary;
+  readonly selection: Selection;
+  readonly environment: Environment | null;
+  readonly charts: readonly Chart[];
+}
+
+/** report.md: tables with intervals and n, and the charts as images beside it. */
+export function markdownReport(parts: ReportParts): string {
+  const { summary, selection, environment, charts } = parts;
+  const { columns, rows } = headline(summary);
+  const failed = summary.checks.filter((check) => check.status === 'failed');
+  const blocks = [
+    `# ${text(summary.title)}`,
+    summary.description === null ? '' : text(summary.description),
+    comparisonFacts(summary, selection)
+      .map(([name, value]) => `- **${name}:** ${text(value)}`)
+      .join('\n'),
+    '## Findings',
+    summary.verdicts.length === 0 ? 'Nothing was compared.' : summary.verdicts.map((verdict) => `- ${text(verdict)}`).join('\n'),
+    table(
+      ['Method', ...columns.map((column) => column.name)],
+      rows.map((row) => [row.label, ...row.cells]),
+    ),
+    `Intervals are 95%. ${columns
+      .filter((column) => column.title !== '')
+      .map((column) => `${column.name}: ${lower(column.title)}`)
+      .join('; ')}.`,
+    '## Threats to these conclusions',
+    failed.length === 0 ? 'No check failed.' : failed.map((check) => `- **${check.severity}:** ${text(check.message)}`).join('\n'),
+    retrievalTables(summary),
+    section('Retrieval', charts, 'retrieval'),
+    scoresTable(summary),
+    section('Long-context tasks', charts, 'scores'),
+    speedTable(summary),
+    section('Speed', charts, 'speed'),
+    memoryTable(summary),
+    section('Memory', charts, 'memory'),
+    section('Plans', charts, 'plans'),
+    '## Checks',
+    table(
+      ['Check', 'Status', 'What was seen'],
+      summary.checks.map((check) => [check.id, check.status, check.message]),
+    ),
+    cellsSection(summary),
+    '## Environment',
+    table(
+      ['', ''],
+      environmentFacts(environment, summary).map(([name, value]) => [name, value]),
+    ),
+    summary.command === null ? '' : `Run it again:\n\n\`\`\`sh\n${summary.command}\n\`\`\``,
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function retrievalTables(summary: Summary): string {
+  const styles = methodStyles(summary);
+  const measured = summary.methods.filter((method) => method.retrieval !== null);
+  const lengths = [...new Set(measured.flatMap((method) => method.retrieval?.lengths.map((at) => at.length) ?? []))].sort((a, b) => a - b);
+  if (measured.length === 0) return '';
+  const rows = measured.map((method) => [
+    styles.find((style) => style.id === method.id)?.label ?? method.id,
+    ...lengths.map((length) => {
+      const at = method.retrieval?.lengths.find((candidate) => candidate.length === length);
+      return at === undefined ? '\u2013' : `${percentWithInterval(at.accuracy)} (${at.correct}/${at.accuracy.n})`;
+    }),
+  ]);
+  const contrasts = summary.contrasts.map(({ method, paired }) => [
+    method,
+    paired.other,
+    `${points(paired.delta.estimate)} [${points(paired.delta.low)}, ${points(paired.delta.high)}]`,
+    `${paired.gained} / ${paired.lost}`,
+    String(paired.delta.n),
+    pText(paired.pHolm),
+  ]);
+  const equal =
+    contrasts.length === 0
+      ? ''
+      : `\n\nAt equal KV memory, all lengths together (exact McNemar, Holm-adjusted):\n\n${table(['Method', 'against', 'Points', 'gained / lost', 'n', 'p'], contrasts)}`;
+  return `## Retrieval by length\n\n${table(['Method', ...lengths.map((length) => `${countText(length)} tokens`)], rows)}${equal}`;
+}
+
+function scoresTable(summary: Summary): string {
+  const scored = summary.methods.flatMap((method) => (method.scores === null ? [] : [{ label: method.label, scores: method.scores }]));
+  const [first] = scored;
+  if (first === undefined) return '';
+  const cell = (score: { estimate: number; low: number; high: number }): string =>
+    `${score.estimate.toFixed(3)} [${score.low.toFixed(2)}, ${score.high.toFixed(2)}]`;
+  const rows = [...first.scores.tasks, first.scores.mean].map(({ name }, i) => [
+    name,
+    String((first.scores.tasks[i] ?? first.scores.mean).score.n),
+    ...scored.map(({ scores }) => {
+      const own = [...scores.tasks, scores.mean].find((score) => score.name === name);
+      return own === undefined ? '\u2013' : cell(own.score);
+    }),
+  ]);
+  return `## Scores by task\n\n${table(['Task', 'n', ...scored.map(({ label }) => label)], rows)}`;
+}
+
+function speedTable(summary: Summary): string {
+  const rowsOf = (measure: 'prefill' | 'decode'): string[][] =>
+    summary.methods.flatMap((method) =>
+      method[measure].map((speed: Speed) => [
+        measure,
+        method.label + (speed.cache === 'dynamic' ? ' (growing cache)' : ''),
+        countText(speed.contextTokens),
+        String(speed.batch),
+        `${countText(speed.tokensPerSecond.estimate)} [${countText(speed.tokensPerSecond.low)}, ${countText(speed.tokensPerSecond.high)}]`,
+        `${speed.latencyMs.estimate.toFixed(1)} \u00b1 ${speed.madMs.toFixed(1)}`,
+        String(speed.latencyMs.n),
+        speed.speedup === null ? '\u2013' : ratioText(speed.speedup),
+      ]),
+    );
+  const rows = [...rowsOf('decode'), ...rowsOf('prefill')];
+  if (rows.length === 0) return '';
+  return `## Speed by condition\n\n${table(['', 'Method', 'Context', 'Batch', 'Tokens/s', 'ms (median \u00b1 MAD)', 'n', `vs ${summary.baseline}`], rows)}`;
+}
+
+function memoryTable(summary: Summary): string {
+  const rows = summary.methods.flatMap((method) =>
+    method.kvBytes.map((at) => [
+      method.label,
+      countText(at.length),
+      bytesText(at.planned),
+      bytesText(at.resident),
+      at.ratioToBaseline === null ? '\u2013' : percent(at.ratioToBaseline, 1),
+      String(at.n),
+    ]),
+  );
+  return rows.length === 0
+    ? ''
+    : `## KV memory per sequence\n\n${table(['Method', 'Tokens', 'Planned', 'Resident', `of ${summary.baseline}`, 'n'], rows)}`;
+}
+
+function cellsSection({ cells }: Summary): string {
+  const lines = [
+    ...cells.failed.map((cell) => `- failed: \`${cell.cellId}\`: ${text(cell.message)}`),
+    ...cells.skipped.map((cell) => `- skipped: \`${cell.cellId}\`: ${text(cell.reason)}`),
+  ];
+  return lines.length === 0 ? '' : `## Cells that did not complete\n\n${lines.join('\n')}`;
+}
+
+function section(name: string, charts: readonly Chart[], part: Chart['section']): string {
+  const own = charts.filter((chart) => chart.section === part || (part === 'retrieval' && chart.section === 'overview'));
+  if (own.length === 0) return '';
+  const figures = own.map(
+    (chart) =>
+      `![${text(chart.alt).replaceAll(/[[\]]/g, '')}](charts/${chart.id}.svg)${chart.caption === '' ? '' : `\n\n*${text(chart.title)}. ${text(chart.caption)}*`}`,
+  );
+  return `## ${name}: charts\n\n${figures.join('\n\n')}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => text(cell).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  return [line(head), `|${head.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
+}
+
+/** Text whose markup characters show as they are. */
+function text(value: string): string {
+  return value.replaceAll(/[\\`*_<>]/g, '\\$&');
+}
+
+function lower(value: string): string {
+  return value.charAt(0).toLowerCase() + value.slice(1);
+}

@@ -1,0 +1,82 @@
+/** Colours of a chart. `css` leaves them to the page's custom properties, so that one spec follows the reader's light or dark mode. */
+export interface Theme {
+  readonly ink: string;
+  readonly muted: string;
+  readonly grid: string;
+  readonly background: string;
+  /** Colour of the n-th method; 0 is the baseline. */
+  readonly method: (index: number) => string;
+  /** Whether methods are explained beside the chart; the page has one legend for all. */
+  readonly legend: boolean;
+}
+
+/** Okabe and Ito's colour-blind-safe set, yellow left out (unreadable on white); the baseline is grey. */
+export const METHOD_COLOURS = [
+  { light: '#5b6470', dark: '#a9b1bb' },
+  { light: '#0072b2', dark: '#4aa8e0' },
+  { light: '#d55e00', dark: '#f08a3c' },
+  { light: '#009e73', dark: '#35c99c' },
+  { light: '#b8518f', dark: '#e08bbd' },
+  { light: '#c98a00', dark: '#f0b93a' },
+  { light: '#2b9fd6', dark: '#7ccbf2' },
+  { light: '#6a51a3', dark: '#a993e0' },
+] as const;
+
+/** Shapes tell methods apart where colours cannot. */
+export const METHOD_SHAPES = [
+  'circle',
+  'square',
+  'triangle-up',
+  'diamond',
+  'cross',
+  'triangle-down',
+  'triangle-right',
+  'triangle-left',
+] as const;
+
+/** Ends of the scales for shares and accuracies; readable on light and dark, monotone in lightness. */
+export const HEAT = ['#2b1055', '#31688e', '#35b779', '#fde725'] as const;
+export const SHARE = ['#10243e', '#2b6ca3', '#7fb8da', '#eaf4fb'] as const;
+
+const colour = (index: number): (typeof METHOD_COLOURS)[number] => METHOD_COLOURS[index % METHOD_COLOURS.length] ?? METHOD_COLOURS[0];
+
+export const lightTheme: Theme = {
+  ink: '#1b1f24',
+  muted: '#5b6470',
+  grid: '#e3e5e8',
+  background: '#ffffff',
+  method: (index) => colour(index).light,
+  legend: true,
+};
+
+export const cssTheme: Theme = {
+  ink: 'var(--ink)',
+  muted: 'var(--muted)',
+  grid: 'var(--line)',
+  background: 'transparent',
+  method: (index) => `var(--m${index % METHOD_COLOURS.length})`,
+  legend: false,
+};
+
+const FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
+
+/** Vega-Lite config of a theme. */
+export function chartConfig(theme: Theme): { readonly [key: string]: unknown } {
+  const text = {
+    labelColor: theme.muted,
+    titleColor: theme.ink,
+    labelFont: FONT,
+    titleFont: FONT,
+    labelFontSize: 12,
+    titleFontSize: 12,
+    titleFontWeight: 600,
+  };
+  return {
+    background: theme.background,
+    font: FONT,
+    view: { stroke: null },
+    axis: { ...text, gridColor: theme.grid, domainColor: theme.grid, tickColor: theme.grid, labelLimit: 150, titlePadding: 8 },
+    legend: { ...text, orient: 'top', title: null, symbolStrokeWidth: 2, labelLimit: 240, columns: 4 },
+    text: { color: theme.ink, font: FONT, fontSize: 11 },
+  };
+}

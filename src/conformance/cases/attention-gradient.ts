@@ -78,6 +78,8 @@ export const ATTENTION_GRADIENT_CASES: readonly ConformanceCase[] = [
   backward({ heads: 1, kvHeads: 1, headDim: 256, tokens: [66] }),
   backward({ heads: 1, kvHeads: 1, headDim: 32, tokens: [200] }),
   backward({ heads: 2, kvHeads: 1, headDim: 32, tokens: [70], deviation: 2 }),
+  backward({ heads: 7, kvHeads: 1, headDim: 40, tokens: [65] }),
+  backward({ heads: 2, kvHeads: 2, headDim: 80, tokens: [129] }),
   influence({ heads: 1, kvHeads: 1, headDim: 8, tokens: [1], sink: 0, epsilon: 0.0078125 }),
   influence({ heads: 2, kvHeads: 2, headDim: 32, tokens: [130], sink: 0, epsilon: 0.0078125 }),
   influence({ heads: 4, kvHeads: 2, headDim: 32, tokens: [129, 63, 64], sink: 64, epsilon: 0.0078125 }),
@@ -85,5 +87,7 @@ export const ATTENTION_GRADIENT_CASES: readonly ConformanceCase[] = [
   influence({ heads: 1, kvHeads: 1, headDim: 32, tokens: [321], sink: 64, epsilon: 1e-3 }),
   influence({ heads: 2, kvHeads: 1, headDim: 96, tokens: [100, 17], sink: 128, epsilon: 1e-4 }),
   influence({ heads: 1, kvHeads: 1, headDim: 128, tokens: [193], sink: 4, epsilon: 0.0078125 }),
+  influence({ heads: 7, kvHeads: 1, headDim: 40, tokens: [70], sink: 64, epsilon: 0.0078125 }),
+  influence({ heads: 2, kvHeads: 2, headDim: 80, tokens: [129, 128], sink: 64, epsilon: 0.0078125 }),
   influence({ heads: 8, kvHeads: 1, headDim: 32, tokens: [65], sink: 0, epsilon: 1e-3, deviation: 2 }),
 ];

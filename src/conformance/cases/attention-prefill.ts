@@ -5,7 +5,7 @@ import { advance, attentionScale, type CacheScenario, continuing, LAYER, makeCac
 
 export const ATTENTION: Tolerance = { relative: 1e-5, reason: 'online softmax with a vectorized exp, in float32' };
 /** Scores of some hundreds: their float32 rounding, 1e-5, is the exponential's relative error. */
-const SHARP: Tolerance = { relative: 2e-4, reason: 'float32 scores of several hundred are off by 2e-5, and so is log p' };
+export const SHARP: Tolerance = { relative: 2e-4, reason: 'float32 scores of several hundred are off by 2e-5, and so is log p' };
 
 interface DenseShape {
   readonly heads: number;
@@ -98,6 +98,8 @@ export const ATTENTION_PREFILL_CASES: readonly ConformanceCase[] = [
   dense({ heads: 3, kvHeads: 1, headDim: 96, tokens: [70] }),
   dense({ heads: 8, kvHeads: 1, headDim: 128, tokens: [66] }),
   dense({ heads: 2, kvHeads: 1, headDim: 256, tokens: [67] }),
+  dense({ heads: 7, kvHeads: 1, headDim: 40, tokens: [66] }),
+  dense({ heads: 2, kvHeads: 2, headDim: 80, tokens: [131] }),
   dense({ heads: 1, kvHeads: 1, headDim: 32, tokens: [300] }),
   dense({ heads: 2, kvHeads: 1, headDim: 64, tokens: [97], deviation: 7 }),
   dense({ heads: 2, kvHeads: 1, headDim: 32, tokens: [66], deviation: 0.01 }),
@@ -137,4 +139,6 @@ export const ATTENTION_PREFILL_CASES: readonly ConformanceCase[] = [
     ],
   }),
   cached({ heads: 1, kvHeads: 1, headDim: 32, spans: [320], chunks: [[257], [190]] }),
+  cached({ heads: 5, kvHeads: 1, headDim: 40, spans: [128], kv: 'bf16', chunks: [[129], [70]] }),
+  cached({ heads: 2, kvHeads: 2, headDim: 32, spans: [128, 64], sink: 0, chunks: [[127], [1], [1], [1], [66]] }),
 ];

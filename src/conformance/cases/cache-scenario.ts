@@ -72,19 +72,22 @@ export function advance(stage: Stage, cache: KvCache, counts: readonly number[])
   stage.backend.cacheAdvance({ cache, sequences: Int32Array.from(counts.keys()), counts: Int32Array.from(counts) });
 }
 
-/** One decode step of `sequences` with random q, k and v: rotate, append, attend; not advanced. */
+export type NanPlace = 'query' | 'key' | 'value';
+
+/** One decode step of `sequences` with random q, k and v: rotate, append, attend; not advanced. `nan` spoils row 0. */
 export function decodeStep(
   stage: Stage,
   cache: KvCache,
   scenario: CacheScenario,
-  options: { readonly sequences: readonly number[]; readonly nanKeyRow?: number },
+  options: { readonly sequences: readonly number[]; readonly nan?: NanPlace },
 ): { readonly out: Tensor; readonly fused: Tensor } {
   const { heads, kvHeads, headDim, deviation = 1 } = scenario;
   const sequences = Int32Array.from(options.sequences);
   const width = (heads + 2 * kvHeads) * headDim;
   const values = stage.normals(sequences.length * width, deviation);
-  if (options.nanKeyRow !== undefined)
-    values.fill(Number.NaN, options.nanKeyRow * width + heads * headDim, options.nanKeyRow * width + (heads + kvHeads) * headDim);
+  if (options.nan === 'query') values[headDim + 3] = Number.NaN; // head 1
+  if (options.nan === 'key') values.fill(Number.NaN, heads * headDim, (heads + kvHeads) * headDim);
+  if (options.nan === 'value') values[(heads + kvHeads) * headDim + 5] = Number.NaN; // KV head 0
   const fused = stage.of(values, [sequences.length, width]);
   const q = fused.columns(0, [heads, headDim]);
   const k = fused.columns(heads * headDim, [kvHeads, headDim]);

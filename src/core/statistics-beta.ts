@@ -16,6 +16,6 @@ function gammaVariate(shape: number, rng: Rng): number {
   for (;;) {
     const x = rng.normal();
     const v = (1 + c * x) ** 3;
-    if (v > 0 && Math.log(1 - rng.random()) < x * x / 2 + d - d * v + d * Math.log(v)) return d * v;
+    if (v > 0 && Math.log(1 - rng.random()) < (x * x) / 2 + d - d * v + d * Math.log(v)) return d * v;
   }
 }

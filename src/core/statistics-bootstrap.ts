@@ -47,7 +47,10 @@ export function bootstrapMean(values: readonly number[], options: BootstrapOptio
 /** Bootstrap interval of mean(first - second); pairs are matched by position and resampled together. */
 export function pairedBootstrap(first: readonly number[], second: readonly number[], options: BootstrapOptions): Interval {
   requireSameLength(first, second, 'pairedBootstrap');
-  return bootstrapMean(first.map((value, index) => value - (second[index] as number)), options);
+  return bootstrapMean(
+    first.map((value, index) => value - (second[index] as number)),
+    options,
+  );
 }
 
 /** Bootstrap interval of mean(first) / mean(second) with pairs resampled together. NaN where the second mean is 0. */

@@ -9,7 +9,11 @@ export function nonIncreasingFit(values: readonly number[], weights: readonly nu
     for (let previous = blocks.at(-1); previous !== undefined && previous.mean < block.mean; previous = blocks.at(-1)) {
       blocks.pop();
       const weight = previous.weight + block.weight;
-      block = { mean: (previous.mean * previous.weight + block.mean * block.weight) / weight, weight, length: previous.length + block.length };
+      block = {
+        mean: (previous.mean * previous.weight + block.mean * block.weight) / weight,
+        weight,
+        length: previous.length + block.length,
+      };
     }
     blocks.push(block);
   });

@@ -42,7 +42,10 @@ export interface McNemar {
 
 /** Exact McNemar test of two methods on the same binary samples; `onlyFirst` and `onlySecond` count the discordant pairs. */
 export function mcnemarExact(onlyFirst: number, onlySecond: number): McNemar {
-  for (const [name, count] of [['onlyFirst', onlyFirst], ['onlySecond', onlySecond]] as const) {
+  for (const [name, count] of [
+    ['onlyFirst', onlyFirst],
+    ['onlySecond', onlySecond],
+  ] as const) {
     if (!(Number.isInteger(count) && count >= 0)) throw invalidArgument('a count', name, count);
   }
   const n = onlyFirst + onlySecond;

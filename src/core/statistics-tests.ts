@@ -26,7 +26,11 @@ export interface PermutationResult {
 const EXACT_PAIRS = 16;
 
 /** Paired sign-flip permutation test of mean(first - second) = 0; two-sided. Pairs are matched by position. */
-export function pairedPermutation(first: readonly number[], second: readonly number[], options: { rng: Rng; permutations?: number }): PermutationResult {
+export function pairedPermutation(
+  first: readonly number[],
+  second: readonly number[],
+  options: { rng: Rng; permutations?: number },
+): PermutationResult {
   if (first.length !== second.length || first.length === 0) {
     throw invalidArgument('two lists of the same length >= 1', 'pairedPermutation', [first.length, second.length]);
   }

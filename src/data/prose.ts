@@ -57,10 +57,13 @@ function loadCorpus(): Corpus {
   const list = heldOutSchema.parse(JSON.parse(readFileSync(new URL('../../datasets/held-out-documents.json', import.meta.url), 'utf8')));
   for (const { index, sha256: expected } of list.heldOut) {
     if (documents.length !== list.documents || sha256(documents[index] ?? '') !== expected) {
-      throw new MoaError(`Expected document ${index} of ${list.documents} for datasets/held-out-documents.json but received other text from the @stdlib packages`, {
-        code: 'INVALID_FILE',
-        hint: 'Install the versions of package-lock.json (npm ci).',
-      });
+      throw new MoaError(
+        `Expected document ${index} of ${list.documents} for datasets/held-out-documents.json but received other text from the @stdlib packages`,
+        {
+          code: 'INVALID_FILE',
+          hint: 'Install the versions of package-lock.json (npm ci).',
+        },
+      );
     }
   }
   return {
@@ -83,7 +86,8 @@ function sentencesOf(document: string): string[] {
 function frequentWords(documents: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const document of documents) {
-    for (const word of document.match(/(?<![\p{L}\p{N}_])[a-z]{4,11}(?![\p{L}\p{N}_])/gu) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of document.match(/(?<![\p{L}\p{N}_])[a-z]{4,11}(?![\p{L}\p{N}_])/gu) ?? [])
+      counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const frequent = [...counts].filter(([, count]) => count >= MIN_WORD_COUNT);
   frequent.sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));

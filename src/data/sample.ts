@@ -16,8 +16,6 @@ export const metricNameSchema = z.enum([
   'code-similarity',
   'string-match-all',
   'string-match-part',
-  'token-f1-zh',
-  'rouge-l-zh',
 ]);
 export type MetricName = z.infer<typeof metricNameSchema>;
 

@@ -27,7 +27,11 @@ export interface Task {
 export const TASK_NAMES = ['lines', 'needle', 'single_qa', 'multi_qa', 'fewshot', 'summary', 'passage', 'vartrack', 'code'] as const;
 export type TaskName = (typeof TASK_NAMES)[number];
 
-const define = (name: TaskName, category: Category, rest: Omit<Task, 'name' | 'category' | 'firstLineOnly'> & { firstLineOnly?: boolean }): Task => ({
+const define = (
+  name: TaskName,
+  category: Category,
+  rest: Omit<Task, 'name' | 'category' | 'firstLineOnly'> & { firstLineOnly?: boolean },
+): Task => ({
   name,
   category,
   firstLineOnly: false,
@@ -40,7 +44,13 @@ export const TASKS: Readonly<Record<TaskName, Task>> = {
   needle: define('needle', 'synthetic', { metric: 'string-match-all', maxNewTokens: 64, charsPerToken: 3.5, build: buildNeedle }),
   single_qa: define('single_qa', 'single-doc-qa', { metric: 'token-f1', maxNewTokens: 32, charsPerToken: 3.4, build: buildSingleQa }),
   multi_qa: define('multi_qa', 'multi-doc-qa', { metric: 'token-f1', maxNewTokens: 32, charsPerToken: 3.4, build: buildMultiQa }),
-  fewshot: define('fewshot', 'few-shot', { metric: 'classification', firstLineOnly: true, maxNewTokens: 24, charsPerToken: 3.3, build: buildFewshot }),
+  fewshot: define('fewshot', 'few-shot', {
+    metric: 'classification',
+    firstLineOnly: true,
+    maxNewTokens: 24,
+    charsPerToken: 3.3,
+    build: buildFewshot,
+  }),
   summary: define('summary', 'summarization', { metric: 'rouge-l', maxNewTokens: 256, charsPerToken: 3.5, build: buildSummary }),
   passage: define('passage', 'synthetic', { metric: 'retrieval', maxNewTokens: 16, charsPerToken: 3.5, build: buildPassage }),
   vartrack: define('vartrack', 'synthetic', { metric: 'string-match-all', maxNewTokens: 16, charsPerToken: 3.4, build: buildVartrack }),
@@ -51,7 +61,10 @@ export const TASKS: Readonly<Record<TaskName, Task>> = {
 export function taskNamed(name: string): Task {
   const task = TASK_NAMES.find((known) => known === name);
   if (task === undefined) {
-    throw new MoaError(`Expected one of ${TASK_NAMES.join(', ')} for task but received ${JSON.stringify(name)}`, { code: 'NOT_FOUND', hint: 'See `moabench data list`.' });
+    throw new MoaError(`Expected one of ${TASK_NAMES.join(', ')} for task but received ${JSON.stringify(name)}`, {
+      code: 'NOT_FOUND',
+      hint: 'See `moabench data list`.',
+    });
   }
   return TASKS[task];
 }

@@ -70,13 +70,19 @@ function groupByTask(scored: readonly ScoredSample[], baseline: readonly number[
     const scores = members.map((sample) => sample.score);
     const reference = indices.map((index) => baseline?.[index] ?? 0);
     const clusters = members.map((sample) => sample.cluster);
-    return { task, category: (members[0] as ScoredSample).category, stratum: clusterColumns([scores, reference], clusters), samples: members.length };
+    return {
+      task,
+      category: (members[0] as ScoredSample).category,
+      stratum: clusterColumns([scores, reference], clusters),
+      samples: members.length,
+    };
   });
 }
 
 function groupScore(tasks: readonly TaskGroup[], paired: boolean, options: BootstrapOptions): GroupScore {
   const strata = tasks.map((task) => task.stratum);
-  const macro = (sums: readonly Float64Array[], column: number): number => mean(sums.map((task) => (task[column] as number) / (task[2] as number)));
+  const macro = (sums: readonly Float64Array[], column: number): number =>
+    mean(sums.map((task) => (task[column] as number) / (task[2] as number)));
   const score = bootstrapSums(strata, (sums) => macro(sums, 0), options);
   const samples = tasks.reduce((total, task) => total + task.samples, 0);
   if (!paired) return { score, samples };

@@ -33,7 +33,10 @@ export function retrievalTable(outcomes: readonly RetrievalOutcome[]): Retrieval
   return {
     lengths: rows.map(({ tokens, members }) => ({ tokens, accuracy: accuracyOf(members) })),
     cells: rows.flatMap(({ tokens, members }) =>
-      Array.from({ length: 10 }, (_, decile) => ({ decile, cell: members.filter(({ depth }) => depth !== undefined && depthDecile(depth) === decile) }))
+      Array.from({ length: 10 }, (_, decile) => ({
+        decile,
+        cell: members.filter(({ depth }) => depth !== undefined && depthDecile(depth) === decile),
+      }))
         .filter(({ cell }) => cell.length > 0)
         .map(({ decile, cell }) => ({ tokens, decile, accuracy: accuracyOf(cell) })),
     ),

@@ -8,16 +8,36 @@ type Template = (x: string, y: string) => string;
 
 /** Question templates per type, after the six coarse classes of TREC. */
 const TYPES: Readonly<Record<string, readonly Template[]>> = {
-  'numeric value': [(x, y) => `How many ${x} are in a ${y}?`, (x, y) => `What number of ${x} does a ${y} hold?`, (x, y) => `How much does a ${y} of ${x} weigh?`],
-  location: [(x, y) => `Where is the ${x} of ${y}?`, (x, y) => `What city has the ${x} ${y}?`, (x, y) => `In which place can one find ${x} and ${y}?`],
-  'human being': [(x, y) => `Who invented the ${x} ${y}?`, (x, y) => `What person first saw the ${x} of ${y}?`, (x, y) => `Who wrote about ${x} and ${y}?`],
-  description: [(x, y) => `Why do ${x} need a ${y}?`, (x, y) => `What does ${x} mean for the ${y}?`, (x, y) => `How does a ${y} become ${x}?`],
+  'numeric value': [
+    (x, y) => `How many ${x} are in a ${y}?`,
+    (x, y) => `What number of ${x} does a ${y} hold?`,
+    (x, y) => `How much does a ${y} of ${x} weigh?`,
+  ],
+  location: [
+    (x, y) => `Where is the ${x} of ${y}?`,
+    (x, y) => `What city has the ${x} ${y}?`,
+    (x, y) => `In which place can one find ${x} and ${y}?`,
+  ],
+  'human being': [
+    (x, y) => `Who invented the ${x} ${y}?`,
+    (x, y) => `What person first saw the ${x} of ${y}?`,
+    (x, y) => `Who wrote about ${x} and ${y}?`,
+  ],
+  description: [
+    (x, y) => `Why do ${x} need a ${y}?`,
+    (x, y) => `What does ${x} mean for the ${y}?`,
+    (x, y) => `How does a ${y} become ${x}?`,
+  ],
   abbreviation: [
     (x, y) => `What does the ${x} ${y} acronym stand for?`,
     (x, y) => `What is the abbreviation of ${x} ${y}?`,
     (x, y) => `How is ${x} ${y} shortened?`,
   ],
-  entity: [(x, y) => `What ${x} is used to make a ${y}?`, (x, y) => `What kind of ${x} is a ${y}?`, (x, y) => `Which ${y} has the most ${x}?`],
+  entity: [
+    (x, y) => `What ${x} is used to make a ${y}?`,
+    (x, y) => `What kind of ${x} is a ${y}?`,
+    (x, y) => `Which ${y} has the most ${x}?`,
+  ],
 };
 
 /** Labelled questions and one without its label; half of the texts use invented label names, which only the examples teach. */

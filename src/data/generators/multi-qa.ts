@@ -26,7 +26,9 @@ export function buildMultiQa(context: BuildContext): Draft {
   const titles = facts.map((_, index) => `Passage ${index + 1}:\n`);
   const fixed = facts.reduce((total, fact, index) => total + estimate.count(`${titles[index]}${fact}\n`), estimate.count(HEAD + tail));
   const fillers = shareProse(context, facts.length, budget - fixed);
-  const pieces = facts.map((fact, index) => titles[index] + placeFacts({ sentences: fillers[index] ?? [], facts: [fact], rng }).pieces.join(' '));
+  const pieces = facts.map(
+    (fact, index) => titles[index] + placeFacts({ sentences: fillers[index] ?? [], facts: [fact], rng }).pieces.join(' '),
+  );
   const { user } = assemble({ head: HEAD, pieces, separator: '\n', tail });
   const start = user.indexOf(asked.facts[1]);
   const depth = (start - HEAD.length) / (user.length - HEAD.length - tail.length);

@@ -27,7 +27,11 @@ export function buildPassage(context: BuildContext): Draft {
   paragraph.splice(place, 0, queried);
   const pieces = paragraphs.map((sentences, index) => `${titles[index]}${sentences.join(' ')}\n\n`);
   const { user } = assemble({ head: HEAD, pieces, separator: '', tail });
-  const before = pieces.slice(0, asked).join('').length + (titles[asked] as string).length + paragraph.slice(0, place).join(' ').length + (place > 0 ? 1 : 0);
+  const before =
+    pieces.slice(0, asked).join('').length +
+    (titles[asked] as string).length +
+    paragraph.slice(0, place).join(' ').length +
+    (place > 0 ? 1 : 0);
   const start = HEAD.length + before;
   return {
     user,

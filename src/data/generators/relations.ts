@@ -12,7 +12,9 @@ const RELATIONS: readonly Relation[] = [
   {
     state: (name, value) => `${name} works as a ${value}.`,
     ask: (name) => `What does ${name} work as?`,
-    values: words('glassblower cartographer beekeeper clockmaker translator surveyor botanist ferryman printer locksmith violinist archivist welder midwife falconer tailor'),
+    values: words(
+      'glassblower cartographer beekeeper clockmaker translator surveyor botanist ferryman printer locksmith violinist archivist welder midwife falconer tailor',
+    ),
   },
   { state: (name, value) => `${name} lives in ${value}.`, ask: (name) => `Where does ${name} live?` },
   { state: (name, value) => `${name} was born in ${value}.`, ask: (name) => `Where was ${name} born?` },
@@ -27,7 +29,11 @@ const RELATIONS: readonly Relation[] = [
   {
     state: (name, value) => `${name} studied ${value}.`,
     ask: (name) => `What did ${name} study?`,
-    values: [...words('astronomy hydraulics poetry metallurgy logic navigation chemistry economics architecture botany'), 'medieval law', 'music theory'],
+    values: [
+      ...words('astronomy hydraulics poetry metallurgy logic navigation chemistry economics architecture botany'),
+      'medieval law',
+      'music theory',
+    ],
   },
 ];
 

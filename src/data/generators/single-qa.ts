@@ -3,8 +3,7 @@ import { assemble, type BuildContext, type Draft, placeFacts } from './draft.ts'
 import { fillProse } from './fill.ts';
 import { drawFact } from './relations.ts';
 
-const HEAD =
-  'You are given a document. Answer the question based only on the document, and do not output any other words.\n\nDocument: ';
+const HEAD = 'You are given a document. Answer the question based only on the document, and do not output any other words.\n\nDocument: ';
 
 /** One document with facts about two or three people, one of them asked about. */
 export function buildSingleQa(context: BuildContext): Draft {

@@ -10,7 +10,10 @@ const MAX_CHAIN = 4;
 export function buildVartrack(context: BuildContext): Draft {
   const { rng, estimate, budget } = context;
   const chains = drawChains(context);
-  const facts = merged(context, chains.map((chain) => chain.steps));
+  const facts = merged(
+    context,
+    chains.map((chain) => chain.steps),
+  );
   const asked = rng.pick(chains);
   const tail = `\n\nQuestion: What is the value of VAR ${rng.pick(asked.variables)}?\nAnswer:`;
   const room = budget - estimate.count(HEAD + tail) - facts.reduce((total, fact) => total + estimate.count(` ${fact}`), 0);

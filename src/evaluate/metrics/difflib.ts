@@ -53,7 +53,11 @@ interface Match {
 }
 
 /** The longest run of anchors within the range (earliest in `a`, then in `b`), extended over equal neighbours, popular ones included. */
-function longestMatch(a: readonly string[], b: readonly string[], { positions, range }: { positions: ReadonlyMap<string, number[]>; range: Range }): Match {
+function longestMatch(
+  a: readonly string[],
+  b: readonly string[],
+  { positions, range }: { positions: ReadonlyMap<string, number[]>; range: Range },
+): Match {
   const { aLow, aHigh, bLow, bHigh } = range;
   let aStart = aLow;
   let bStart = bLow;

@@ -1,4 +1,3 @@
-import { MoaError } from '../../core/errors.ts';
 import type { MetricName } from '../../data/sample.ts';
 import { classificationScore } from './classification.ts';
 import { codeSimilarity } from './code-similarity.ts';
@@ -34,8 +33,6 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   'code-similarity': { score: bestOf(codeSimilarity), binary: false },
   'string-match-all': { score: (prediction, { answers }) => stringMatchAll(cleanPrediction(prediction), answers), binary: false },
   'string-match-part': { score: (prediction, { answers }) => stringMatchPart(cleanPrediction(prediction), answers), binary: true },
-  'token-f1-zh': { score: unsupportedChinese, binary: false },
-  'rouge-l-zh': { score: unsupportedChinese, binary: false },
 };
 
 /** The maximum over references, from 0 (LongBench). */
@@ -45,11 +42,4 @@ function bestOf(score: (prediction: string, answer: string) => number): Metric['
 
 function classification(prediction: string, { answers, allClasses = [] }: MetricInput): number {
   return answers.reduce((best, answer) => Math.max(best, classificationScore(prediction, answer, allClasses)), 0);
-}
-
-function unsupportedChinese(): number {
-  throw new MoaError('Expected a metric for English text or code but received one for Chinese, whose official definition needs the jieba word segmenter', {
-    code: 'UNSUPPORTED',
-    hint: 'Leave out the Chinese LongBench datasets (multifieldqa_zh, dureader, vcsum, lsht, passage_retrieval_zh).',
-  });
 }

@@ -1,10 +1,10 @@
-import { invalidArgument, MoaError } from '../../core/errors.ts';
-import { Rng } from '../../core/rng.ts';
-import { loadProse } from '../prose.ts';
-import type { Sample, Split, TokenCounter } from '../sample.ts';
-import { TASKS, type Task, type TaskName } from '../tasks.ts';
-import type { Draft } from './draft.ts';
-import { TokenEstimate } from './estimate.ts';
+import { invalidArgument, MoaError } from '../core/errors.ts';
+import { Rng } from '../core/rng.ts';
+import type { Draft } from './generators/draft.ts';
+import { TokenEstimate } from './generators/estimate.ts';
+import { loadProse } from './prose.ts';
+import type { Sample, Split, TokenCounter } from './sample.ts';
+import { TASKS, type Task, type TaskName } from './tasks.ts';
 
 export interface GenerateOptions {
   readonly task: TaskName;
@@ -100,7 +100,9 @@ function fitted(options: GenerateOptions, estimate: TokenEstimate, { id, depthDe
 
 /** The i-th sample's tenth: every block of ten samples has each decile once, in an order of its own. */
 function decileOf({ task, targetTokens, seed, split = 'eval' }: GenerateOptions, index: number): number {
-  const order = new Rng(`${split}/${task}/${targetTokens}/${seed}/deciles/${Math.floor(index / 10)}`).shuffle([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const order = new Rng(`${split}/${task}/${targetTokens}/${seed}/deciles/${Math.floor(index / 10)}`).shuffle([
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+  ]);
   return order[index % 10] as number;
 }
 

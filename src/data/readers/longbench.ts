@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { sha256 } from '../../core/hash.ts';
+import type { Sample } from '../sample.ts';
+import { readJsonLines } from './json-lines.ts';
+import { type LongBenchDataset, longBenchDataset } from './longbench-datasets.ts';
+import { countedPrompt, type PromptModel, truncateMiddle } from './prompt-model.ts';
+
+/** A line of a LongBench or LongBench-E file. */
+const itemSchema = z.object({
+  input: z.string(),
+  context: z.string().min(1),
+  answers: z.array(z.string()).min(1),
+  all_classes: z.array(z.string()).nullish(),
+  /** Words (English) or characters (Chinese). */
+  length: z.int().nonnegative(),
+  dataset: z.string(),
+  language: z.string(),
+  _id: z.string().min(1),
+});
+
+export interface LongBenchOptions {
+  /** Name of the dataset, as in datasets/longbench.json; "_e" may follow. */
+  readonly dataset: string;
+  /** Longest prompt with chat markers, tokens. */
+  readonly targetTokens: number;
+  /** Tokens of the plain prompt before chat markers, if less than fits `targetTokens` (MoA 5.2: 3,500, 7,500 and 15,500). */
+  readonly truncateTo?: number;
+  /** Only items whose `length` is in [low, high): LongBench-E's buckets. */
+  readonly lengths?: readonly [number, number];
+  readonly model: PromptModel;
+}
+
+/** Samples of a LongBench `.jsonl` file: official prompt, cut in the middle to fit, official metric. Throws NOT_FOUND for an unknown dataset, INVALID_FILE for malformed lines. */
+export async function* readLongBench(path: string, options: LongBenchOptions): AsyncGenerator<Sample> {
+  const dataset = longBenchDataset(options.dataset);
+  const { targetTokens, model, lengths = [0, Number.POSITIVE_INFINITY] } = options;
+  for await (const { line, value } of readJsonLines(path, itemSchema)) {
+    if (value.length < lengths[0] || value.length >= lengths[1]) continue;
+    const prompt = fittedPrompt(value, dataset, options);
+    const classes = value.all_classes ?? [];
+    yield {
+      id: `longbench/${options.dataset}/${value._id}`,
+      task: options.dataset,
+      category: dataset.category,
+      prompt,
+      answers: value.answers,
+      ...(classes.length === 0 ? {} : { allClasses: classes }),
+      metric: dataset.metric,
+      ...(dataset.firstLineOnly ? { firstLineOnly: true } : {}),
+      maxNewTokens: dataset.maxNewTokens,
+      targetTokens,
+      promptTokens: countedPrompt(prompt, model, { targetTokens, where: `${path}:${line}` }),
+      cluster: `${options.dataset}/${sha256(value.context).slice(0, 16)}`,
+    };
+  }
+}
+
+function fittedPrompt(
+  item: z.infer<typeof itemSchema>,
+  dataset: LongBenchDataset,
+  { targetTokens, truncateTo, model }: LongBenchOptions,
+): string {
+  const { tokenizer } = model;
+  const wrap = dataset.chat ? model.wrapUser : (text: string): string => text;
+  const plain = dataset.prompt.replace(/\{(context|input)\}/g, (_, field: 'context' | 'input') => item[field]);
+  const frame = tokenizer.encode(wrap('')).length;
+  let room = Math.min(truncateTo ?? Number.POSITIVE_INFINITY, targetTokens - frame);
+  let prompt = wrap(truncateMiddle(plain, room, tokenizer));
+  // Tokens may merge differently where text and markers meet: give back what that costs, a few tokens at most.
+  for (
+    let over = tokenizer.encode(prompt).length - targetTokens;
+    over > 0 && room > over;
+    over = tokenizer.encode(prompt).length - targetTokens
+  ) {
+    room -= over;
+    prompt = wrap(truncateMiddle(plain, room, tokenizer));
+  }
+  return prompt;
+}

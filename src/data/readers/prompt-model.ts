@@ -1,0 +1,35 @@
+import { MoaError } from '../../core/errors.ts';
+import type { TokenCounter } from '../sample.ts';
+
+/** What a reader needs of the model that its prompts are for. */
+export interface PromptModel {
+  readonly tokenizer: TokenCounter & { decode(ids: ArrayLike<number>): string };
+  /** Puts a user's text into the model's conversation format, up to where the answer begins. */
+  readonly wrapUser: (user: string) => string;
+}
+
+/** Tokens of a prompt that must not be longer than `targetTokens`. Throws INVALID_FILE naming `where`. */
+export function countedPrompt(prompt: string, { tokenizer }: PromptModel, limit: { targetTokens: number; where: string }): number {
+  const tokens = tokenizer.encode(prompt).length;
+  if (tokens > limit.targetTokens) {
+    throw new MoaError(`Expected a prompt of at most ${limit.targetTokens} tokens for ${limit.where} but received ${tokens}`, {
+      code: 'INVALID_FILE',
+      hint: 'Choose a greater length for this file in the suite.',
+    });
+  }
+  return tokens;
+}
+
+/**
+ * The text within `maxTokens`: unchanged if it fits, else its first and last floor(maxTokens / 2) tokens (LongBench, pred.py). Decoding can give a text
+ * that encodes to a few tokens more at the seam; it is cut further until it fits.
+ */
+export function truncateMiddle(text: string, maxTokens: number, tokenizer: PromptModel['tokenizer']): string {
+  const ids = Array.from(tokenizer.encode(text));
+  if (ids.length <= maxTokens) return text;
+  for (let half = Math.floor(maxTokens / 2); half > 0; half--) {
+    const cut = tokenizer.decode(ids.slice(0, half)) + tokenizer.decode(ids.slice(-half));
+    if (tokenizer.encode(cut).length <= maxTokens) return cut;
+  }
+  return '';
+}

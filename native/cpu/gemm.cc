@@ -1,5 +1,6 @@
 #include "cpu/cpu_ops.h"
 #include "cpu/gemm_kernels.h"
+#include "cpu/weight_vector.h"
 
 namespace moa::cpu {
 namespace {
@@ -11,11 +12,12 @@ constexpr int64_t kMaxColumnRows = 4;
 }  // namespace
 
 void gemm(const GemmParams& params) {
+  const WeightVector bias(params.bias);
   GemmArgs args;
   args.a = static_cast<const float*>(params.a.data);
   args.b = params.b.data;
   args.out = static_cast<float*>(params.out.data);
-  args.bias = static_cast<const float*>(params.bias.data);
+  args.bias = bias.data();
   args.m = params.a.rows();
   args.k = params.a.row_size();
   args.n = params.out.row_size();

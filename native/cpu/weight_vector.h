@@ -6,7 +6,7 @@
 
 namespace moa::cpu {
 
-/// A [C] weight as f32: itself, or a converted copy for the time of one op.
+/// A [C] weight as f32: itself, or a converted copy for the time of one op. Null when the op was given none.
 class WeightVector {
  public:
   explicit WeightVector(const TensorRef& weight) {

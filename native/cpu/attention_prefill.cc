@@ -7,6 +7,7 @@
 #include "cpu/attention_tile.h"
 #include "cpu/cpu_ops.h"
 #include "cpu/key_runs.h"
+#include "cpu/packed_heads.h"
 #include "cpu/scratch.h"
 
 namespace moa::cpu {
@@ -55,28 +56,27 @@ struct Workspace {
 struct Tile {
   const float* keys;
   const float* values;
-  int64_t key_stride, value_stride;
+  int64_t stride;
   int32_t first, count;  // positions [first, first + count)
 };
 
-/// In place where the run's own memory will do, else copied or converted to the workspace.
+/// In place where the run's own memory is f32 and may be read to whole register tiles, else copied to the workspace.
 Tile load_tile(const KeyRun& run, int32_t first, int32_t count, const Workspace& w) {
   const int64_t skip = first - run.first;
   const bool whole = run.dtype == DType::kF32 && count % kKeyStep == 0 && w.depth % kKeyStep == 0;
-  // Far-apart rows fall into few cache sets, so those are copied too.
-  if (run.packed || (whole && run.key_stride == w.depth && run.value_stride == w.depth)) {
-    return {static_cast<const float*>(run.keys) + skip * run.key_stride,
-            static_cast<const float*>(run.values) + skip * run.value_stride, run.key_stride, run.value_stride, first, count};
+  if (run.padded || whole) {
+    const int64_t offset = skip * run.stride;
+    return {static_cast<const float*>(run.keys) + offset, static_cast<const float*>(run.values) + offset, run.stride, first, count};
   }
   const int padded = static_cast<int>(round_up(count, kKeyStep));
   dispatch_float(run.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const T* keys = static_cast<const T*>(run.keys) + skip * run.key_stride;
-    const T* values = static_cast<const T*>(run.values) + skip * run.value_stride;
-    copy_rows_padded(keys, run.key_stride, count, padded, w.depth, w.keys, w.padded_depth);
-    copy_rows_padded(values, run.value_stride, count, padded, w.depth, w.values, w.padded_depth);
+    const T* keys = static_cast<const T*>(run.keys) + skip * run.stride;
+    const T* values = static_cast<const T*>(run.values) + skip * run.stride;
+    copy_rows_padded(keys, run.stride, count, padded, w.depth, w.keys, w.padded_depth);
+    copy_rows_padded(values, run.stride, count, padded, w.depth, w.values, w.padded_depth);
   });
-  return {w.keys, w.values, w.padded_depth, w.padded_depth, first, count};
+  return {w.keys, w.values, w.padded_depth, first, count};
 }
 
 /// Minus infinity where row position `row + lane` does not see key position `first + j`, or where j >= valid.
@@ -131,12 +131,12 @@ void attend_group(const Tile& tile, bool windowed, int32_t window, int32_t row, 
   const int64_t skip = begin - tile.first;
   const float* queries = w.queries + static_cast<int64_t>(group) * w.padded_depth * kGroupRows;
   float* out = w.outs + static_cast<int64_t>(group) * w.padded_depth * kGroupRows;
-  multiply_by_keys(tile.keys + skip * tile.key_stride, tile.key_stride, count, queries, w.depth, w.scores);
+  multiply_by_keys(tile.keys + skip * tile.stride, tile.stride, count, queries, w.depth, w.scores);
   const bool cut = begin + count - 1 > row || (windowed && last_row - begin >= window) || begin + count > end;
   if (cut) mask_scores(w.scores, begin, count, static_cast<int>(end - begin), row, windowed, window);
   const int value_depth = static_cast<int>(round_up(w.depth, kKeyStep));
   softmax_step(w.scores, count, out, value_depth, w.largest + group * kGroupRows, w.sums + group * kGroupRows);
-  add_weighted_values(tile.values + skip * tile.value_stride, tile.value_stride, count, w.scores, value_depth, out);
+  add_weighted_values(tile.values + skip * tile.stride, tile.stride, count, w.scores, value_depth, out);
 }
 
 void start_block(const AttentionPrefillParams& params, const Block& block, const Workspace& w) {
@@ -204,69 +204,24 @@ std::vector<Block> plan_blocks(const AttentionPrefillParams& params, const std::
 
 }  // namespace
 
-namespace {
-
-/// Copies of the chunk's keys and values, contiguous per segment and KV head: many blocks of rows will read them.
-class PackedChunk {
- public:
-  PackedChunk(const AttentionPrefillParams& params, int64_t padded_depth)
-      : params_(params), kv_heads_(static_cast<int>(params.k.shape[1])), padded_depth_(padded_depth) {
-    for (const Segment& segment : params.segments) {
-      starts_.push_back(rows_);
-      if (segment.row_count > kBlockRows) rows_ += round_up(segment.row_count, kKeyStep);
-    }
-  }
-  int64_t floats() const { return 2 * rows_ * kv_heads_ * padded_depth_; }
-  bool packs(size_t s) const { return params_.segments[s].row_count > kBlockRows; }
-
-  /// The run to read, which `fill` still has to write.
-  KeyRun run(size_t s, int kv_head, float* buffer) const {
-    KeyRun run = chunk_run(params_, params_.segments[s], kv_head);
-    if (!packs(s)) return run;
-    float* keys = buffer + (kv_head * rows_ + starts_[s]) * padded_depth_;
-    run.keys = keys;
-    run.values = keys + rows_ * kv_heads_ * padded_depth_;
-    run.key_stride = run.value_stride = padded_depth_;
-    run.packed = true;
-    return run;
-  }
-
-  void fill(size_t s, int kv_head, float* buffer) const {
-    if (!packs(s)) return;
-    const KeyRun from = chunk_run(params_, params_.segments[s], kv_head), to = run(s, kv_head, buffer);
-    const int padded = static_cast<int>(round_up(from.count, kKeyStep)), stride = static_cast<int>(padded_depth_);
-    const int depth = static_cast<int>(params_.k.shape[2]);
-    const auto copy = [&](const void* source, int64_t source_stride, const void* target) {
-      copy_rows_padded(static_cast<const float*>(source), source_stride, from.count, padded, depth,
-                       static_cast<float*>(const_cast<void*>(target)), stride);
-    };
-    copy(from.keys, from.key_stride, to.keys);
-    copy(from.values, from.value_stride, to.values);
-  }
-
- private:
-  const AttentionPrefillParams& params_;
-  int kv_heads_;
-  int64_t padded_depth_, rows_ = 0;
-  std::vector<int64_t> starts_;  // first packed row of each segment
-};
-
-}  // namespace
-
 void attention_prefill(const AttentionPrefillParams& params) {
+  const std::vector<Segment>& segments = params.segments;
   const int kv_heads = static_cast<int>(params.k.shape[1]);
   const Workspace layout(params.q.shape[2]);
-  const PackedChunk chunk(params, layout.padded_depth);
-  const int64_t workspace_floats = whole_lines(layout.floats());
-  float* packed = scratch_floats(workspace_floats * max_threads() + chunk.floats());
-  float* workspaces = packed + chunk.floats();
+  const PackedHeads packing(segments, kv_heads, params.k.shape[2]);
+  const int64_t workspace_floats = whole_lines(layout.floats()), packed_floats = whole_lines(packing.floats());
+  float* packed_keys = scratch_floats(2 * packed_floats + workspace_floats * max_threads());
+  float* packed_values = packed_keys + packed_floats;
+  float* workspaces = packed_values + packed_floats;
   std::vector<KeyRuns> runs;
-  for (size_t s = 0; s < params.segments.size(); ++s) {
-    const Segment& segment = params.segments[s];
-    if (params.cache != nullptr && segment.first_position > 0) {
-      cpu_cache(params.cache).expect_stored(segment.sequence, params.layer, segment.first_position);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (params.cache != nullptr && segments[s].first_position > 0) {
+      cpu_cache(params.cache).expect_stored(segments[s].sequence, params.layer, segments[s].first_position);
     }
-    for (int head = 0; head < kv_heads; ++head) runs.push_back(key_runs(params, segment, head, chunk.run(s, head, packed)));
+    for (int head = 0; head < kv_heads; ++head) {
+      runs.push_back(key_runs(params, segments[s], head,
+                              {packing.rows(packed_keys, s, head), packing.rows(packed_values, s, head), packing.padded_depth()}));
+    }
   }
   const std::vector<Block> blocks = plan_blocks(params, runs);
   int64_t cost = 0;
@@ -278,8 +233,11 @@ void attention_prefill(const AttentionPrefillParams& params) {
     Workspace w = layout;
     w.carve(workspaces + thread_index() * workspace_floats);
 #pragma omp for collapse(2) schedule(dynamic, 1)
-    for (size_t s = 0; s < params.segments.size(); ++s) {
-      for (int head = 0; head < kv_heads; ++head) chunk.fill(s, head, packed);
+    for (size_t s = 0; s < segments.size(); ++s) {
+      for (int head = 0; head < kv_heads; ++head) {
+        packing.fill(packed_keys, params.k, segments[s], s, head);
+        packing.fill(packed_values, params.v, segments[s], s, head);
+      }
     }
 #pragma omp for schedule(dynamic, 1)
     for (size_t i = 0; i < blocks.size(); ++i) attend_block(params, blocks[i], w);

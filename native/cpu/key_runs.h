@@ -8,15 +8,15 @@
 
 namespace moa::cpu {
 
-/// Keys and values of consecutive positions at constant strides.
+/// Keys and values of consecutive positions at a constant stride.
 struct KeyRun {
   const void* keys = nullptr;    // [count, D]
   const void* values = nullptr;  // [count, D]
   DType dtype = DType::kF32;
-  int64_t key_stride = 0, value_stride = 0;  // elements between positions
+  int64_t stride = 0;            // elements between positions
   int32_t first = 0, count = 0;  // positions [first, first + count)
   bool windowed = false;         // seen only by rows less than `window` positions later; else by all later rows
-  bool packed = false;           // f32, zero-padded to whole register tiles in both directions
+  bool padded = false;           // readable to whole register tiles in both directions, zeros past the end
 };
 
 struct KeyRuns {
@@ -28,9 +28,9 @@ struct KeyRuns {
   void add(const KeyRun& whole, int32_t skip, int32_t count_kept, bool windowed) {
     if (count_kept <= 0) return;
     KeyRun run = whole;
-    const int64_t skipped_bytes = skip * static_cast<int64_t>(bytes_per_element(whole.dtype));
-    run.keys = static_cast<const char*>(whole.keys) + skipped_bytes * whole.key_stride;
-    run.values = static_cast<const char*>(whole.values) + skipped_bytes * whole.value_stride;
+    const int64_t skipped_bytes = skip * whole.stride * static_cast<int64_t>(bytes_per_element(whole.dtype));
+    run.keys = static_cast<const char*>(whole.keys) + skipped_bytes;
+    run.values = static_cast<const char*>(whole.values) + skipped_bytes;
     run.first = whole.first + skip;
     run.count = count_kept;
     run.windowed = windowed;
@@ -53,23 +53,21 @@ struct KeyRuns {
   }
 };
 
-/// The chunk's own keys and values of one KV head, as the op was given them.
-inline KeyRun chunk_run(const AttentionPrefillParams& params, const Segment& segment, int kv_head) {
-  const int64_t head_dim = params.k.shape[2];
-  KeyRun chunk;
-  chunk.keys = params.k.row<float>(segment.row_start) + kv_head * head_dim;
-  chunk.values = params.v.row<float>(segment.row_start) + kv_head * head_dim;
-  chunk.key_stride = params.k.row_stride;
-  chunk.value_stride = params.v.row_stride;
-  chunk.first = segment.first_position;
-  chunk.count = segment.row_count;
-  return chunk;
-}
+/// A head's keys and values of the chunk itself, padded f32 copies.
+struct ChunkRows {
+  const float* keys;
+  const float* values;
+  int64_t stride;
+};
 
 /// The keys of one segment for one KV head: what the cache holds, then the chunk itself, which is appended only afterwards.
-inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head, const KeyRun& chunk) {
-  const int64_t head_dim = params.k.shape[2];
+inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head, const ChunkRows& rows) {
   KeyRuns result;
+  KeyRun chunk;
+  chunk.keys = rows.keys, chunk.values = rows.values;
+  chunk.stride = rows.stride;
+  chunk.first = segment.first_position;
+  chunk.padded = true;
   if (params.cache == nullptr) {
     result.add(chunk, 0, segment.row_count, false);
     return result;
@@ -80,7 +78,7 @@ inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& seg
   if (stored > 0) slots = cache.head(segment.sequence, params.layer, kv_head);
   KeyRun cached;
   cached.keys = slots.keys, cached.values = slots.values, cached.dtype = cache.spec().dtype;
-  cached.key_stride = cached.value_stride = head_dim;
+  cached.stride = cache.spec().head_dim;
   if (!cache.windowed()) {
     result.add(cached, 0, stored, false);
     result.add(chunk, 0, segment.row_count, false);

@@ -1,0 +1,32 @@
+/** Markup that may be put into a page as it is. Made only here and by `html`, so that text from records cannot become markup. */
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Value = string | number | Markup | null | readonly Markup[];
+
+/** A template whose values are escaped, unless they are markup already. */
+export function html(parts: TemplateStringsArray, ...values: readonly Value[]): Markup {
+  return new Markup(parts.reduce((text, part, i) => text + (i === 0 ? '' : render(values[i - 1] ?? null)) + part, ''));
+}
+
+/** Text with the five markup characters escaped. */
+export function escapeText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+}
+
+/** JSON for a script element: no `</script>`, no `<!--`. */
+export function jsonScript(value: unknown): Markup {
+  return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029'));
+}
+
+function render(value: Value): string {
+  if (value === null) return '';
+  if (value instanceof Markup) return value.text;
+  if (typeof value === 'object') return value.map((markup) => markup.text).join('');
+  return escapeText(String(value));
+}

@@ -1,0 +1,93 @@
+import { countText } from '../../results/phrases.ts';
+import type { Check, Summary } from '../../results/summary.ts';
+import { type Chart, methodStyles } from '../chart.ts';
+import type { Fact } from '../facts.ts';
+import { type Headline, headline } from '../headline.ts';
+import { html, type Markup } from './markup.ts';
+
+/** Findings that fit a first screen; the others fold away. */
+const FIRST_FINDINGS = 5;
+const TABLE_ROWS = 200;
+
+export function factList(facts: readonly Fact[]): Markup {
+  return html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+export function findings(verdicts: readonly string[]): Markup {
+  const list = (items: readonly string[]): Markup => html`<ul class="findings">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
+  const rest = verdicts.slice(FIRST_FINDINGS);
+  if (verdicts.length === 0) return html`<p>Nothing was compared.</p>`;
+  return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more findings</summary>${list(rest)}</details>`}`;
+}
+
+export function headlineTable(summary: Summary): Markup {
+  const { columns, rows }: Headline = headline(summary);
+  const head = columns.map((column) => html`<th scope="col">${column.name}<small>${column.title}</small></th>`);
+  const body = rows.map(
+    (row) =>
+      html`<tr class="${row.baseline ? 'baseline' : ''}"><th scope="row"><span class="swatch" style="--c:var(--m${row.index % 8})"></span>${row.label}</th>${row.cells.map(dimInterval)}</tr>`,
+  );
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+}
+
+/** What follows a number in brackets is set back. */
+function dimInterval(cell: string): Markup {
+  const at = cell.search(/ [[(]/);
+  return at < 0 ? html`<td>${cell}</td>` : html`<td>${cell.slice(0, at)} <small>${cell.slice(at + 1)}</small></td>`;
+}
+
+/** Failed checks as a box that cannot be missed; a line when none failed. */
+export function threats(checks: readonly Check[]): Markup {
+  const failed = checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
+  const notes = checks.filter((check) => check.status === 'failed' && check.severity === 'note');
+  const untested = checks.filter((check) => check.status === 'untested').length;
+  const passed = checks.filter((check) => check.status === 'passed').length;
+  const summary = html`<a href="#checks">${passed} checks passed${untested > 0 ? `, ${untested} could not be made` : ''}</a>`;
+  if (failed.length + notes.length === 0) return html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`;
+  const items = [...failed, ...notes].map(
+    (check) => html`<li>${check.severity === 'blocking' ? html`<strong>Blocking.</strong> ` : null}${check.message}</li>`,
+  );
+  return html`<aside class="threats" aria-labelledby="threats"><h2 id="threats">Read this first</h2><ul>${items}</ul><p>${summary}.</p></aside>`;
+}
+
+export function methodButtons(summary: Summary): Markup {
+  const buttons = methodStyles(summary).map(
+    ({ label, index }) =>
+      html`<button type="button" aria-pressed="true" data-method="${label}"><span class="swatch" style="--c:var(--m${index % 8})"></span>${label}</button>`,
+  );
+  return html`<div class="methods" role="group" aria-label="Show or hide methods in all charts">${buttons}</div>`;
+}
+
+/** A chart's box (drawn by the script), its words, and its data as a table for those who cannot see it. */
+export function figure(chart: Chart, height: number): Markup {
+  const caption = html`<figcaption><h3>${chart.title}</h3>${chart.caption === '' ? null : html`<p>${chart.caption}</p>`}</figcaption>`;
+  const plot = html`<div class="plot" style="--h:${height}px" data-chart="${chart.id}" data-alt="${chart.alt}"></div>`;
+  return html`<figure class="${chart.size}">${caption}${plot}${dataTable(chart)}</figure>`;
+}
+
+function dataTable(chart: Chart): Markup {
+  const columns = Object.keys(chart.rows[0] ?? {});
+  const shown = chart.rows.slice(0, TABLE_ROWS);
+  const cell = (value: string | number | null | undefined): string =>
+    typeof value === 'number' ? String(Number(value.toPrecision(4))) : (value ?? '');
+  const body = shown.map((row) => html`<tr>${columns.map((column) => html`<td>${cell(row[column])}</td>`)}</tr>`);
+  const more = chart.rows.length > shown.length ? html`<p>First ${TABLE_ROWS} of ${countText(chart.rows.length)} rows.</p>` : null;
+  return html`<details><summary>Data</summary><div class="data" tabindex="0" role="region" aria-label="Data of ${chart.title}"><table><thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>${more}</details>`;
+}
+
+export function checksTable(checks: readonly Check[]): Markup {
+  const rows = checks.map(
+    (check) =>
+      html`<tr><td class="${check.status === 'failed' ? 'wrong' : check.status === 'passed' ? 'right' : ''}">${check.status}</td><td>${check.message}</td></tr>`,
+  );
+  return html`<h2 id="checks">Checks</h2><p>What was looked at for anything that would make the conclusions wrong.</p><div class="scroll"><table><tbody>${rows}</tbody></table></div>`;
+}
+
+export function unfinishedCells({ cells }: Summary): Markup | null {
+  const items = [
+    ...cells.failed.map(({ cellId, message }) => ({ cellId, what: 'failed', why: message })),
+    ...cells.skipped.map(({ cellId, reason }) => ({ cellId, what: 'skipped', why: reason })),
+  ];
+  if (items.length === 0) return null;
+  return html`<h2>Cells that did not complete</h2><ul>${items.map(({ cellId, what, why }) => html`<li><code>${cellId}</code> ${what}: ${why}</li>`)}</ul>`;
+}

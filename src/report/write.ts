@@ -1,0 +1,54 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../core/files.ts';
+import type { Environment } from '../results/environment.ts';
+import type { RunRecord } from '../results/record.ts';
+import { selectRecords } from '../results/selection.ts';
+import { summarize } from '../results/summarize.ts';
+import { type Summary, summarySchema } from '../results/summary.ts';
+import type { Suite } from '../suite/schema.ts';
+import { allCharts } from './all-charts.ts';
+import { csvFiles } from './csv.ts';
+import { htmlReport } from './html/page.ts';
+import { markdownReport } from './markdown.ts';
+import { loadVegaRuntime, renderSvg } from './render.ts';
+import { lightTheme } from './theme.ts';
+
+export interface ReportInput {
+  readonly records: readonly RunRecord[];
+  readonly suite: Suite;
+  readonly environment: Environment | null;
+  /** Content hashes of the suite's cells as they are now; records of other cells are stale and left out. */
+  readonly cells?: ReadonlySet<string>;
+}
+
+export interface Report {
+  readonly summary: Summary;
+  /** Text by path relative to the run folder. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** Everything that is made from records; the same input gives the same bytes. */
+export async function makeReport(input: ReportInput): Promise<Report> {
+  const selection = selectRecords(input.records, input.cells);
+  const summary = summarySchema.parse(summarize(input));
+  const parts = { summary, selection, environment: input.environment, charts: allCharts(summary, selection) };
+  const files = new Map<string, string>([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]);
+  for (const [name, text] of csvFiles(summary, selection)) files.set(`csv/${name}`, text);
+  for (const chart of parts.charts) {
+    const spec = chart.spec(lightTheme);
+    files.set(`charts/${chart.id}.vl.json`, `${JSON.stringify(spec, null, 2)}\n`);
+    files.set(`charts/${chart.id}.svg`, await renderSvg(spec));
+  }
+  files.set('report.md', markdownReport(parts));
+  files.set('report.html', htmlReport(parts, loadVegaRuntime()));
+  return { summary, files };
+}
+
+/** Makes the report and writes it into the run folder, each file whole or not at all; charts and tables of an earlier report are removed. */
+export async function writeReport(folder: string, input: ReportInput): Promise<Summary> {
+  const { summary, files } = await makeReport(input);
+  for (const name of ['csv', 'charts']) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const [path, text] of files) writeFileAtomic(join(folder, path), text);
+  return summary;
+}

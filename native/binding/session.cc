@@ -110,7 +110,7 @@ Napi::Promise Session::wait(Napi::Value value, std::function<void()> work, bool 
     napi_ref_threadsafe_function(env_, channel_);
   }
   stream_.enqueue_observer([completion, work = std::move(work), channel = channel_, backend = backend_.get()](
-                               std::exception_ptr failure, uint64_t epoch) {
+                               std::exception_ptr failure, uint64_t epoch) mutable {
     completion->epoch = epoch;
     completion->failure = std::move(failure);
     if (!completion->failure) {
@@ -121,6 +121,7 @@ Napi::Promise Session::wait(Napi::Value value, std::function<void()> work, bool 
         completion->failure = std::current_exception();
       }
     }
+    work = nullptr;  // lets go of what it kept alive before the host can look at the account
     auto message = std::make_unique<std::shared_ptr<Completion>>(completion);
     if (napi_call_threadsafe_function(channel, message.get(), napi_tsfn_nonblocking) == napi_ok) message.release();
   });

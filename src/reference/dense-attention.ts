@@ -45,7 +45,7 @@ export function repeatKvHeads(x: Tensor3D, heads: number): Tensor3D {
 }
 
 /** Scaled scores [H, queries, keys], -infinity where masked. q [H, queries, D], k [H, keys, D]. */
-export function maskedScores(tf: Tf, q: Tensor3D, k: Tensor3D, options: { readonly mask: Tensor3D; readonly scale: number }): Tensor3D {
+function maskedScores(tf: Tf, q: Tensor3D, k: Tensor3D, options: { readonly mask: Tensor3D; readonly scale: number }): Tensor3D {
   const scores = tf.matMul(q, k, false, true).mul<Tensor3D>(options.scale);
   return tf.where(options.mask, scores, tf.fill(scores.shape, -Infinity));
 }

@@ -5,7 +5,7 @@ import { finite, type OpContext, parseSegments } from './op-context.ts';
 import type { Tf } from './tfjs-load.ts';
 
 /** x / sqrt(mean(x^2) + epsilon) * weight over the last dimension (Zhang & Sennrich 2019, Eq. 4). */
-export function normalize(tf: Tf, x: TfTensor, weight: TfTensor, epsilon: number): TfTensor {
+function normalize(tf: Tf, x: TfTensor, weight: TfTensor, epsilon: number): TfTensor {
   return x.mul(tf.rsqrt(x.square().mean(-1, true).add(epsilon))).mul(weight);
 }
 

@@ -180,7 +180,7 @@ export class ReferenceTensor implements Tensor {
 }
 
 /** Product of the entries; 1 for none. */
-export function product(shape: readonly number[]): number {
+function product(shape: readonly number[]): number {
   return shape.reduce((total, n) => total * n, 1);
 }
 

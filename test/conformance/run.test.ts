@@ -72,7 +72,7 @@ describe('runConformance', () => {
     const report = await runConformance({
       backend: sabotaged({ attentionDecode }),
       reference,
-      filter: only('attentionDecode', 'headDim=32'),
+      filter: only('attentionDecode', 'heads=4 kvHeads=4'),
     });
     expect(report.cases.map((found) => found.status)).toEqual(report.cases.map(() => 'fail'));
   });

@@ -2,6 +2,7 @@ import type { ConformanceCase } from '../case.ts';
 import { ATTENTION_DECODE_CASES } from './attention-decode.ts';
 import { ATTENTION_GRADIENT_CASES } from './attention-gradient.ts';
 import { ATTENTION_PREFILL_CASES } from './attention-prefill.ts';
+import { CACHE_CASES } from './cache-contents.ts';
 import { LINEAR_CASES } from './linear.ts';
 import { LOGITS_CASES } from './logits.ts';
 import { MISUSE_CASES } from './misuse.ts';
@@ -15,6 +16,7 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
   ...POINTWISE_CASES,
   ...LOGITS_CASES,
   ...ATTENTION_PREFILL_CASES,
+  ...CACHE_CASES,
   ...ATTENTION_DECODE_CASES,
   ...ATTENTION_GRADIENT_CASES,
   ...MISUSE_CASES,

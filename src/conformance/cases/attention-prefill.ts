@@ -1,11 +1,8 @@
 import type { Tensor } from '../../native/backend.ts';
-import { type ConformanceCase, caseName, type Tolerance } from '../case.ts';
+import { type ConformanceCase, caseName } from '../case.ts';
 import { type Stage, segmentsOf } from '../stage.ts';
+import { ATTENTION, SHARP } from './attention-tolerance.ts';
 import { advance, attentionScale, type CacheScenario, continuing, LAYER, makeCache } from './cache-scenario.ts';
-
-export const ATTENTION: Tolerance = { relative: 1e-5, reason: 'online softmax with a vectorized exp, in float32' };
-/** Scores of some hundreds: their float32 rounding, 1e-5, is the exponential's relative error. */
-export const SHARP: Tolerance = { relative: 2e-4, reason: 'float32 scores of several hundred are off by 2e-5, and so is log p' };
 
 interface DenseShape {
   readonly heads: number;

@@ -123,7 +123,7 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, 
   const answer = model.tokenizer.encode(sample.answers[0] ?? '');
   const tokens = Int32Array.from([...prompt, ...answer]);
   const { spans, cacheKind, plannedBytes } = storage(context, plan, prompt.length, answer.length);
-  const { losses, kvBytes } = await answerLoss(model, {
+  const { losses, residentKvBytes } = await answerLoss(model, {
     tokens,
     answerStart: prompt.length,
     spans,
@@ -143,7 +143,7 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, 
     promptTokens: prompt.length,
     answerTokens: answer.length,
     sumLoss: losses.reduce((a, b) => a + b, 0),
-    kvBytes: { planned: plannedBytes, resident: kvBytes.resident },
+    kvBytes: { planned: plannedBytes, resident: residentKvBytes },
   });
 }
 

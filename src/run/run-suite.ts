@@ -5,6 +5,7 @@ import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
 import { loadModel } from '../model/load.ts';
+import { weightElements } from '../model/weights.ts';
 import { createBackend } from '../native/backends.ts';
 import { captureEnvironment } from '../results/environment.ts';
 import { RECORD_VERSION, type RecordOf, recordsOf } from '../results/record.ts';
@@ -135,8 +136,8 @@ function recordRun({ suite, model, store }: RunContext, options: RunOptions, ver
       heads,
       kvHeads,
       headDim,
-      parameters: model.parameters,
-      weightDType: model.weightDType,
+      parameters: weightElements(model.config),
+      weightDType: model.weights.embedding.dtype,
       kvDType: suite.model.kvDType,
     },
     backend: { name: model.backend.name, description: model.backend.description, threads: suite.backend.threads ?? null },

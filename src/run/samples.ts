@@ -3,8 +3,10 @@ import { MoaError } from '../core/errors.ts';
 import { generateSamples } from '../data/generate.ts';
 import { readLongBench } from '../data/readers/longbench.ts';
 import { readLongEval } from '../data/readers/longeval.ts';
+import type { PromptModel } from '../data/readers/prompt-model.ts';
 import type { Sample } from '../data/sample.ts';
 import { taskNamed } from '../data/tasks.ts';
+import { renderChat } from '../model/chat-template.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import type { RunContext } from './context.ts';
 
@@ -15,12 +17,12 @@ export async function* samplesFor(context: RunContext, cell: QualityCell): Async
   if (source?.kind === 'longeval') {
     const file = source.files.find((f) => f.length === cell.length);
     if (file === undefined) throw new MoaError(`Expected a LongEval file for length ${cell.length}`, { code: 'INVALID_ARGUMENT' });
-    yield* take(readLongEval(resolve(context.suiteFolder, file.path), { targetTokens: cell.length, model: context.model }), cell.samples);
+    yield* take(readLongEval(resolve(context.suiteFolder, file.path), { targetTokens: cell.length, model: promptModel(context) }), cell.samples);
     return;
   }
   if (source?.kind === 'longbench') {
     const path = resolve(context.suiteFolder, source.folder, `${cell.task}.jsonl`);
-    yield* take(readLongBench(path, { dataset: cell.task, targetTokens: cell.length, model: context.model }), cell.samples);
+    yield* take(readLongBench(path, { dataset: cell.task, targetTokens: cell.length, model: promptModel(context) }), cell.samples);
     return;
   }
   const task = taskNamed(cell.task);
@@ -34,6 +36,13 @@ export async function* samplesFor(context: RunContext, cell: QualityCell): Async
     tokenizer: context.model.tokenizer,
     split: 'eval',
   });
+}
+
+function promptModel({ model }: RunContext): PromptModel {
+  return {
+    tokenizer: model.tokenizer,
+    wrapUser: (content) => renderChat(model, [{ role: 'user', content }], { addGenerationPrompt: true }),
+  };
 }
 
 async function* take<T>(items: AsyncIterable<T> | Iterable<T>, count: number): AsyncIterable<T> {

@@ -40,7 +40,7 @@ export function dataCommand(): Command {
     .action((flags: GenerateFlags) => {
       const tokenizer = Tokenizer.read(flags.model);
       const { length: targetTokens, count, seed } = flags;
-      for (const sample of generateSamples({ task: taskNamed(flags.task), targetTokens, count, seed, tokenizer, split: 'eval' })) {
+      for (const sample of generateSamples({ task: taskNamed(flags.task).name, targetTokens, count, seed, tokenizer, split: 'eval' })) {
         process.stdout.write(`${JSON.stringify(sample)}\n`);
       }
     });

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { writeReport } from '../../run/write-report.ts';
+import { writeRunReport } from '../../run/write-report.ts';
 
 /** moabench report: summary, tables, charts and pages again, from the records of a run folder. */
 export function reportCommand(): Command {
@@ -9,7 +9,7 @@ export function reportCommand(): Command {
     .option('--json', 'print the summary as JSON', false)
     .addHelpText('after', '\nExample:\n  $ moabench report runs/quick-20261123-231500')
     .action(async (folder: string, flags: { json: boolean }) => {
-      const report = await writeReport(folder);
+      const report = await writeRunReport(folder);
       process.stdout.write(flags.json ? `${JSON.stringify(report.summary)}\n` : `${report.text}\nreport: ${folder}/report.html\n`);
     });
 }

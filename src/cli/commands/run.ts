@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { dryRun } from '../../run/dry-run.ts';
 import { type RunResult, runSuite } from '../../run/run-suite.ts';
-import { writeReport } from '../../run/write-report.ts';
+import { writeRunReport } from '../../run/write-report.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { progressDisplay } from '../progress-display.ts';
@@ -73,7 +73,7 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
         onNote: (note) => process.stderr.write(`note: ${note}\n`),
         ...(flags.out === undefined ? {} : { out: flags.out }),
       });
-      const report = await writeReport(run.folder);
+      const report = await writeRunReport(run.folder);
       return { ...run, report };
     },
     () => display.stop(),

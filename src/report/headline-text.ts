@@ -1,0 +1,17 @@
+import type { Summary } from '../results/summary.ts';
+import { headline } from './headline.ts';
+
+/** The headline table and the verdicts as plain text, for a terminal. */
+export function headlineText(summary: Summary): string {
+  const { columns, rows } = headline(summary);
+  const table = [['', ...columns.map((c) => c.name)], ...rows.map((row) => [row.label, ...row.cells])];
+  const widths = (table[0] ?? []).map((_, i) => Math.max(...table.map((line) => line[i]?.length ?? 0)));
+  const lines = table.map((line) =>
+    line
+      .map((text, i) => text.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const failed = summary.checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
+  return [...lines, '', ...summary.verdicts, ...failed.map((check) => `! ${check.message}`)].join('\n');
+}

@@ -18,11 +18,18 @@ export interface AnswerLossOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface AnswerLoss {
+  /** Nats per answer token. */
+  readonly losses: Float32Array;
+  /** Bytes of keys and values at the end, read from the allocator. */
+  readonly residentKvBytes: number;
+}
+
 /**
  * Teacher-forced cross-entropy in nats of each answer token [tokens - answerStart], through the same caches and kernels that generate.
  * The last token is predicted, never fed. Errors as `generate`.
  */
-export async function answerLoss(model: LanguageModel, options: AnswerLossOptions): Promise<{ readonly losses: Float32Array }> {
+export async function answerLoss(model: LanguageModel, options: AnswerLossOptions): Promise<AnswerLoss> {
   const { tokens, answerStart, spans, signal } = options;
   checkAnswer(tokens, answerStart);
   const cache = createCache(model, {
@@ -42,7 +49,8 @@ export async function answerLoss(model: LanguageModel, options: AnswerLossOption
       signal,
       ...(options.chunkTokens === undefined ? {} : { chunkTokens: options.chunkTokens }),
     });
-    return { losses: await rowLosses(model, { hidden, targets: tokens.subarray(answerStart), signal }) };
+    const losses = await rowLosses(model, { hidden, targets: tokens.subarray(answerStart), signal });
+    return { losses, residentKvBytes: cache.kv.residentBytes };
   } finally {
     hidden?.dispose();
     cache.dispose();

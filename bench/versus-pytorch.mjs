@@ -1,5 +1,5 @@
 // Prefill and decode of the reference model against PyTorch through transformers: same machine, same threads, same prompt, rounds
-// interleaved in random order. Usage: node bench/versus-pytorch.ts PYTHON [--tokens 4096] [--rounds 9] [--threads 2] (after npm run build)
+// interleaved in random order. Usage: node bench/versus-pytorch.mjs PYTHON [--tokens 4096] [--rounds 9] [--threads 2] (after npm run build)
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -17,11 +17,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const [python = 'python3'] = positionals;
-const [tokens, rounds, threads, newTokens] = [values.tokens, values.rounds, values.threads, values.newTokens].map(Number) as [number, number, number, number];
+const [tokens, rounds, threads, newTokens] = [values.tokens, values.rounds, values.threads, values.newTokens].map(Number);
 
 const peer = spawn(python, [new URL('pytorch_worker.py', import.meta.url).pathname, values.model, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'] });
 const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-const nextAnswer = async () => JSON.parse((await answers.next()).value as string);
+const nextAnswer = async () => JSON.parse((await answers.next()));
 const versions = await nextAnswer();
 
 const backend = await createBackend({ name: 'cpu', threads });
@@ -29,10 +29,10 @@ const model = await loadModel({ path: values.model, backend });
 const [sample] = generateSamples({ task: 'lines', targetTokens: Math.ceil(tokens * 1.05), count: 1, seed: 'bench', tokenizer: model.tokenizer, split: 'eval' });
 const prompt = model.tokenizer.encode(sample?.prompt ?? '').slice(0, tokens);
 
-const samples = new Map<string, number[]>();
-const note = (name: string, ms: number) => samples.set(name, [...(samples.get(name) ?? []), ms]);
-const outputs = new Map<string, string>();
-const ours = (kvDType: 'f32' | 'bf16') => async () => {
+const samples = new Map();
+const note = (name, ms) => samples.set(name, [...(samples.get(name) ?? []), ms]);
+const outputs = new Map();
+const ours = (kvDType) => async () => {
   const run = await generate(model, { requests: [{ tokens: prompt, maxNewTokens: newTokens + 1 }], cacheKind: 'dense', kvDType, stopTokens: [] });
   note(`prefill ours ${kvDType}`, run.prefillMs);
   note(`decode ours ${kvDType}`, run.decodeMs);
@@ -45,7 +45,7 @@ const theirs = async () => {
   note('prefill pytorch', run.prefillMs);
   note('decode pytorch', run.decodeMs);
   outputs.set('pytorch', String(run.tokens));
-  return run.prefillMs as number;
+  return run.prefillMs;
 };
 await interleave(
   [
@@ -58,8 +58,8 @@ await interleave(
 peer.stdin.end();
 await backend.dispose();
 
-const ratio = (name: string, top: string, bottom: string) => {
-  const skipWarmUp = (list: number[] | undefined) => (list ?? []).slice(1);
+const ratio = (name, top, bottom) => {
+  const skipWarmUp = (list) => (list ?? []).slice(1);
   const r = logRatioInterval(skipWarmUp(samples.get(top)), skipWarmUp(samples.get(bottom)), { seed: name, paired: true });
   return { name, ...r };
 };
@@ -74,7 +74,7 @@ const result = { tokens, newTokens, threads, peer: versions, backend: backend.de
 if (values.json) console.log(JSON.stringify(result));
 else {
   console.log(`${backend.description} | torch ${versions.torch}, transformers ${versions.transformers}, ${threads} threads, ${tokens} tokens, ${newTokens} steps`);
-  for (const [name, ms] of Object.entries(medians)) console.log(`${name.padEnd(20)} ${(ms as number).toFixed(1)} ms`);
+  for (const [name, ms] of Object.entries(medians)) console.log(`${name.padEnd(20)} ${ms.toFixed(1)} ms`);
   for (const r of ratios) console.log(`${r.name}: ${r.estimate.toFixed(2)} [${r.low.toFixed(2)}, ${r.high.toFixed(2)}] n=${r.n}`);
   console.log(`greedy tokens equal PyTorch's: ${result.sameTokens}`);
 }

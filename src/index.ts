@@ -1,0 +1,14 @@
+/** Public API: what a program needs to load a model, compress it, run it, and compare. */
+export { MoaError } from './core/errors.ts';
+export { median } from './core/statistics.ts';
+export { logRatioInterval } from './core/statistics-timing.ts';
+export { generateSamples } from './data/generate.ts';
+export { scoreOutput } from './evaluate/score.ts';
+export { interleave } from './measure/interleave.ts';
+export { generate } from './model/generate.ts';
+export { loadModel } from './model/load.ts';
+export { answerLoss } from './model/loss.ts';
+export { createBackend, listBackends } from './native/backends.ts';
+export { loadPlan, savePlan } from './plan/file.ts';
+export { densityAt, kvBytesAt, spansAt } from './plan/spans.ts';
+export { runSuite } from './run/run-suite.ts';

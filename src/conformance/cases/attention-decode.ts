@@ -1,7 +1,7 @@
 import type { Tensor } from '../../native/backend.ts';
 import { type ConformanceCase, caseName } from '../case.ts';
 import { toleranceOf } from './attention-tolerance.ts';
-import { advance, appendRandom, type CacheScenario, decodeStep, makeCache, type NanPlace } from './cache-scenario.ts';
+import { advance, appendRandom, attend, type CacheScenario, decodeAppendStep, makeCache, type NanPlace } from './cache-scenario.ts';
 
 interface DecodeShape extends CacheScenario {
   /** Visible length of every sequence at the step, the new token included. */
@@ -26,8 +26,8 @@ function decode(shape: DecodeShape): ConformanceCase {
         lengths.map((length) => length - 1),
       );
       const sequences = [...lengths.keys()].reverse();
-      const { out, fused } = decodeStep(stage, cache, scenario, { sequences, ...(nan && { nan }) });
-      return { out, fused };
+      const { q, fused } = decodeAppendStep(stage, cache, scenario, { sequences, ...(nan && { nan }) });
+      return { out: attend(stage, cache, q, sequences), fused };
     },
   };
 }
@@ -56,8 +56,9 @@ function decodeSteps(shape: LongShape): ConformanceCase {
       const outputs: Record<string, Tensor> = {};
       for (let step = 0; step < steps; step++) {
         const sequences = [...prompt.keys()].filter((sequence) => sequence !== pauses || step % 2 === 0);
-        const { out, fused } = decodeStep(stage, cache, scenario, { sequences });
-        if (step % every === every - 1) Object.assign(outputs, { [`out${step}`]: out, [`fused${step}`]: fused });
+        const { q, fused } = decodeAppendStep(stage, cache, scenario, { sequences });
+        if (step % every === every - 1)
+          Object.assign(outputs, { [`out${step}`]: attend(stage, cache, q, sequences), [`fused${step}`]: fused });
         advance(
           stage,
           cache,

@@ -1,7 +1,7 @@
 import { type ConformanceCase, caseName, EXACT } from '../case.ts';
 import { segmentsOf } from '../stage.ts';
 import { toleranceOf } from './attention-tolerance.ts';
-import { appendRandom, attentionScale, type CacheScenario, decodeStep, LAYER, makeCache } from './cache-scenario.ts';
+import { appendRandom, attend, type CacheScenario, decodeAppendStep, LAYER, makeCache } from './cache-scenario.ts';
 
 interface AppendShape extends CacheScenario {
   readonly chunks: readonly (readonly number[])[];
@@ -29,13 +29,10 @@ function append(shape: AppendShape): ConformanceCase {
         );
       }
       const sequences = [...Array(scenario.sequences).keys()];
-      const { out } = decodeStep(stage, cache, scenario, { sequences });
-      const sharp = stage.poisoned([sequences.length, scenario.heads, scenario.headDim]);
-      const q = stage.normal([sequences.length, scenario.heads, scenario.headDim], { deviation: 3 });
-      const attend = { cache, layer: LAYER, q, out: sharp, sequences: Int32Array.from(sequences), scale: attentionScale(scenario.headDim) };
-      stage.backend.attentionDecode(attend);
+      const { q } = decodeAppendStep(stage, cache, scenario, { sequences });
+      const sharp = attend(stage, cache, stage.normal(q.shape, { deviation: 3 }), sequences);
       return {
-        out,
+        out: attend(stage, cache, q, sequences),
         sharp,
         lengths: await cache.lengths(),
         resident: cache.residentBytesPerHead(),

@@ -44,7 +44,7 @@ export function attentionScale(headDim: number): number {
   return 1 / Math.sqrt(headDim);
 }
 
-/** Appends `counts[s]` random tokens to every sequence s and advances; returns the k and v rows. */
+/** Appends `counts[s]` random tokens to every sequence s, and advances. */
 export async function appendRandom(stage: Stage, cache: KvCache, counts: readonly number[], deviation = 1): Promise<void> {
   const { kvHeads, headDim } = cache.spec;
   const segments = await continuing(cache, counts);
@@ -74,13 +74,13 @@ export function advance(stage: Stage, cache: KvCache, counts: readonly number[])
 
 export type NanPlace = 'query' | 'key' | 'value';
 
-/** One decode step of `sequences` with random q, k and v: rotate, append, attend; not advanced. `nan` spoils row 0. */
-export function decodeStep(
+/** One decode step of `sequences` with random q, k and v: rotate and append; not advanced. `nan` spoils row 0. */
+export function decodeAppendStep(
   stage: Stage,
   cache: KvCache,
   scenario: CacheScenario,
   options: { readonly sequences: readonly number[]; readonly nan?: NanPlace },
-): { readonly out: Tensor; readonly fused: Tensor } {
+): { readonly q: Tensor; readonly fused: Tensor } {
   const { heads, kvHeads, headDim, deviation = 1 } = scenario;
   const sequences = Int32Array.from(options.sequences);
   const width = (heads + 2 * kvHeads) * headDim;
@@ -94,7 +94,13 @@ export function decodeStep(
   const v = fused.columns((heads + kvHeads) * headDim, [kvHeads, headDim]);
   const inverseFrequencies = stage.of(rotaryFrequencies(headDim), [headDim / 2]);
   stage.backend.decodeAppend({ cache, layer: LAYER, q, k, v, sequences, inverseFrequencies, scale: 1 });
-  const out = stage.poisoned([sequences.length, heads, headDim]);
-  stage.backend.attentionDecode({ cache, layer: LAYER, q, out, sequences, scale: attentionScale(headDim) });
-  return { out, fused };
+  return { q, fused };
+}
+
+/** Attention of q [B, H, D], one row a sequence, over the cache. */
+export function attend(stage: Stage, cache: KvCache, q: Tensor, sequences: readonly number[]): Tensor {
+  const out = stage.poisoned(q.shape);
+  const scale = attentionScale(cache.spec.headDim);
+  stage.backend.attentionDecode({ cache, layer: LAYER, q, out, sequences: Int32Array.from(sequences), scale });
+  return out;
 }

@@ -61,8 +61,13 @@ export function rowCount(instance: Instance): number {
   return instance.layers + instance.constraintLengths.length + instance.profileLengths.length;
 }
 
-/** Columns as HiGHS takes them, with their cost in the objective `primary` (null: 0). */
-export function sparseColumns(instance: Instance, columns: readonly Column[], primary: number | null): SparseColumns {
+/** The objective of a column (or of a plan): its losses, weighted. */
+export function weigh(weights: readonly number[], losses: Float64Array): number {
+  return weights.reduce((sum, weight, p) => sum + weight * (losses[p] as number), 0);
+}
+
+/** Columns as HiGHS takes them, with their cost under the objectives' weights. */
+export function sparseColumns(instance: Instance, columns: readonly Column[], weights: readonly number[]): SparseColumns {
   const perColumn = 1 + instance.constraintLengths.length + instance.profileLengths.length;
   const starts = new Int32Array(columns.length + 1);
   const indices = new Int32Array(columns.length * perColumn);
@@ -82,7 +87,7 @@ export function sparseColumns(instance: Instance, columns: readonly Column[], pr
       push(instance.layers + column.blocks.length + p, loss);
     });
     starts[j + 1] = at;
-    cost[j] = primary === null ? 0 : (column.losses[primary] as number);
+    cost[j] = weigh(weights, column.losses);
   });
   return { cost, upper: new Float64Array(columns.length).fill(1), starts, indices, values };
 }

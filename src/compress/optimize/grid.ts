@@ -1,12 +1,22 @@
 import type { Subproblem } from './relaxation.ts';
 
-/** A subproblem with its objective. */
+/** A subproblem, and which objective it is for. */
 export type Cell = Subproblem & { readonly primary: number };
+
+/**
+ * Weight of the other objectives beside the primary one's 1, in units of equal mean loss: without it a plan may be arbitrarily bad
+ * elsewhere for no gain at all (many rules have equal spans at one length), and the ranges that the grid divides would be empty width.
+ */
+const OTHERS_WEIGHT = 0.01;
+
+function weightsOf(objectives: number, primary: number): number[] {
+  return Array.from({ length: objectives }, (_, p) => (p === primary ? 1 : OTHERS_WEIGHT));
+}
 
 /** Each objective alone: the solves that give the objectives' ranges. */
 export function singleObjectives(objectives: number): Cell[] {
   const caps = new Array<number>(objectives).fill(Number.POSITIVE_INFINITY);
-  return Array.from({ length: objectives }, (_, primary) => ({ primary, caps }));
+  return Array.from({ length: objectives }, (_, primary) => ({ primary, weights: weightsOf(objectives, primary), caps }));
 }
 
 /**
@@ -22,7 +32,7 @@ export function epsilonGrid(ranges: readonly { readonly low: number; readonly hi
       const ends = p === primary || high <= low ? [Number.POSITIVE_INFINITY] : capsOf(low, high, intervals);
       combinations = combinations.flatMap((caps) => ends.map((end) => [...caps, end]));
     });
-    cells.push(...combinations.map((caps) => ({ primary, caps })));
+    cells.push(...combinations.map((caps) => ({ primary, weights: weightsOf(ranges.length, primary), caps })));
   }
   return cells;
 }

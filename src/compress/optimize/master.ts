@@ -1,4 +1,4 @@
-import { type Column, ColumnPool, joinColumns, slackColumns, sparseColumns } from './columns.ts';
+import { type Column, ColumnPool, joinColumns, slackColumns, sparseColumns, weigh } from './columns.ts';
 import type { HighsThread } from './highs-thread.ts';
 import type { Instance } from './instance.ts';
 import { nearColumns } from './near-columns.ts';
@@ -72,14 +72,17 @@ export class Master {
   /** Blocks at each constrained length of a plan that violates the density bounds as little as a plan of the known columns can. */
   async nearest(signal?: AbortSignal): Promise<number[]> {
     const instance = this.#instance;
-    const problem: Subproblem = { primary: null, caps: instance.profileLengths.map(() => Number.POSITIVE_INFINITY) };
+    const problem: Subproblem = {
+      weights: instance.profileLengths.map(() => 0),
+      caps: instance.profileLengths.map(() => Number.POSITIVE_INFINITY),
+    };
     const relaxed = await this.#relaxation.solve(problem, signal);
     const columns = this.#select(relaxed, { slack: Number.POSITIVE_INFINITY, perLayer: 150, keep: null });
     const rows = rowBounds(instance, problem);
     const slack = slackColumns(instance, 1);
     const { values } = await this.#thread.solveMip({
       kind: 'mip',
-      columns: joinColumns(sparseColumns(instance, columns, null), slack),
+      columns: joinColumns(sparseColumns(instance, columns, problem.weights), slack),
       rowLower: rows.lower,
       rowUpper: rows.upper,
       continuous: slack.cost.length,
@@ -92,19 +95,20 @@ export class Master {
   }
 
   /** Solves a subproblem to within `maxGap` if bounded effort can. */
-  async solve(problem: Subproblem & { readonly primary: number }, maxGap: number, signal?: AbortSignal): Promise<Solved> {
+  async solve(problem: Subproblem, maxGap: number, signal?: AbortSignal): Promise<Solved> {
     const relaxed = await this.#relaxation.solve(problem, signal);
     let { bound } = relaxed;
     let best = this.#bestKnown(problem);
     if (relaxed.violation > 1e-6 && best === null) return { best: null, bound, infeasible: true };
-    const value = (solution: IntegerSolution | null): number => solution?.losses[problem.primary] ?? Number.POSITIVE_INFINITY;
+    const value = (solution: IntegerSolution | null): number =>
+      solution === null ? Number.POSITIVE_INFINITY : weigh(problem.weights, solution.losses);
     for (const effort of EFFORTS) {
       if (best !== null && relativeGap(value(best), bound) <= maxGap) break;
       signal?.throwIfAborted();
       const slack = value(best) - relaxed.bound;
       const complete = this.#addNearColumns(relaxed, slack, effort.perLayer);
       const columns = this.#select(relaxed, { slack, perLayer: complete ? Number.POSITIVE_INFINITY : effort.perLayer, keep: best });
-      const step = { columns, start: best, relativeGap: complete ? 1e-7 : maxGap / 4, maxNodes: effort.maxNodes };
+      const step = { columns, start: best, relativeGap: complete ? 1e-7 : maxGap / 2, maxNodes: effort.maxNodes };
       const mip = await this.#solveIntegers(problem, step);
       if (complete) {
         // Plans with other columns cost at least the old best, those with these columns at least the integer programme's bound.
@@ -120,12 +124,11 @@ export class Master {
     return { best, bound: Math.min(bound, value(best)), infeasible: false };
   }
 
-  #bestKnown(problem: Subproblem & { readonly primary: number }): IntegerSolution | null {
+  #bestKnown(problem: Subproblem): IntegerSolution | null {
     let best: IntegerSolution | null = null;
     for (const solution of this.#known) {
       const within = problem.caps.every((cap, p) => (solution.losses[p] as number) <= cap + CAP_TOLERANCE);
-      const { primary } = problem;
-      if (within && (best === null || (solution.losses[primary] as number) < (best.losses[primary] as number))) best = solution;
+      if (within && (best === null || weigh(problem.weights, solution.losses) < weigh(problem.weights, best.losses))) best = solution;
     }
     return best;
   }
@@ -158,12 +161,12 @@ export class Master {
     });
   }
 
-  async #solveIntegers(problem: Subproblem & { readonly primary: number }, step: Step) {
+  async #solveIntegers(problem: Subproblem, step: Step) {
     const rows = rowBounds(this.#instance, problem);
     const start = step.start === null ? null : Float64Array.from(step.columns, (column) => (step.start?.columns.includes(column) ? 1 : 0));
     const result = await this.#thread.solveMip({
       kind: 'mip',
-      columns: sparseColumns(this.#instance, step.columns, problem.primary),
+      columns: sparseColumns(this.#instance, step.columns, problem.weights),
       rowLower: rows.lower,
       rowUpper: rows.upper,
       continuous: 0,

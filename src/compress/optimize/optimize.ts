@@ -1,4 +1,5 @@
 import { MoaError } from '../../core/errors.ts';
+import { weigh } from './columns.ts';
 import { nonDominated, type ParetoFront, type ParetoPoint } from './front.ts';
 import { type Cell, epsilonGrid, isWithin, singleObjectives } from './grid.ts';
 import { HighsThread } from './highs-thread.ts';
@@ -89,7 +90,7 @@ function inherited(cell: Cell, answers: readonly Answer[], maxGap: number): Solv
   const found = answers.find(({ cell: outer, solved }) => {
     if (solved.best === null) return solved.infeasible && isWithin(cell, outer);
     const { best } = solved;
-    const close = relativeGap(best.losses[cell.primary] as number, solved.bound) <= maxGap;
+    const close = relativeGap(weigh(cell.weights, best.losses), solved.bound) <= maxGap;
     return close && isWithin(cell, outer) && cell.caps.every((cap, p) => (best.losses[p] as number) <= cap);
   });
   return found?.solved;
@@ -106,7 +107,7 @@ function pointOf(instance: Instance, cell: Cell, solution: IntegerSolution, boun
     objectives: byLength(instance.profileLengths, (p) => (solution.losses[p] as number) * (instance.scale[p] as number)),
     densities: byLength(instance.constraintLengths, (n) => (solution.blocks[n] as number) / (heads * (instance.denseBlocks[n] as number))),
     primary: instance.profileLengths[cell.primary] as number,
-    gap: relativeGap(solution.losses[cell.primary] as number, bound),
+    gap: relativeGap(weigh(cell.weights, solution.losses), bound),
   };
 }
 

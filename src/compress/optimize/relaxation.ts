@@ -1,11 +1,11 @@
-import { type ColumnPool, joinColumns, slackColumns, sparseColumns } from './columns.ts';
+import { type ColumnPool, joinColumns, slackColumns, sparseColumns, weigh } from './columns.ts';
 import type { HighsThread, LpResult } from './highs-thread.ts';
 import type { Instance } from './instance.ts';
 import type { Pricer, Prices } from './pricing.ts';
 
-/** One solve of the front: the objective to minimize (null: the violation of the density bounds), and caps of all objectives, units. */
+/** One solve of the front: minimize the weighted losses (all weights 0: the violation of the density bounds) under caps of each, units. */
 export interface Subproblem {
-  readonly primary: number | null;
+  readonly weights: readonly number[];
   readonly caps: readonly number[];
 }
 
@@ -74,14 +74,14 @@ export class Relaxation {
   async #solveProgramme(problem: Subproblem, rows: { readonly lower: Float64Array; readonly upper: Float64Array }): Promise<LpResult> {
     const instance = this.#instance;
     const columns = this.#pool.columns;
-    const added = sparseColumns(instance, columns.slice(this.#inProgramme), problem.primary);
-    const slackCost = problem.primary === null ? 1 : VIOLATION_COST;
+    const added = sparseColumns(instance, columns.slice(this.#inProgramme), problem.weights);
+    const slackCost = problem.weights.every((weight) => weight === 0) ? 1 : VIOLATION_COST;
     const slack = slackColumns(instance, slackCost);
     const first = this.#inProgramme === 0;
     const costs = new Float64Array(slack.cost.length + columns.length);
     costs.set(slack.cost);
     columns.forEach((column, j) => {
-      costs[slack.cost.length + j] = problem.primary === null ? 0 : (column.losses[problem.primary] as number);
+      costs[slack.cost.length + j] = weigh(problem.weights, column.losses);
     });
     this.#inProgramme = columns.length;
     return await this.#thread.solveLp({
@@ -118,7 +118,7 @@ export class Relaxation {
     const { layers, constraintLengths, profileLengths } = this.#instance;
     const loss = Float64Array.from(profileLengths, (_, p) => {
       const dual = problem.caps[p] === Number.POSITIVE_INFINITY ? 0 : Math.min(0, duals[layers + constraintLengths.length + p] as number);
-      return (p === problem.primary ? 1 : 0) - dual;
+      return (problem.weights[p] as number) - dual;
     });
     return { loss, density: Float64Array.from(constraintLengths, (_, n) => -(duals[layers + n] as number)) };
   }

@@ -187,8 +187,41 @@ def make(name, spec, seed):
     print(name, {k: tuple(v.shape) for k, v in arrays.items()}, golden["answerLoss"], golden.get("leastTopTwoGap"))
 
 
+ROPE_CASES = [  # config.json keys, length of the sequence
+    (dict(head_dim=64, max_position_embeddings=8192, rope_theta=500000.0), 10),
+    (dict(head_dim=128, max_position_embeddings=131072, rope_theta=500000.0, rope_scaling=dict(
+        rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192)), 10),
+    (dict(head_dim=64, max_position_embeddings=131072, rope_parameters=dict(
+        rope_theta=500000.0, rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192)), 10),
+    (dict(head_dim=128, max_position_embeddings=16384, rope_theta=10000.0, rope_scaling=dict(type="linear", factor=4.0)), 10),
+    (dict(head_dim=128, max_position_embeddings=4096, rope_theta=10000.0, rope_scaling=dict(type="dynamic", factor=4.0)), 10),
+    (dict(head_dim=128, max_position_embeddings=4096, rope_theta=10000.0, rope_scaling=dict(type="dynamic", factor=4.0)), 9000),
+    (dict(head_dim=128, max_position_embeddings=131072, rope_theta=1000000.0, rope_scaling=dict(
+        type="yarn", factor=4.0, original_max_position_embeddings=32768)), 10),
+    (dict(head_dim=64, max_position_embeddings=65536, rope_parameters=dict(rope_theta=10000.0, rope_type="yarn", factor=16.0,
+        original_max_position_embeddings=4096, beta_fast=24.0, beta_slow=2.0, attention_factor=1.25, truncate=False)), 10),
+    (dict(head_dim=64, max_position_embeddings=65536, rope_parameters=dict(rope_theta=10000.0, rope_type="yarn", factor=16.0,
+        original_max_position_embeddings=4096, mscale=0.7, mscale_all_dim=1.0)), 10),
+]
+
+
+def make_rope():
+    """test/golden/models/rope.json: inverse frequencies and attention factors of transformers' rotary embedding."""
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+    cases = []
+    for keys, tokens in ROPE_CASES:
+        config = dict(BASE, **LLAMA3) | keys
+        rotary = LlamaRotaryEmbedding(AutoConfig.for_model(**json.loads(json.dumps(config))))
+        rotary(torch.zeros(1, 1, 1), torch.arange(tokens)[None])
+        cases.append(dict(config=config, tokens=tokens, inverseFrequencies=rotary.inv_freq.tolist(), attentionFactor=rotary.attention_scaling))
+    with open(os.path.join(OUT, "rope.json"), "w") as f:
+        json.dump(dict(transformers=transformers.__version__, command="python scripts/golden/make_model_goldens.py rope", cases=cases), f)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if len(sys.argv) == 1 or "rope" in sys.argv[1:]:
+        make_rope()
     for index, (name, spec) in enumerate(MODELS.items()):
         if len(sys.argv) == 1 or name in sys.argv[1:]:
             make(name, spec, 7 + index)

@@ -59,20 +59,20 @@ export function parseRope(json: unknown, context: { readonly source: string; rea
   const useOld = raw.rope_scaling !== undefined && raw.rope_scaling !== null && Object.keys(raw.rope_scaling).length > 0;
   const parameters = (useOld ? raw.rope_scaling : raw.rope_parameters) ?? {};
   const name = `${useOld ? 'rope_scaling' : 'rope_parameters'} in ${source}`;
-  const theta = parseFields(positive.nullish(), parameters['rope_theta'], `rope_theta of ${name}`) ?? raw.rope_theta ?? 10000;
-  const type = parameters['rope_type'] ?? parameters['type'] ?? 'default';
+  const theta = parseFields(positive.nullish(), parameters.rope_theta, `rope_theta of ${name}`) ?? raw.rope_theta ?? 10000;
+  const type = parameters.rope_type ?? parameters.type ?? 'default';
   if (typeof type !== 'string' || !SUPPORTED.includes(type)) {
     throw new MoaError(`Expected one of the RoPE types ${SUPPORTED.join(', ')} for ${name} but received ${JSON.stringify(type)}`, {
       code: 'UNSUPPORTED',
     });
   }
-  if ((parameters['partial_rotary_factor'] ?? 1) !== 1) {
-    throw new MoaError(`Expected partial_rotary_factor 1 for ${name} but received ${JSON.stringify(parameters['partial_rotary_factor'])}`, {
+  if ((parameters.partial_rotary_factor ?? 1) !== 1) {
+    throw new MoaError(`Expected partial_rotary_factor 1 for ${name} but received ${JSON.stringify(parameters.partial_rotary_factor)}`, {
       code: 'UNSUPPORTED',
     });
   }
   if (type === 'default') return { ropeTheta: theta, ropeScaling: null };
-  const original = raw.original_max_position_embeddings ?? parameters['original_max_position_embeddings'] ?? maxPositions;
+  const original = raw.original_max_position_embeddings ?? parameters.original_max_position_embeddings ?? maxPositions;
   const ropeScaling = parseFields(ropeScalingSchema, scalingFields(type, parameters, original), name);
   checkScaling(ropeScaling, name);
   return { ropeTheta: theta, ropeScaling };
@@ -82,23 +82,23 @@ function scalingFields(kind: string, p: Readonly<Record<string, unknown>>, origi
   if (kind === 'llama3') {
     return {
       kind,
-      factor: p['factor'],
-      lowFrequencyFactor: p['low_freq_factor'],
-      highFrequencyFactor: p['high_freq_factor'],
+      factor: p.factor,
+      lowFrequencyFactor: p.low_freq_factor,
+      highFrequencyFactor: p.high_freq_factor,
       originalMaxPositions,
     };
   }
-  if (kind !== 'yarn') return { kind, factor: p['factor'] };
+  if (kind !== 'yarn') return { kind, factor: p.factor };
   return {
     kind,
-    factor: p['factor'],
+    factor: p.factor,
     originalMaxPositions,
-    attentionFactor: p['attention_factor'] ?? null,
-    betaFast: p['beta_fast'] || 32,
-    betaSlow: p['beta_slow'] || 1,
-    mscale: p['mscale'] ?? null,
-    mscaleAllDim: p['mscale_all_dim'] ?? null,
-    truncate: p['truncate'] ?? true,
+    attentionFactor: p.attention_factor ?? null,
+    betaFast: p.beta_fast || 32,
+    betaSlow: p.beta_slow || 1,
+    mscale: p.mscale ?? null,
+    mscaleAllDim: p.mscale_all_dim ?? null,
+    truncate: p.truncate ?? true,
   };
 }
 

@@ -64,7 +64,8 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, source: stri
 export function parseHeader(header: Uint8Array, fileBytes: number, source: string): readonly TensorEntry[] {
   const text = decodeUtf8(header, source);
   if (!text.startsWith('{')) throw invalid(source, "a header that starts with '{'", text.slice(0, 20));
-  const json = parseFields(z.record(z.string(), z.unknown()), parseJson(text, source), source);
+  // Not through zod's record, which would drop a tensor named __proto__.
+  const json = parseJson(text, source) as Readonly<Record<string, unknown>>;
   checkDuplicateNames(text, source);
   const dataStart = PREFIX_BYTES + header.length;
   const entries: TensorEntry[] = [];

@@ -9,7 +9,11 @@ import { parseFields, parseJson, readJsonFile, readTextFile } from './json-file.
 /** The parts without which no tokenizer works; the library reads the rest itself. */
 const tokenizerSchema = z.looseObject({
   added_tokens: z.array(z.looseObject({ id: z.int().min(0), content: z.string() })).default([]),
-  model: z.looseObject({ vocab: z.union([z.record(z.string(), z.int().min(0)), z.array(z.tuple([z.string(), z.number()])).nonempty()]) }),
+  model: z.looseObject({
+    // Older files leave the type out; an unknown one would be read by guessing.
+    type: z.enum(['BPE', 'WordPiece', 'WordLevel', 'Unigram']).nullish(),
+    vocab: z.union([z.record(z.string(), z.int().min(0)), z.array(z.tuple([z.string(), z.number()])).nonempty()]),
+  }),
 });
 
 /** Text to token ids and back, from a Hugging Face tokenizer.json. */

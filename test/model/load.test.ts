@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createCache } from '../../src/model/caches.ts';
+import { prefill } from '../../src/model/forward.ts';
+import { loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
+import { weightElements } from '../../src/model/weights.ts';
+import { GOLDENS, REFERENCE, relativeError } from './golden-model.ts';
+import { cpuBackend } from './test-backends.ts';
+
+const backend = cpuBackend();
+
+async function lastLogits(path: string, weightDType?: 'f32' | 'f16' | 'bf16'): Promise<Float32Array> {
+  const model = await loadModel({ path, backend, ...(weightDType && { weightDType }) });
+  const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: 100 }] });
+  const tokens = Int32Array.from({ length: 100 }, (_, i) => (i * 31) % model.config.vocabSize);
+  const logits = await prefill(model, { cache, sequence: 0, tokens });
+  cache.dispose();
+  model.dispose();
+  return logits;
+}
+
+describe('loadModel', () => {
+  test('loads a folder as it is, with progress, and frees everything', async () => {
+    const before = backend.memory().weightsBytes;
+    const progress: number[] = [];
+    const model = await loadModel({ path: REFERENCE, backend, onProgress: (p) => progress.push(p.bytesDone / p.bytesTotal) });
+    expect(model).toMatchObject({ name: 'reference', weightsHash: await modelHash(REFERENCE), config: modelConfig(REFERENCE) });
+    expect(model.tokenizer.vocabSize).toBe(model.config.vocabSize);
+    // bf16 matrices, f32 norms
+    expect(model.weightBytes).toBe(2 * weightElements(model.config) + 2 * (2 * 8 + 1) * 256);
+    expect(progress.at(-1)).toBe(1);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    model.dispose();
+    expect(backend.memory().weightsBytes).toBe(before);
+  });
+
+  test('converts to the dtype asked for', async () => {
+    const stored = await lastLogits(`${GOLDENS}llama2`);
+    expect(relativeError(await lastLogits(`${GOLDENS}llama2`, 'f32'), stored)).toBe(0);
+    const halved = relativeError(await lastLogits(`${GOLDENS}llama2`, 'bf16'), stored);
+    expect(halved).toBeGreaterThan(0);
+    expect(halved).toBeLessThan(0.1);
+  });
+
+  test('says what does not fit config.json, and frees what it had', async () => {
+    const before = backend.memory().weightsBytes;
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    writeFileSync(join(folder, 'model.safetensors'), readFileSync(`${GOLDENS}llama3/model.safetensors`));
+    const config = JSON.parse(readFileSync(`${GOLDENS}llama3/config.json`, 'utf8')) as object;
+    for (const [change, message] of [
+      [{ num_hidden_layers: 3 }, /model\.layers\.2\./],
+      [{ intermediate_size: 97 }, /\[97,64\].*gate_proj.*\[96,64\]/],
+      [{ attention_bias: true }, /q_proj.bias/],
+    ] as const) {
+      writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...change }));
+      await expect(loadModel({ path: folder, backend })).rejects.toMatchObject({
+        code: 'INVALID_FILE',
+        message: expect.stringMatching(message),
+      });
+    }
+    expect(backend.memory().weightsBytes).toBe(before);
+  });
+
+  test('names a path that does not exist', async () => {
+    await expect(loadModel({ path: '/nowhere', backend })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('/nowhere'),
+    });
+    await expect(loadModel({ path: 'dummy:nothing', backend })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('tiny'),
+    });
+  });
+});
+
+describe('dummy models', () => {
+  test('are the same every time, sane, and different by shape', async () => {
+    const first = await lastLogits('dummy:tiny');
+    expect(await lastLogits('dummy:tiny')).toEqual(first);
+    const spread = Math.sqrt(first.reduce((sum, x) => sum + x * x, 0) / first.length);
+    expect(spread).toBeGreaterThan(0.3);
+    expect(spread).toBeLessThan(3);
+    expect(await modelHash('dummy:tiny')).not.toBe(await modelHash('dummy:vicuna-7b'));
+  });
+
+  test.each(['f32', 'f16', 'bf16'] as const)('have the same weights up to rounding in %s', async (dtype) => {
+    expect(relativeError(await lastLogits('dummy:tiny', dtype), await lastLogits('dummy:tiny', 'f32'))).toBeLessThan(0.1);
+  });
+
+  test('take the shape, biases and head norms of any config.json, and no weights', async () => {
+    for (const name of ['qwen2', 'qwen3', 'mistral']) {
+      const logits = await lastLogits(`dummy:${GOLDENS}${name}`);
+      expect(logits.every(Number.isFinite)).toBe(true);
+      expect(await lastLogits(`dummy:${GOLDENS}${name}/config.json`)).toEqual(logits);
+    }
+  });
+
+  test('have the tokenizer of their folder or say that there is none', async () => {
+    const tiny = await loadModel({ path: 'dummy:tiny', backend });
+    expect(() => tiny.tokenizer).toThrow(expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringContaining('dummy:tiny') }));
+    const reference = await loadModel({ path: `dummy:${REFERENCE}`, backend });
+    expect(reference.tokenizer.encode('a b')).toHaveLength(2);
+    tiny.dispose();
+    reference.dispose();
+  });
+});

@@ -21,7 +21,7 @@ export function attentionBackward(context: OpContext, params: AttentionBackwardP
     tf.tidy(() => {
       const mask = causalMask(tf, qkv.heads, rowCount);
       const forward = (q: TfTensor, k: TfTensor, v: TfTensor): Tensor3D => {
-        const [allK, allV] = [repeatKvHeads(k as Tensor3D, qkv.heads), repeatKvHeads(v as Tensor3D, qkv.heads)];
+        const [allK, allV] = [repeatKvHeads(tf, k as Tensor3D, qkv.heads), repeatKvHeads(tf, v as Tensor3D, qkv.heads)];
         return denseAttention(tf, { q: q as Tensor3D, k: allK, v: allV }, { mask, scale }).out;
       };
       const inputs = [qkv.q, qkv.k, qkv.v].map((x) => context.loadHeads(x, rowStart, rowCount));
@@ -36,7 +36,6 @@ export function attentionBackward(context: OpContext, params: AttentionBackwardP
 
 /** Influence by distance from materialized attention matrices A and G [H, N, N] (MoA Eq. 3; moa-method 2.1). */
 export function influence(context: OpContext, params: InfluenceParams): void {
-  const { tf } = context;
   const qkv = checkQkv(context, params);
   checkForward(context, params, qkv);
   const segments = parseSegments(params.segments, qkv.tokens);
@@ -53,7 +52,7 @@ export function influence(context: OpContext, params: InfluenceParams): void {
   if (!(Number.isInteger(params.sink) && params.sink >= 0)) throw invalidArgument('an integer of at least 0', 'sink', params.sink);
   const epsilon = finite(params.epsilon, 'epsilon');
   for (const segment of segments) {
-    const matrices = tf.tidy(() => attentionMatrices(context, qkv, { segment, scale, gradOut: params.gradOut as ReferenceTensor }));
+    const matrices = attentionMatrices(context, qkv, { segment, scale, gradOut: params.gradOut as ReferenceTensor });
     for (let head = 0; head < qkv.heads; head++) {
       const n = segment.rowCount;
       const [a, g] = [matrices.a, matrices.g].map((x) => x.subarray(head * n * n, (head + 1) * n * n)) as [Float32Array, Float32Array];
@@ -120,7 +119,7 @@ function attentionMatrices(
   const { tf } = context;
   const { rowStart, rowCount } = options.segment;
   const [q, dO] = [qkv.q, options.gradOut].map((x) => context.loadHeads(x, rowStart, rowCount)) as [Tensor3D, Tensor3D];
-  const [k, v] = [qkv.k, qkv.v].map((x) => repeatKvHeads(context.loadHeads(x, rowStart, rowCount), qkv.heads)) as [Tensor3D, Tensor3D];
+  const [k, v] = [qkv.k, qkv.v].map((x) => repeatKvHeads(tf, context.loadHeads(x, rowStart, rowCount), qkv.heads)) as [Tensor3D, Tensor3D];
   const { probabilities } = denseAttention(tf, { q, k, v }, { mask: causalMask(tf, qkv.heads, rowCount), scale: options.scale });
   return { a: probabilities.dataSync<'float32'>(), g: tf.matMul(dO, v, false, true).dataSync<'float32'>() };
 }

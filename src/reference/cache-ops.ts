@@ -37,7 +37,7 @@ export function attentionPrefill(context: OpContext, params: AttentionPrefillPar
       const [k, v] = (['k', 'v'] as const).map((name) => {
         const current = context.loadHeads(qkv[name], rowStart, rowCount);
         const all = cached && past > 0 ? tf.concat([storedHeads(context, cached, segment.sequence, past)[name], current], 1) : current;
-        return repeatKvHeads(all, heads);
+        return repeatKvHeads(tf, all, heads);
       }) as [Tensor3D, Tensor3D];
       const windows = windowsOf(cached, segment.sequence, heads, kvHeads);
       const sink = cached?.cache.spec.sink ?? 0;
@@ -102,7 +102,7 @@ export function attentionDecode(context: OpContext, params: AttentionDecodeParam
       const stored = storedHeads(context, at, sequence, position + 1);
       const windows = windowsOf(at, sequence, heads, kvHeads);
       const mask = attentionMask(tf, { firstPosition: position, queries: 1, keys: position + 1, sink, windows });
-      const qkv = { q: context.loadHeads(q, row, 1), k: repeatKvHeads(stored.k, heads), v: repeatKvHeads(stored.v, heads) };
+      const qkv = { q: context.loadHeads(q, row, 1), k: repeatKvHeads(tf, stored.k, heads), v: repeatKvHeads(tf, stored.v, heads) };
       context.storeHeads(out, row, denseAttention(tf, qkv, { mask, scale }).out);
     });
   });

@@ -36,12 +36,12 @@ export function causalMask(tf: Tf, heads: number, tokens: number): Tensor3D {
 }
 
 /** Each KV head [Hkv, N, D] repeated for its query heads: [H, N, D]. */
-export function repeatKvHeads(x: Tensor3D, heads: number): Tensor3D {
-  const [kvHeads, tokens, headDim] = x.shape;
-  return x
-    .expandDims(1)
-    .tile([1, heads / kvHeads, 1, 1])
-    .reshape([heads, tokens, headDim]);
+export function repeatKvHeads(tf: Tf, x: Tensor3D, heads: number): Tensor3D {
+  const [kvHeads] = x.shape;
+  if (kvHeads === heads) return x;
+  const each = Array.from({ length: kvHeads }, (_, head) => x.slice<Tensor3D>([head, 0, 0], [1, -1, -1]));
+  const repeated = each.flatMap((head) => new Array<Tensor3D>(heads / kvHeads).fill(head));
+  return tf.concat(repeated, 0);
 }
 
 /** Scaled scores [H, queries, keys], -infinity where masked. q [H, queries, D], k [H, keys, D]. */

@@ -12,7 +12,9 @@ export type Cell = string | number | null;
 export interface Chart {
   /** File name without extension. */
   readonly id: string;
-  readonly section: 'overview' | 'retrieval' | 'scores' | 'speed' | 'memory' | 'plans';
+  readonly section: 'overview' | 'retrieval' | 'scores' | 'speed' | 'memory' | 'spans' | 'elastic' | 'fronts';
+  /** Label of the one method that it shows. */
+  readonly method?: string;
   readonly title: string;
   readonly caption: string;
   /** What a reader who cannot see it should know. */

@@ -42,34 +42,34 @@ export function headline(summary: Summary): Headline {
   const columns: (HeadlineColumn & { readonly cell: (method: MethodSummary) => string })[] = [
     {
       name: 'KV memory',
-      title: 'Resident KV bytes relative to the baseline at the longest scored length',
+      title: `resident, of ${summary.baseline}`,
       cell: (m) => shareOf(m, summary.baseline),
     },
     {
       name: 'Retrieval',
-      title: 'Mean accuracy over lengths with its 95% interval',
+      title: 'mean over lengths',
       cell: (m) => (m.retrieval ? `${percentWithInterval(m.retrieval.mean)}` : MISSING),
     },
-    { name: `vs ${summary.baseline}`, title: 'Difference in percentage points with its 95% interval (paired)', cell: (m) => deltaOf(m) },
+    { name: `vs ${summary.baseline}`, title: 'points, same samples', cell: (m) => deltaOf(m) },
     {
       name: 'Effective context',
-      title: `Longest tested length that holds ${percent(summary.methods.find((m) => m.retrieval)?.retrieval?.effectiveContext.threshold ?? 0.9)} accuracy, with its 95% interval`,
+      title: `longest length at \u2265 ${percent(summary.methods.find((m) => m.retrieval)?.retrieval?.effectiveContext.threshold ?? 0.9)}`,
       cell: effective,
     },
     {
-      name: 'Long-context tasks',
-      title: 'Mean score relative to the baseline with its 95% interval',
+      name: 'Task scores',
+      title: `mean score, of ${summary.baseline}'s`,
       cell: (m) =>
         m.id === summary.baseline && m.scores ? `100% (${m.scores.mean.score.estimate.toFixed(3)})` : relative(m.scores?.mean.relative),
     },
     {
       name: 'Perplexity',
-      title: 'Of the answers, with its 95% interval',
+      title: 'of the answers',
       cell: (m) => (m.perplexity ? valueText(m.perplexity.perplexity) : MISSING),
     },
     { name: 'Decode speed', title: at(decode), cell: (m) => speedOf(m.decode, decode, m.id === summary.baseline) },
     { name: 'Prefill speed', title: at(prefill), cell: (m) => speedOf(m.prefill, prefill, m.id === summary.baseline) },
-    { name: 'Largest batch', title: 'Within the memory limit', cell: (m) => capacity(m) },
+    { name: 'Largest batch', title: 'in the memory limit', cell: (m) => capacity(m) },
   ];
   const filled = columns.filter((column) => summary.methods.some((method) => column.cell(method) !== MISSING));
   const styles = methodStyles(summary);
@@ -103,8 +103,9 @@ function deltaOf(method: MethodSummary): string {
 function effective(method: MethodSummary): string {
   const context = method.retrieval?.effectiveContext;
   if (context === undefined) return MISSING;
-  const beyond = context.tokens === context.longestTested ? '\u2265 ' : context.tokens === 0 ? '< first length' : '';
-  const value = context.tokens === 0 ? beyond : `${beyond}${countText(context.tokens)}`;
+  const beyond = context.tokens === context.longestTested ? '\u2265 ' : '';
+  const value =
+    context.tokens === 0 ? `< ${countText(method.retrieval?.lengths[0]?.length ?? 0)}` : `${beyond}${countText(context.tokens)}`;
   return `${value} [${countText(context.low)}, ${countText(context.high)}]`;
 }
 

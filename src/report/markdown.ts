@@ -32,7 +32,7 @@ export function markdownReport(parts: ReportParts): string {
     ),
     `Intervals are 95%. ${columns
       .filter((column) => column.title !== '')
-      .map((column) => `${column.name}: ${lower(column.title)}`)
+      .map((column) => `${column.name}: ${column.title}`)
       .join('; ')}.`,
     '## Threats to these conclusions',
     failed.length === 0 ? 'No check failed.' : failed.map((check) => `- **${check.severity}:** ${text(check.message)}`).join('\n'),
@@ -44,7 +44,9 @@ export function markdownReport(parts: ReportParts): string {
     section('Speed', charts, 'speed'),
     memoryTable(summary),
     section('Memory', charts, 'memory'),
-    section('Plans', charts, 'plans'),
+    section('Spans', charts, 'spans'),
+    section('Elastic rules', charts, 'elastic'),
+    section('Pareto fronts', charts, 'fronts'),
     '## Checks',
     table(
       ['Check', 'Status', 'What was seen'],
@@ -167,8 +169,4 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 /** Text whose markup characters show as they are. */
 function text(value: string): string {
   return value.replaceAll(/[\\`*_<>]/g, '\\$&');
-}
-
-function lower(value: string): string {
-  return value.charAt(0).toLowerCase() + value.slice(1);
 }

@@ -4,6 +4,8 @@ export interface Theme {
   readonly muted: string;
   readonly grid: string;
   readonly background: string;
+  /** Gaps between the cells of a map: the colour behind it. */
+  readonly gap: string;
   /** Colour of the n-th method; 0 is the baseline. */
   readonly method: (index: number) => string;
   /** Whether methods are explained beside the chart; the page has one legend for all. */
@@ -45,6 +47,7 @@ export const lightTheme: Theme = {
   muted: '#5b6470',
   grid: '#e3e5e8',
   background: '#ffffff',
+  gap: '#ffffff',
   method: (index) => colour(index).light,
   legend: true,
 };
@@ -54,6 +57,7 @@ export const cssTheme: Theme = {
   muted: 'var(--muted)',
   grid: 'var(--line)',
   background: 'transparent',
+  gap: 'var(--card)',
   method: (index) => `var(--m${index % METHOD_COLOURS.length})`,
   legend: false,
 };

@@ -22,8 +22,8 @@ const TASKS = {
 } as const;
 const MODEL = { name: 'synthetic-7m', weightsHash: 'feedbeef', layers: 8, heads: 8, kvHeads: 8, headDim: 32 } as const;
 
-export function syntheticSuite(samples = 20): Suite {
-  return suiteSchema.parse({
+export function syntheticSuite({ samples = 20, methods }: { samples?: number; methods?: readonly string[] } = {}): Suite {
+  const suite = suiteSchema.parse({
     version: 1,
     name: 'synthetic',
     description: 'Made-up records for tests of the report; not a result.',
@@ -56,6 +56,7 @@ export function syntheticSuite(samples = 20): Suite {
     },
     report: { title: 'A synthetic comparison' },
   });
+  return methods === undefined ? suite : { ...suite, methods: suite.methods.filter((method) => methods.includes(method.id)) };
 }
 
 export const syntheticEnvironment: Environment = {

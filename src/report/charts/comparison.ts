@@ -16,17 +16,18 @@ export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]):
   });
   if (rows.length < 2) return [];
   const timing = hardest(summary.methods.flatMap((method) => method.decode.filter((speed) => speed.speedup !== null)));
-  const xTitle =
+  const xTitle = timing === undefined ? `KV memory (${summary.baseline} = 100%)` : `Decoding speed (${summary.baseline} = 1)`;
+  const condition =
     timing === undefined
-      ? 'KV memory relative to the baseline'
-      : `Decoding speed relative to ${summary.baseline} (${timing.contextTokens.toLocaleString('en-US')} tokens, batch ${timing.batch})`;
+      ? ''
+      : `, decoding speed at ${timing.contextTokens.toLocaleString('en-US')} tokens of context and batch ${timing.batch}`;
   const alt = `Scatter plot: ${xTitle.toLowerCase()} against mean retrieval accuracy, one point per method with 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`;
   return [
     {
       id: 'tradeoff',
       section: 'overview',
       title: timed ? 'Quality against speed' : 'Quality against memory',
-      caption: `Mean retrieval accuracy over all lengths; whiskers are 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`,
+      caption: `Mean retrieval accuracy over all lengths${condition}; whiskers are 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`,
       alt,
       size: 'wide',
       rows,

@@ -21,7 +21,8 @@ export function spanMap(record: PlanRecord, { id, label }: MethodStyle, tokens: 
   const alt = `Heat map of ${label}: the span of each of ${layers} layers and ${kvHeads} KV heads at ${tokens} tokens.`;
   return {
     id: `spans-${id}`,
-    section: 'plans',
+    section: 'spans',
+    method: label,
     title: label,
     caption: `Spans at ${tokens.toLocaleString('en-US')} tokens`,
     alt,
@@ -39,7 +40,7 @@ export function spanMap(record: PlanRecord, { id, label }: MethodStyle, tokens: 
         styles: [],
         layer: [
           {
-            mark: { type: 'rect', stroke: theme.background, strokeWidth: layers > 16 ? 0.4 : 1 },
+            mark: { type: 'rect', stroke: theme.gap, strokeWidth: layers > 16 ? 0.4 : 1 },
             encoding: {
               x: { field: 'head', type: 'ordinal', title: 'KV head', axis: { ...axis, values: few(kvHeads) } },
               y: { field: 'layer', type: 'ordinal', title: 'Layer', axis: { ...axis, values: few(layers) } },
@@ -78,10 +79,12 @@ export function elasticCurves(record: PlanRecord, { id, label, index }: MethodSt
   const rows = [...counts.values()].flatMap(({ rule, heads }) =>
     lengths.map((tokens) => ({ rule: formatRule(rule), heads, tokens, span: spanOfRule(rule, tokens, record.plan.sink) })),
   );
+  const scale = { domain: [0, longest], nice: false };
   const alt = `Line chart of ${label}: span in tokens over context length for its ${counts.size} distinct rules.`;
   return {
     id: `elastic-${id}`,
-    section: 'plans',
+    section: 'elastic',
+    method: label,
     title: label,
     caption: `${counts.size} distinct ${counts.size === 1 ? 'rule' : 'rules'} over ${layers * kvHeads} heads`,
     alt,
@@ -104,7 +107,7 @@ export function elasticCurves(record: PlanRecord, { id, label, index }: MethodSt
               ],
             },
             mark: { type: 'line', strokeDash: [4, 4], color: theme.muted, strokeWidth: 1 },
-            encoding: { x: { field: 'tokens', type: 'quantitative' }, y: { field: 'span', type: 'quantitative' } },
+            encoding: { x: { field: 'tokens', type: 'quantitative', scale }, y: { field: 'span', type: 'quantitative', scale } },
           },
           {
             mark: { type: 'line', color: theme.method(index), opacity: 0.75 },
@@ -113,6 +116,7 @@ export function elasticCurves(record: PlanRecord, { id, label, index }: MethodSt
                 field: 'tokens',
                 type: 'quantitative',
                 title: 'Length N (tokens)',
+                scale,
                 axis: { tickCount: 4, labelExpr: LENGTH_LABEL, values: [longest / 4, longest / 2, longest] },
               },
               y: {
@@ -151,7 +155,8 @@ export function frontChart(front: RecordOf<'front'>, { id, label }: MethodStyle)
   return [
     {
       id: `front-${id}`,
-      section: 'plans',
+      section: 'fronts',
+      method: label,
       title: label,
       caption: `${rows.length} Pareto plans; colour is the loss at the unseen validation length, the ring marks the plan that was chosen`,
       alt,

@@ -107,6 +107,7 @@ function depthChart(id: string, label: string, retrieval: NonNullable<MethodSumm
   return {
     id: `depth-${id}`,
     section: 'retrieval',
+    method: label,
     title: label,
     caption: '',
     alt,
@@ -139,7 +140,7 @@ function depthChart(id: string, label: string, retrieval: NonNullable<MethodSumm
         styles: [],
         layer: [
           {
-            mark: { type: 'rect', stroke: theme.background, cornerRadius: 2 },
+            mark: { type: 'rect', stroke: theme.gap, cornerRadius: 2 },
             encoding: {
               x,
               y,

@@ -15,7 +15,9 @@ const SECTIONS: readonly { readonly part: Chart['section']; readonly title: stri
   { part: 'scores', title: 'Long-context tasks' },
   { part: 'speed', title: 'Speed' },
   { part: 'memory', title: 'Memory' },
-  { part: 'plans', title: 'Plans', small: 'Spans of every head, how they grow with length, and the plans they were picked from' },
+  { part: 'spans', title: 'Plans', small: 'The span of every head' },
+  { part: 'elastic', title: '', small: 'How spans grow with length' },
+  { part: 'fronts', title: '', small: 'The Pareto plans they were picked from' },
 ];
 
 /** report.html: one file that needs no network. `runtime` is Vega's browser build, put in as it is. */
@@ -41,10 +43,10 @@ ${summary.description === null ? null : html`<p class="lead">${summary.descripti
 ${factList(comparisonFacts(summary, selection))}
 </header>
 <main>
+${headlineTable(summary)}
+<p class="note">Brackets are 95% intervals. Memory and speed come from the same kernels and caches as the scores.</p>
 <h2>Findings</h2>
 ${findings(summary.verdicts)}
-${headlineTable(summary)}
-<p class="lead"><small>Brackets are 95% intervals. Memory and speed come from the same kernels and caches as the scores.</small></p>
 ${threats(summary.checks)}
 <noscript><p>The charts need JavaScript; their data is in the tables below each.</p></noscript>
 ${methodButtons(summary)}
@@ -81,5 +83,5 @@ function chartSection({ charts, title, small, heights }: ChartSectionOptions): M
     charts.filter((chart) => chart.size === size).map((chart) => figure(chart, heights.get(chart.id) ?? 240));
   const grid = of('small');
   const smallPart = grid.length === 0 ? null : html`${small === null ? null : html`<h3>${small}</h3>`}<div class="grid">${grid}</div>`;
-  return html`<section><h2>${title}</h2>${of('wide')}${smallPart}</section>`;
+  return html`<section>${title === '' ? null : html`<h2>${title}</h2>`}${of('wide')}${smallPart}</section>`;
 }

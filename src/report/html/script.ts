@@ -34,23 +34,26 @@ export const SCRIPT = `
   addEventListener('scroll', () => { tip.style.visibility = 'hidden'; }, { passive: true });
 
   const widthOf = (box) => Math.max(200, Math.floor(box.clientWidth));
+  const filter = (view) => { if (view.getState().signals.shown !== undefined) view.signal('shown', shown()).runAsync(); };
   const draw = async (box) => {
     const spec = charts[box.dataset.chart];
     spec.width = widthOf(box);
     const view = new vega.View(vega.parse(spec), { renderer: 'svg', container: box, hover: true, logLevel: vega.Error });
     view.tooltip(showTip);
     views.set(box, view);
+    filter(view);
     await view.runAsync();
     const svg = box.querySelector('svg');
     svg.setAttribute('role', 'img');
     svg.setAttribute('aria-label', box.dataset.alt);
   };
-  const filter = (view) => { if (view.getState().signals.shown !== undefined) view.signal('shown', shown()).runAsync(); };
 
   for (const button of buttons) {
     button.addEventListener('click', () => {
       button.setAttribute('aria-pressed', button.getAttribute('aria-pressed') === 'true' ? 'false' : 'true');
       views.forEach(filter);
+      const labels = shown();
+      for (const figure of document.querySelectorAll('figure[data-method]')) figure.hidden = !labels.includes(figure.dataset.method);
     });
   }
   let pending = 0;
@@ -67,13 +70,17 @@ export const SCRIPT = `
       catch { getSelection().selectAllChildren(button.previousElementSibling); }
     });
   }
-  // One after another, so that the page stays responsive; the first ones are on the first screens.
-  (async () => {
-    for (const box of document.querySelectorAll('.plot')) {
-      await draw(box);
-      await new Promise((next) => setTimeout(next));
-    }
-    document.documentElement.dataset.ready = 'true';
-  })();
+  // Charts are drawn when they come near the screen, one after another, so that the page opens at once on a phone too.
+  let queue = Promise.resolve();
+  const request = (box) => {
+    if (box.dataset.requested) return;
+    box.dataset.requested = 'true';
+    queue = queue.then(() => draw(box)).then(() => new Promise((next) => setTimeout(next)));
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); request(entry.target); }
+  }, { rootMargin: '800px' });
+  for (const box of document.querySelectorAll('.plot')) near.observe(box);
+  addEventListener('beforeprint', () => document.querySelectorAll('.plot').forEach(request));
 })();
 `;

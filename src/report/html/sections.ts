@@ -44,6 +44,7 @@ export function threats(checks: readonly Check[]): Markup {
   const passed = checks.filter((check) => check.status === 'passed').length;
   const summary = html`<a href="#checks">${passed} checks passed${untested > 0 ? `, ${untested} could not be made` : ''}</a>`;
   if (failed.length + notes.length === 0) return html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`;
+  if (failed.length === 0) return html`<p class="note">${notes.map((check) => html`${check.message} `)}${summary}.</p>`;
   const items = [...failed, ...notes].map(
     (check) => html`<li>${check.severity === 'blocking' ? html`<strong>Blocking.</strong> ` : null}${check.message}</li>`,
   );
@@ -62,7 +63,7 @@ export function methodButtons(summary: Summary): Markup {
 export function figure(chart: Chart, height: number): Markup {
   const caption = html`<figcaption><h3>${chart.title}</h3>${chart.caption === '' ? null : html`<p>${chart.caption}</p>`}</figcaption>`;
   const plot = html`<div class="plot" style="--h:${height}px" data-chart="${chart.id}" data-alt="${chart.alt}"></div>`;
-  return html`<figure class="${chart.size}">${caption}${plot}${dataTable(chart)}</figure>`;
+  return html`<figure class="${chart.size}"${chart.method === undefined ? null : html` data-method="${chart.method}"`}>${caption}${plot}${dataTable(chart)}</figure>`;
 }
 
 function dataTable(chart: Chart): Markup {

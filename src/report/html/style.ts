@@ -9,29 +9,30 @@ export const STYLE = `
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-padding-top:4rem}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","DejaVu Sans",sans-serif;overflow-wrap:break-word}
-main,header.top,footer{max-width:68rem;margin:0 auto;padding:0 1.25rem}
-header.top{padding-top:2.75rem}
+main,header.top,footer{max-width:74rem;margin:0 auto;padding:0 1.25rem}
+header.top{padding-top:2rem}.note{color:var(--muted);font-size:.85rem}
 .eyebrow{margin:0;color:var(--muted);font-size:.8rem;letter-spacing:.08em;text-transform:uppercase}
 h1{margin:.2rem 0 .4rem;font:600 clamp(1.7rem,4.5vw,2.5rem)/1.15 "Iowan Old Style","Palatino Linotype",Palatino,Charter,Georgia,"DejaVu Serif",serif;letter-spacing:-.01em;text-wrap:balance}
-h2{margin:3.2rem 0 .6rem;font:600 1.45rem/1.25 "Iowan Old Style","Palatino Linotype",Palatino,Charter,Georgia,"DejaVu Serif",serif}
+h2{margin:2.6rem 0 .6rem;font:600 1.45rem/1.25 "Iowan Old Style","Palatino Linotype",Palatino,Charter,Georgia,"DejaVu Serif",serif}
 h3{margin:1.6rem 0 .3rem;font-size:1rem;font-weight:650;line-height:1.35}
 p{margin:.4rem 0 .8rem;max-width:46rem}
 .lead{font-size:1.05rem;color:var(--muted)}
 a{color:var(--accent)}
 code,pre{font:.86em/1.5 ui-monospace,"SF Mono",SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 pre{margin:.4rem 0;padding:.7rem .9rem;background:var(--soft);border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.3rem 1.5rem;margin:1rem 0 0;padding:.9rem 0;border-block:1px solid var(--line);font-size:.86rem}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.3rem 1.5rem;margin:1rem 0 0;padding:.7rem 0;border-block:1px solid var(--line);font-size:.83rem;line-height:1.4}
 .facts div{min-width:0}.facts dt{color:var(--muted)}.facts dd{margin:0;overflow-wrap:anywhere}
 .findings{margin:.6rem 0;padding:0;list-style:none;max-width:52rem}
 .findings li{margin:.45rem 0;padding-left:1rem;border-left:3px solid var(--line)}
 .findings li:first-child{border-left-color:var(--accent)}
 .scroll{overflow-x:auto;margin:1rem -1.25rem;padding:0 1.25rem;-webkit-overflow-scrolling:touch}
-table{border-collapse:collapse;width:100%;font-size:.87rem;font-variant-numeric:tabular-nums}
-th,td{padding:.42rem .8rem .42rem 0;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--line)}
+table{border-collapse:collapse;width:100%;font-size:.84rem;font-variant-numeric:tabular-nums}
+th,td{padding:.42rem .7rem .42rem 0;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-weight:500;white-space:nowrap;border-bottom-color:var(--muted)}
-thead small{display:block;font-weight:400;font-size:.74rem;white-space:normal;min-width:7rem;max-width:11rem;line-height:1.3}
+thead small{display:block;font-weight:400;font-size:.74rem;white-space:normal;max-width:8.5rem;line-height:1.3}
 tbody th{font-weight:600;white-space:nowrap}
 .headline td{white-space:nowrap}.headline td small{color:var(--muted)}
+@media (max-width:60rem){.headline tbody th,.headline thead th:first-child{position:sticky;left:-1.25rem;background:var(--paper)}}
 tr.baseline{background:var(--soft)}
 .swatch{display:inline-block;width:.7em;height:.7em;margin-right:.5em;border-radius:50%;background:var(--c)}
 .threats{margin:1.4rem 0;padding:.8rem 1.1rem;background:var(--bad-soft);border-left:4px solid var(--bad);border-radius:0 6px 6px 0;max-width:52rem}
@@ -56,6 +57,6 @@ details.block>summary{color:var(--ink);font-size:.95rem;font-weight:600;padding:
 .tip{position:fixed;z-index:9;pointer-events:none;max-width:min(20rem,92vw);padding:.45rem .65rem;border-radius:6px;background:var(--ink);color:var(--paper);font-size:.78rem;line-height:1.4;visibility:hidden}
 .tip div{display:flex;gap:1rem;justify-content:space-between}.tip b{font-weight:600}
 footer{margin-top:4rem;padding-block:1.2rem 3rem;border-top:1px solid var(--line);color:var(--muted);font-size:.82rem}
-@media (max-width:40rem){body{font-size:15px}header.top{padding-top:1.6rem}.methods{flex-wrap:nowrap;overflow-x:auto}.methods button{white-space:nowrap}figure.wide{padding:.7rem .6rem .4rem}}
+@media (max-width:40rem){.facts{grid-template-columns:1fr 1fr}body{font-size:15px}header.top{padding-top:1.6rem}.methods{flex-wrap:nowrap;overflow-x:auto}.methods button{white-space:nowrap}figure.wide{padding:.7rem .6rem .4rem}}
 @media print{.methods,.copy,summary{display:none}body{background:#fff}}
 `;

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeReport, type Report } from '../../../src/report/write.ts';
+import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../synthetic-run.ts';
+import { launchChromium } from './chromium.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'report-'));
+const problems: string[] = [];
+let report: Report;
+let browser: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'moa-25'] });
+  report = await makeReport({ records: syntheticRecords(suite), suite, environment: syntheticEnvironment });
+  writeFileSync(join(folder, 'report.html'), report.files.get('report.html') ?? '');
+});
+
+beforeAll(async () => {
+  browser = await launchChromium();
+  page = await browser.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: 'light' });
+  page.on('console', (message) => problems.push(`console ${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
+  page.on('request', (request) => {
+    if (!/^(file|data):/.test(request.url())) problems.push(`request: ${request.url()}`);
+  });
+  await page.goto(pathToFileURL(join(folder, 'report.html')).href);
+  await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+  await page.waitForFunction('[...document.querySelectorAll(".plot")].every((box) => box.querySelector("svg[aria-label]"))');
+});
+
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const background = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
+const markCount = (): Promise<number> => page.evaluate('document.querySelectorAll("[data-chart=retrieval] svg .mark-symbol path").length');
+
+describe('report.html in Chromium', () => {
+  it('draws every chart, says nothing on the console and asks for nothing', async () => {
+    const plots: number = await page.evaluate('document.querySelectorAll(".plot svg").length');
+    expect(plots).toBe([...report.files.keys()].filter((path) => path.endsWith('.svg')).length);
+    expect(plots).toBeGreaterThan(12);
+    expect(problems).toEqual([]);
+  });
+
+  it('shows what was compared, the numbers and the findings on the first screen', async () => {
+    expect(await page.textContent('h1')).toBe('A synthetic comparison');
+    const tops: number[] = await page.evaluate(
+      '[".facts", "table.headline", ".findings li"].map((s) => document.querySelector(s).getBoundingClientRect().top)',
+    );
+    expect(Math.max(...tops)).toBeLessThan(900);
+    expect(await page.locator('table.headline tbody tr').count()).toBe(3);
+  });
+
+  it('filters all charts by method', async () => {
+    const before = await markCount();
+    await page.click('.methods button[data-method="MoA 25%"]');
+    await page.waitForFunction(`document.querySelectorAll("[data-chart=retrieval] svg .mark-symbol path").length < ${before}`);
+    expect(await page.locator('figure[data-method="MoA 25%"]:visible').count()).toBe(0);
+    await page.click('.methods button[data-method="MoA 25%"]');
+    await page.waitForFunction(`document.querySelectorAll("[data-chart=retrieval] svg .mark-symbol path").length === ${before}`);
+    expect(await page.locator('figure[data-method="MoA 25%"]:visible').count()).toBeGreaterThan(0);
+  });
+
+  it('shows a tooltip', async () => {
+    await page.locator('[data-chart=retrieval] svg .mark-symbol path').first().hover({ force: true });
+    await page.waitForFunction('getComputedStyle(document.querySelector(".tip")).visibility === "visible"');
+    expect(await page.textContent('.tip')).toContain('Accuracy');
+  });
+
+  it('fits a phone of 360 px', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.waitForFunction('[...document.querySelectorAll(".plot svg")].every((svg) => svg.getBoundingClientRect().right <= 360)');
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
+  it('is dark when the reader prefers dark', async () => {
+    const luminance = (colour: string): number =>
+      (colour.match(/\d+/g) ?? []).slice(0, 3).reduce((sum, channel) => sum + Number(channel), 0) / 765;
+    expect(luminance(await background())).toBeGreaterThan(0.9);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(luminance(await background())).toBeLessThan(0.15);
+    const ink: string = await page.evaluate('getComputedStyle(document.querySelector("[data-chart=retrieval] svg text")).fill');
+    expect(luminance(ink)).toBeGreaterThan(0.5);
+    await page.emulateMedia({ colorScheme: 'light' });
+  });
+
+  it('has names for everything that is not text', async () => {
+    expect(await page.evaluate('[...document.querySelectorAll("[role=region], [role=img], [role=group]")].every((e) => e.ariaLabel)')).toBe(
+      true,
+    );
+    expect(await page.evaluate('document.documentElement.lang')).toBe('en');
+    expect(
+      await page.evaluate(
+        '[...document.querySelectorAll("figure")].every((f) => f.querySelector("figcaption") && f.querySelector("table"))',
+      ),
+    ).toBe(true);
+    expect(problems).toEqual([]);
+  });
+});

@@ -55,17 +55,20 @@ export function mcnemarExact(onlyFirst: number, onlySecond: number): McNemar {
   return { p: Math.min(1, 2 * cumulative), midP: Math.min(1, 2 * cumulative - point), discordant: n };
 }
 
-/** P(X <= k) and P(X = k) for X ~ Binomial(n, 1/2); in logarithms, so that 2^-n does not underflow. */
+/** From this many trials on 2^-n nears the least double, and terms are kept as logarithms; below it they are exact or nearly so. */
+const LOG_TRIALS = 1000;
+
+/** P(X <= k) and P(X = k) for X ~ Binomial(n, 1/2). */
 function halfBinomial(n: number, k: number): { cumulative: number; point: number } {
-  let logTerm = -n * Math.LN2;
-  const logTerms = [logTerm];
+  const inLogs = n >= LOG_TRIALS;
+  let term = inLogs ? -n * Math.LN2 : 2 ** -n;
+  let cumulative = inLogs ? Math.exp(term) : term;
   for (let i = 1; i <= k; i++) {
-    logTerm += Math.log((n - i + 1) / i);
-    logTerms.push(logTerm);
+    const growth = (n - i + 1) / i;
+    term = inLogs ? term + Math.log(growth) : term * growth;
+    cumulative += inLogs ? Math.exp(term) : term;
   }
-  let cumulative = 0;
-  for (const term of logTerms) cumulative += Math.exp(term);
-  return { cumulative, point: Math.exp(logTerm) };
+  return { cumulative, point: inLogs ? Math.exp(term) : term };
 }
 
 export interface DetectableEffectOptions {

@@ -1,6 +1,6 @@
 import { invalidArgument, MoaError } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
-import type { Draft } from './generators/draft.ts';
+import type { BuildContext, Builder, Draft } from './generators/draft.ts';
 import { TokenEstimate } from './generators/estimate.ts';
 import { loadProse } from './prose.ts';
 import type { Sample, Split, TokenCounter } from './sample.ts';
@@ -86,16 +86,30 @@ function fitted(options: GenerateOptions, estimate: TokenEstimate, { id, depthDe
   let budget = targetTokens - SEAM_TOKENS - tokenizer.encode(wrapUser('')).length;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const rng = new Rng(`${id}/${attempt}`);
-    const draft = TASKS[task].build({ rng, prose: loadProse(split), estimate, split, depthDecile, budget, tolerance });
+    const draft = buildOrNothing(TASKS[task].build, { rng, prose: loadProse(split), estimate, split, depthDecile, budget, tolerance });
+    if (draft === undefined) continue;
     const prompt = wrapUser(draft.user);
     const promptTokens = estimate.countPrompt({ kind: task, prompt, user: draft.user });
     if (promptTokens >= least && promptTokens <= targetTokens) return { draft, prompt, promptTokens };
     budget += Math.round(targetTokens - slack / 4 - promptTokens) || -1;
   }
-  throw new MoaError(`Expected a prompt of ${least} to ${targetTokens} tokens for task ${task} but received none in ${ATTEMPTS} attempts`, {
-    code: 'INVALID_ARGUMENT',
-    hint: 'Ask for a longer target.',
-  });
+  throw new MoaError(
+    `Expected a longer targetTokens for task ${task} but received ${targetTokens}: no prompt of ${least} tokens or more fits`,
+    {
+      code: 'INVALID_ARGUMENT',
+      hint: '512 tokens are enough for every task with the reference tokenizer.',
+    },
+  );
+}
+
+/** A draft, or nothing where this draw's facts leave too little room: another draw may have fewer. */
+function buildOrNothing(build: Builder, context: BuildContext): Draft | undefined {
+  try {
+    return build(context);
+  } catch (error) {
+    if (error instanceof MoaError && error.code === 'INVALID_ARGUMENT') return undefined;
+    throw error;
+  }
 }
 
 /** The i-th sample's tenth: every block of ten samples has each decile once, in an order of its own. */

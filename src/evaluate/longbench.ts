@@ -64,7 +64,11 @@ interface TaskGroup {
 
 function groupByTask(scored: readonly ScoredSample[], baseline: readonly number[] | undefined): TaskGroup[] {
   const rows = new Map<string, number[]>();
-  scored.forEach(({ task }, index) => rows.set(task, [...(rows.get(task) ?? []), index]));
+  for (const [index, { task }] of scored.entries()) {
+    const indices = rows.get(task);
+    if (indices === undefined) rows.set(task, [index]);
+    else indices.push(index);
+  }
   return [...rows].map(([task, indices]) => {
     const members = indices.map((index) => scored[index] as ScoredSample);
     const scores = members.map((sample) => sample.score);
@@ -116,7 +120,7 @@ export function longBenchScore(scores: readonly number[]): number {
 /** LongBench-E's `scorer_e`: as `longBenchScore` per bucket of the dataset's `length` field; null for an empty bucket (official: NaN). */
 export function longBenchScoreByLength(scores: readonly number[], lengths: readonly number[]): Record<LengthBucket, number | null> {
   const buckets: Record<LengthBucket, number[]> = { '0-4k': [], '4-8k': [], '8k+': [] };
-  scores.forEach((score, index) => buckets[lengthBucket(lengths[index] as number)].push(score));
+  for (const [index, score] of scores.entries()) buckets[lengthBucket(lengths[index] as number)].push(score);
   const bucketScore = (list: readonly number[]): number | null => (list.length === 0 ? null : longBenchScore(list));
   return { '0-4k': bucketScore(buckets['0-4k']), '4-8k': bucketScore(buckets['4-8k']), '8k+': bucketScore(buckets['8k+']) };
 }

@@ -24,6 +24,7 @@ const TAKE_BACKS = 12;
 /** Units whose costs sum to [budget - tolerance, budget]. Throws INVALID_ARGUMENT where no unit fits: the target length is too short for the task. */
 export function fill<T>(options: FillOptions<T>): T[] {
   const { budget, tolerance, next, cost } = options;
+  if (budget < 0) throw tooShort(budget);
   const filled: Filled<T> = { units: [], costs: [], left: budget };
   for (;;) {
     const unit = next();

@@ -1,7 +1,7 @@
 import { distinct, personName } from './atoms.ts';
 import { assemble, type BuildContext, type Draft, placeFacts } from './draft.ts';
-import { fillProse } from './fill.ts';
 import { drawFact } from './relations.ts';
+import { shareProse } from './share.ts';
 
 const HEAD =
   'Answer the question based on the given passages. Only give me the answer and do not output any other words.\n\nThe following are given passages.\n';
@@ -25,7 +25,7 @@ export function buildMultiQa(context: BuildContext): Draft {
   const tail = `\n\nQuestion: ${asked.question}\nAnswer:`;
   const titles = facts.map((_, index) => `Passage ${index + 1}:\n`);
   const fixed = facts.reduce((total, fact, index) => total + estimate.count(`${titles[index]}${fact}\n`), estimate.count(HEAD + tail));
-  const fillers = shareProse(context, facts.length, budget - fixed);
+  const fillers = shareProse(context, { count: facts.length, room: budget - fixed, minSentences: 0 });
   const pieces = facts.map(
     (fact, index) => titles[index] + placeFacts({ sentences: fillers[index] ?? [], facts: [fact], rng }).pieces.join(' '),
   );
@@ -49,17 +49,4 @@ function drawChains(context: BuildContext): Chain[] {
   const cost = (chain: Chain): number => chain.facts.reduce((total, fact) => total + estimate.count(`Passage 10:\n${fact}\n`), 0);
   while (chains.length > MIN_CHAINS && chains.reduce((total, chain) => total + cost(chain), 0) > budget / 2) chains.pop();
   return chains;
-}
-
-/** Sentences for each passage, equal shares; what a share leaves over goes to those after it, and the last closes the rest. */
-export function shareProse(context: BuildContext, count: number, room: number): string[][] {
-  const { estimate, tolerance } = context;
-  let left = room;
-  return Array.from({ length: count }, (_, index) => {
-    const share = Math.floor(left / (count - index));
-    const last = index === count - 1;
-    const sentences = fillProse({ ...context, budget: share, tolerance: last ? tolerance : share });
-    left -= sentences.reduce((total, sentence) => total + estimate.countOften(` ${sentence}`), 0);
-    return sentences;
-  });
 }

@@ -1,6 +1,6 @@
 import { assemble, type BuildContext, type Draft } from './draft.ts';
 import { tooShort } from './fill.ts';
-import { shareProse } from './multi-qa.ts';
+import { shareProse } from './share.ts';
 
 const HEAD =
   'Here are some paragraphs, along with a sentence taken from one of them. Please determine which paragraph the sentence is from.\n\n';
@@ -21,7 +21,7 @@ export function buildPassage(context: BuildContext): Draft {
   const titles = Array.from({ length: count }, (_, index) => `Paragraph ${index + 1}: `);
   const fixed = estimate.count(HEAD + tail) + estimate.count(` ${queried}`) + estimate.count(titles.join('\n\n'));
   const prose = { ...context.prose, sentences: context.prose.sentences.filter((sentence) => sentence !== queried) };
-  const paragraphs = shareProse({ ...context, prose }, count, budget - fixed);
+  const paragraphs = shareProse({ ...context, prose }, { count, room: budget - fixed, minSentences: 1 });
   const paragraph = paragraphs[asked] as string[];
   const place = rng.int(0, paragraph.length);
   paragraph.splice(place, 0, queried);

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../core/errors.ts';
 import { strip } from './python-text.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RULER replaces exactly these.
+/** What RULER's post-processing replaces. */
 const CONTROL = /[\x00-\x1f]/g;
 
 /** RULER's post-processing of a prediction: strip, every control character becomes a newline, strip again. */

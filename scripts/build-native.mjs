@@ -29,22 +29,24 @@ function expectTools() {
   ];
   if (missing.length === 0) return;
   const install = INSTALL[process.platform] ?? 'see https://cmake.org/download';
-  stop(`Expected ${missing.join(' and ')} for the native build but found none: install with \`${install}\`, then run \`npm run build:native\`.`);
+  stop(
+    `Expected ${missing.join(' and ')} for the native build but found none: install with \`${install}\`, then run \`npm run build:native\`.`,
+  );
 }
 
 function cmake(args) {
   const result = spawnSync('cmake', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   if (result.status === 0) return;
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}`.trimEnd().split('\n');
-  stop(`${output.slice(-FAILURE_LINES).join('\n')}\nThe native build failed at \`cmake ${args.join(' ')}\`; the last ${FAILURE_LINES} lines are above.`);
+  stop(
+    `${output.slice(-FAILURE_LINES).join('\n')}\nThe native build failed at \`cmake ${args.join(' ')}\`; the last ${FAILURE_LINES} lines are above.`,
+  );
 }
 
 function build(asan) {
   expectTools();
   const directory = join(native, asan ? 'build-asan' : 'build');
-  const options = asan
-    ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined']
-    : ['-DCMAKE_BUILD_TYPE=Release'];
+  const options = asan ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined'] : ['-DCMAKE_BUILD_TYPE=Release'];
   if (!existsSync(join(directory, 'CMakeCache.txt'))) {
     cmake(['-S', native, '-B', directory, ...(works('ninja') ? ['-G', 'Ninja'] : []), ...options]);
   }

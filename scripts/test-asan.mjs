@@ -23,7 +23,12 @@ function runtimeLibrary() {
 run(process.execPath, ['scripts/build-native.mjs', '--asan']);
 run(
   process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', '--pool=forks', ...(process.argv.length > 2 ? process.argv.slice(2) : ['test/native', 'test/conformance'])],
+  [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--pool=forks',
+    ...(process.argv.length > 2 ? process.argv.slice(2) : ['test/native', 'test/conformance']),
+  ],
   {
     LD_PRELOAD: runtimeLibrary(),
     MOABENCH_ADDON: join(root, 'native', 'build-asan', 'moabench.node'),

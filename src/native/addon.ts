@@ -18,7 +18,7 @@ const BUILD_HINT = 'Run `npm run build:native` (it needs CMake and a C++20 compi
 
 /** Where the addon is looked for: MOABENCH_ADDON (tests of the sanitizer build), else native/build in this package. */
 export function addonPath(): string {
-  return process.env['MOABENCH_ADDON'] ?? fileURLToPath(new URL('../../native/build/moabench.node', import.meta.url));
+  return process.env.MOABENCH_ADDON ?? fileURLToPath(new URL('../../native/build/moabench.node', import.meta.url));
 }
 
 function unavailable(what: string, cause?: unknown): MoaError {

@@ -22,7 +22,7 @@ export function describeCpuBackend(): string {
 }
 
 function defaultThreads(): number {
-  const text = process.env['MOABENCH_THREADS'];
+  const text = process.env.MOABENCH_THREADS;
   if (text === undefined || text === '') return availableParallelism();
   const threads = Number(text);
   if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;

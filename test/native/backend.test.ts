@@ -161,9 +161,7 @@ describe('dispose', () => {
     expect(() => first.read()).toThrow('Expected a live tensor for Tensor.read but received a disposed one');
     expect(await second.read()).toHaveLength(4);
     x.dispose();
-    expect(() => backend.fill({ out: second, value: 1 })).toThrow(
-      'Expected a live tensor for fill.out but received a disposed one',
-    );
+    expect(() => backend.fill({ out: second, value: 1 })).toThrow('Expected a live tensor for fill.out but received a disposed one');
   });
 
   test('of the backend waits for its work, frees all and is idempotent', async () => {

@@ -82,7 +82,9 @@ describe('validation', () => {
   test('positions go on where the sequence ends', () => {
     const cache = cacheOf('ring', [128, 128]);
     append(cache, 0, 10);
-    expect(() => append(cache, 9, 1)).toThrow('Expected first position 10 (the length of sequence 1) for cacheAppend.segments but received 9');
+    expect(() => append(cache, 9, 1)).toThrow(
+      'Expected first position 10 (the length of sequence 1) for cacheAppend.segments but received 9',
+    );
   });
 
   test('a full cache does not overflow', () => {

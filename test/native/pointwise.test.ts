@@ -15,7 +15,11 @@ function random(length: number, scale = 1): Float32Array {
   return Float32Array.from({ length }, () => (rng.random() * 2 - 1) * scale);
 }
 
-function upload(shape: readonly number[], data: Float32Array | Int32Array, dtype: DType = data instanceof Int32Array ? 'i32' : 'f32'): Tensor {
+function upload(
+  shape: readonly number[],
+  data: Float32Array | Int32Array,
+  dtype: DType = data instanceof Int32Array ? 'i32' : 'f32',
+): Tensor {
   const tensor = backend.tensor(dtype, shape);
   tensor.write(data);
   return tensor;
@@ -61,7 +65,14 @@ describe.each(ROWS)('%i rows', (rows) => {
     const [width, epsilon] = [40, 1e-6];
     const [x, g, before, weight] = [random(rows * width), random(rows * width), random(rows * width), random(width)];
     const gradX = upload([rows, width], before);
-    backend.rmsNormBackward({ x: upload([rows, width], x), weight: upload([width], weight), gradOut: upload([rows, width], g), gradX, epsilon, accumulate: true });
+    backend.rmsNormBackward({
+      x: upload([rows, width], x),
+      weight: upload([width], weight),
+      gradOut: upload([rows, width], g),
+      gradX,
+      epsilon,
+      accumulate: true,
+    });
     const expected = rowsOf(x, width).flatMap((row, t) => {
       const r = 1 / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / width + epsilon);
       const gw = Array.from(row, (_, c) => (g[t * width + c] as number) * (weight[c] as number));
@@ -80,9 +91,14 @@ describe.each(ROWS)('%i rows', (rows) => {
     const input = upload([rows, 2 * width], gateUp);
     backend.siluMul({ gateUp: input, out });
     backend.siluMulBackward({ gateUp: input, gradOut: upload([rows, width], gradOut), gradGateUp });
-    const pairs = rowsOf(gateUp, 2 * width).map((row) => Array.from({ length: width }, (_, i) => [row[i] as number, row[width + i] as number] as const));
+    const pairs = rowsOf(gateUp, 2 * width).map((row) =>
+      Array.from({ length: width }, (_, i) => [row[i] as number, row[width + i] as number] as const),
+    );
     const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-    expectClose(await out.read(), pairs.flat().map(([gate, up]) => gate * sigmoid(gate) * up));
+    expectClose(
+      await out.read(),
+      pairs.flat().map(([gate, up]) => gate * sigmoid(gate) * up),
+    );
     const expected = pairs.flatMap((row, t) => {
       const d = row.map((_, i) => gradOut[t * width + i] as number);
       const gates = row.map(([g, u], i) => (d[i] as number) * u * sigmoid(g) * (1 + g * (1 - sigmoid(g))));
@@ -106,7 +122,10 @@ describe.each(ROWS)('%i rows', (rows) => {
       return Array.from(row, (v) => v - normalizer);
     });
     expectClose(await out.read(), logProbabilities.flat());
-    expectClose(await losses.read(), Array.from(targets, (target, t) => (target < 0 ? 0 : -(logProbabilities[t]?.[target] as number))));
+    expectClose(
+      await losses.read(),
+      Array.from(targets, (target, t) => (target < 0 ? 0 : -(logProbabilities[t]?.[target] as number))),
+    );
     const gradient = logProbabilities.flatMap((row, t) =>
       row.map((v, c) => (targets[t] === -1 ? 0 : 0.5 * (Math.exp(v) - (c === targets[t] ? 1 : 0)))),
     );

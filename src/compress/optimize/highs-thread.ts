@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Highs, Model, SparseMatrix } from 'highs';
@@ -49,6 +50,14 @@ export interface MipResult {
   readonly values: Float64Array;
 }
 
+/** What the types of Node 20 lack. */
+type WasmModule = object;
+declare const WebAssembly: { compile(bytes: Uint8Array): Promise<WasmModule> };
+
+const require = createRequire(import.meta.url);
+/** Compiled once a process: V8 shares the code, and what it optimized of it, between threads. */
+let compiled: Promise<WasmModule> | undefined;
+
 /**
  * HiGHS (WASM, one instance) in a worker thread: solves are synchronous there, so the event loop here stays free for progress and Ctrl-C.
  * `close` ends the thread at once, also in the middle of a solve, and rejects what is pending.
@@ -58,12 +67,18 @@ export class HighsThread {
   #pending: { resolve(value: unknown): void; reject(error: unknown): void } | undefined;
   #failure: MoaError | undefined;
 
-  constructor() {
+  /** Starts the thread. */
+  static async open(): Promise<HighsThread> {
+    compiled ??= readFile(require.resolve('highs/runtime')).then((bytes) => WebAssembly.compile(bytes));
+    return new HighsThread(await compiled);
+  }
+
+  private constructor(wasmModule: WasmModule) {
     // The source as text: a .ts file can't be a worker's entry where TypeScript is only transformed in memory (tests).
     this.#worker = new Worker(`(${serve.toString()})(require)`, {
       eval: true,
       execArgv: [],
-      workerData: { highs: createRequire(import.meta.url).resolve('highs') },
+      workerData: { highs: require.resolve('highs'), wasmModule },
     });
     this.#worker.on('message', (message: { readonly result?: unknown; readonly error?: string }) => {
       const pending = this.#pending;
@@ -108,7 +123,8 @@ export class HighsThread {
 /** Runs in the worker from its source text: it may use nothing of this module but types. */
 function serve(load: NodeJS.Require): void {
   const { parentPort, workerData } = load('node:worker_threads') as typeof import('node:worker_threads');
-  const loading = (load((workerData as { highs: string }).highs) as () => Promise<Highs>)();
+  const { highs: path, wasmModule } = workerData as { readonly highs: string; readonly wasmModule: WasmModule };
+  const loading = (load(path) as (options: { readonly wasmModule: WasmModule }) => Promise<Highs>)({ wasmModule });
   let lp: Model | undefined;
   let columns = 0;
 

@@ -33,7 +33,8 @@ export async function optimize(options: OptimizeOptions): Promise<ParetoFront> {
     const solves = { total: points.length, infeasible: 0, aboveGap: 0 };
     return front(options, instance, { points, solver: 'enumeration', solves, started });
   }
-  const thread = new HighsThread();
+  const thread = await HighsThread.open();
+  if (options.signal?.aborted) await thread.close();
   const onAbort = (): void => void thread.close();
   options.signal?.addEventListener('abort', onAbort, { once: true });
   try {

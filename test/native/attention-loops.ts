@@ -20,15 +20,26 @@ export function randomSequence(shape: Omit<Sequence, 'qkv'>): Sequence {
   return { ...shape, qkv: randomSixteenths(new Rng(JSON.stringify(shape)), tokens * (heads + 2 * kvHeads) * headDim) };
 }
 
-/** Element d of head `head` among all q, then k, then v heads. */
-function at(s: Sequence, token: number, head: number, d: number): number {
-  return s.qkv[(token * (s.heads + 2 * s.kvHeads) + head) * s.headDim + d] as number;
+export const kvHeadOf = (s: Sequence, head: number): number => Math.floor(head / (s.heads / s.kvHeads));
+
+function vectorOf(s: Sequence, token: number, column: number): Float32Array {
+  const start = (token * (s.heads + 2 * s.kvHeads) + column) * s.headDim;
+  return s.qkv.subarray(start, start + s.headDim);
+}
+export const query = (s: Sequence, i: number, head: number): Float32Array => vectorOf(s, i, head);
+export const key = (s: Sequence, j: number, kvHead: number): Float32Array => vectorOf(s, j, s.heads + kvHead);
+export const value = (s: Sequence, j: number, kvHead: number): Float32Array => vectorOf(s, j, s.heads + s.kvHeads + kvHead);
+
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let d = 0; d < a.length; d++) sum += (a[d] as number) * (b[d] as number);
+  return sum;
 }
 
-export const kvHeadOf = (s: Sequence, head: number): number => Math.floor(head / (s.heads / s.kvHeads));
-export const query = (s: Sequence, i: number, head: number, d: number): number => at(s, i, head, d);
-export const key = (s: Sequence, j: number, kvHead: number, d: number): number => at(s, j, s.heads + kvHead, d);
-export const value = (s: Sequence, j: number, kvHead: number, d: number): number => at(s, j, s.heads + s.kvHeads + kvHead, d);
+/** into += factor * x */
+export function addScaled(into: Float64Array, factor: number, x: ArrayLike<number>): void {
+  for (let d = 0; d < into.length; d++) into[d] = (into[d] as number) + factor * (x[d] as number);
+}
 
 export interface Weights {
   /** Softmax of the scaled scores of keys 0..i; 0 where not seen. */
@@ -37,13 +48,8 @@ export interface Weights {
 }
 
 export function attentionWeights(s: Sequence, head: number, i: number, sees: (j: number) => boolean): Weights {
-  const kvHead = kvHeadOf(s, head);
-  const scores = Array.from({ length: i + 1 }, (_, j) => {
-    if (!sees(j)) return -Infinity;
-    let score = 0;
-    for (let d = 0; d < s.headDim; d++) score += query(s, i, head, d) * key(s, j, kvHead, d);
-    return score / Math.sqrt(s.headDim);
-  });
+  const [kvHead, q] = [kvHeadOf(s, head), query(s, i, head)];
+  const scores = Array.from({ length: i + 1 }, (_, j) => (sees(j) ? dot(q, key(s, j, kvHead)) / Math.sqrt(s.headDim) : -Infinity));
   const largest = Math.max(...scores);
   const exponentials = scores.map((score) => Math.exp(score - largest));
   const sum = exponentials.reduce((a, b) => a + b, 0);
@@ -51,9 +57,12 @@ export function attentionWeights(s: Sequence, head: number, i: number, sees: (j:
 }
 
 /** [D] */
-export function attentionOutput(s: Sequence, head: number, weights: readonly number[]): number[] {
-  const kvHead = kvHeadOf(s, head);
-  return Array.from({ length: s.headDim }, (_, d) => weights.reduce((sum, w, j) => (w === 0 ? sum : sum + w * value(s, j, kvHead, d)), 0));
+export function attentionOutput(s: Sequence, head: number, weights: readonly number[]): Float64Array {
+  const [kvHead, out] = [kvHeadOf(s, head), new Float64Array(s.headDim)];
+  weights.forEach((weight, j) => {
+    if (weight !== 0) addScaled(out, weight, value(s, j, kvHead));
+  });
+  return out;
 }
 
 /** Largest absolute difference; NaN when either side has one. */

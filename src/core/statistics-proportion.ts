@@ -92,7 +92,7 @@ export function minimumDetectableEffect({ pairs, discordance, alpha = 0.05, powe
 }
 
 /** The z of a two-sided interval at confidence `level`. */
-export function twoSidedZ(level: number): number {
+function twoSidedZ(level: number): number {
   if (!(level > 0 && level < 1)) throw invalidArgument('a confidence in (0, 1)', 'level', level);
   return normalQuantile(0.5 + level / 2);
 }

@@ -58,6 +58,7 @@ function generateSample(options: GenerateOptions, estimate: TokenEstimate, index
     category: task.category,
     prompt,
     answers: draft.answers,
+    completion: draft.completion ?? ` ${draft.answers[0]}`,
     ...(draft.allClasses === undefined ? {} : { allClasses: draft.allClasses }),
     metric: task.metric,
     ...(task.firstLineOnly ? { firstLineOnly: true } : {}),

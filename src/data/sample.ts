@@ -20,7 +20,7 @@ export const metricNameSchema = z.enum([
 export type MetricName = z.infer<typeof metricNameSchema>;
 
 /** `eval`: held-out prose, for scores. `calibration`: training prose and other seeds, for profiling. They never share a sample. */
-export const splitSchema = z.enum(['eval', 'calibration']);
+const splitSchema = z.enum(['eval', 'calibration']);
 export type Split = z.infer<typeof splitSchema>;
 
 export const sampleSchema = z
@@ -33,6 +33,8 @@ export const sampleSchema = z
     /** Full text with chat markers, ready to tokenize. */
     prompt: z.string().min(1),
     answers: z.array(z.string()).min(1).readonly(),
+    /** The whole answer as the task words it, for perplexity; the first of `answers` where a dataset has no other wording. */
+    completion: z.string().min(1).optional(),
     /** Labels of a classification task. */
     allClasses: z.array(z.string()).min(1).readonly().optional(),
     metric: metricNameSchema,

@@ -16,7 +16,7 @@ export interface ScoredSample {
 }
 
 /** Mean scores of a group of tasks; 0..1. Relative values only where a baseline was given. */
-export interface GroupScore {
+interface GroupScore {
   /** Mean over the group's tasks of each task's mean, bootstrap over clusters within tasks; `n` counts clusters. */
   readonly score: Interval;
   /** Group mean divided by the baseline's; samples are paired. */

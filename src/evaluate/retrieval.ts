@@ -8,13 +8,13 @@ export interface RetrievalOutcome {
   readonly correct: boolean;
 }
 
-export interface LengthAccuracy {
+interface LengthAccuracy {
   readonly tokens: number;
   /** Accuracy with its Wilson interval. */
   readonly accuracy: Interval;
 }
 
-export interface CellAccuracy extends LengthAccuracy {
+interface CellAccuracy extends LengthAccuracy {
   /** 0: the first tenth of the context, 9: the last. */
   readonly decile: number;
 }

@@ -33,7 +33,8 @@ export function buildCode(context: BuildContext): Draft {
   const index = rng.int(0, modules.length);
   modules.splice(index, 0, asked);
   const parts = { head: HEAD, pieces: modules.map(({ text }) => text), separator: '', tail, evidence: index };
-  return { ...assemble(parts), answers: [` ${asked.name}.${method.name}(${method.argument})`] };
+  const completion = ` ${asked.name}.${method.name}(${method.argument})`;
+  return { ...assemble(parts), answers: [completion], completion };
 }
 
 function drawModule({ rng, prose }: BuildContext, name: string): Module {

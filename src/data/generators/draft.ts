@@ -18,6 +18,8 @@ export interface BuildContext extends Room {
 export interface Draft {
   readonly user: string;
   readonly answers: readonly string[];
+  /** The whole answer as the task words it; left out where it is a blank and the first answer. */
+  readonly completion?: string;
   readonly allClasses?: readonly string[];
   /** [start, end) of the evidence in `user`. */
   readonly evidence?: readonly [number, number];

@@ -28,5 +28,6 @@ export function buildLines(context: BuildContext): Draft {
   const index = Math.min(count - 1, rng.int(first, Math.max(first, Math.ceil(((depthDecile + 1) * count) / 10) - 1)));
   const pieces = others.map((line) => line.text);
   pieces.splice(index, 0, queried.text);
-  return { ...assemble({ head: HEAD, pieces, separator: '', tail, evidence: index }), answers: [queried.value], depth: index / count };
+  const completion = `The <REGISTER_CONTENT> in line ${queried.key} is <${queried.value}>.`;
+  return { ...assemble({ head: HEAD, pieces, separator: '', tail, evidence: index }), answers: [queried.value], completion, depth: index / count };
 }

@@ -18,5 +18,6 @@ export function buildNeedle(context: BuildContext): Draft {
   const room = budget - estimate.count(HEAD + tail) - facts.reduce((total, fact) => total + estimate.count(` ${fact}`), 0);
   const sentences = fillProse({ ...context, budget: room });
   const { pieces, positions } = placeFacts({ sentences, facts, queried: { index: queried, decile: depthDecile }, rng });
-  return { ...assemble({ head: HEAD, pieces, separator: ' ', tail, evidence: positions[queried] }), answers: [values[queried] as string] };
+  const completion = `The special magic number for ${keys[queried]} mentioned in the provided text is ${values[queried]}.`;
+  return { ...assemble({ head: HEAD, pieces, separator: ' ', tail, evidence: positions[queried] }), answers: [values[queried] as string], completion };
 }

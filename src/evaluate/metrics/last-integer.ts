@@ -2,7 +2,7 @@ import { invalidArgument } from '../../core/errors.ts';
 import { findDigits, parseDigits } from './python-text.ts';
 
 /** The last integer of a text, its sign ignored; -1 where there is none (LongEval, `test_lines_one_sample`). */
-export function lastInteger(text: string): bigint {
+function lastInteger(text: string): bigint {
   const digits = findDigits(text).at(-1);
   return digits === undefined ? -1n : parseDigits(digits);
 }

@@ -9,7 +9,7 @@ import { cleanPrediction, stringMatchAll, stringMatchPart } from './string-match
 import { tokenF1 } from './token-f1.ts';
 
 /** What a metric may look at besides the prediction. */
-export interface MetricInput {
+interface MetricInput {
   readonly answers: readonly string[];
   readonly allClasses?: readonly string[] | undefined;
 }

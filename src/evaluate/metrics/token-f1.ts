@@ -9,7 +9,7 @@ export interface NormalizeOptions {
 }
 
 /** LongBench's answer normalisation: lower case, no ASCII punctuation, no English articles, single spaces. The tokens that are left. */
-export function normalizedTokens(text: string, { endTokenAsSpace = false }: NormalizeOptions = {}): string[] {
+function normalizedTokens(text: string, { endTokenAsSpace = false }: NormalizeOptions = {}): string[] {
   const source = endTokenAsSpace ? text.replaceAll('</s>', ' ') : text;
   return splitSpaces(source.toLowerCase().replace(PUNCTUATION, '').replace(ARTICLE, ' '));
 }

@@ -19,21 +19,35 @@ const { values, positionals } = parseArgs({
 const [python = 'python3'] = positionals;
 const [tokens, rounds, threads, newTokens] = [values.tokens, values.rounds, values.threads, values.newTokens].map(Number);
 
-const peer = spawn(python, [new URL('pytorch_worker.py', import.meta.url).pathname, values.model, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'] });
+const peer = spawn(python, [new URL('pytorch_worker.py', import.meta.url).pathname, values.model, String(threads)], {
+  stdio: ['pipe', 'pipe', 'inherit'],
+});
 const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-const nextAnswer = async () => JSON.parse((await answers.next()));
+const nextAnswer = async () => JSON.parse(await answers.next());
 const versions = await nextAnswer();
 
 const backend = await createBackend({ name: 'cpu', threads });
 const model = await loadModel({ path: values.model, backend });
-const [sample] = generateSamples({ task: 'lines', targetTokens: Math.ceil(tokens * 1.05), count: 1, seed: 'bench', tokenizer: model.tokenizer, split: 'eval' });
+const [sample] = generateSamples({
+  task: 'lines',
+  targetTokens: Math.ceil(tokens * 1.05),
+  count: 1,
+  seed: 'bench',
+  tokenizer: model.tokenizer,
+  split: 'eval',
+});
 const prompt = model.tokenizer.encode(sample?.prompt ?? '').slice(0, tokens);
 
 const samples = new Map();
 const note = (name, ms) => samples.set(name, [...(samples.get(name) ?? []), ms]);
 const outputs = new Map();
 const ours = (kvDType) => async () => {
-  const run = await generate(model, { requests: [{ tokens: prompt, maxNewTokens: newTokens + 1 }], cacheKind: 'dense', kvDType, stopTokens: [] });
+  const run = await generate(model, {
+    requests: [{ tokens: prompt, maxNewTokens: newTokens + 1 }],
+    cacheKind: 'dense',
+    kvDType,
+    stopTokens: [],
+  });
   note(`prefill ours ${kvDType}`, run.prefillMs);
   note(`decode ours ${kvDType}`, run.decodeMs);
   outputs.set(kvDType, String(run.outputs[0]?.tokens));
@@ -70,10 +84,22 @@ const ratios = [
   ratio('decode tokens/s, ours (bf16 KV) / PyTorch', 'decode pytorch', 'decode ours bf16'),
 ];
 const medians = Object.fromEntries([...samples].map(([name, list]) => [name, median(list.slice(1))]));
-const result = { tokens, newTokens, threads, peer: versions, backend: backend.description, medians, samples: Object.fromEntries(samples), ratios, sameTokens: outputs.get('f32') === outputs.get('pytorch') };
+const result = {
+  tokens,
+  newTokens,
+  threads,
+  peer: versions,
+  backend: backend.description,
+  medians,
+  samples: Object.fromEntries(samples),
+  ratios,
+  sameTokens: outputs.get('f32') === outputs.get('pytorch'),
+};
 if (values.json) console.log(JSON.stringify(result));
 else {
-  console.log(`${backend.description} | torch ${versions.torch}, transformers ${versions.transformers}, ${threads} threads, ${tokens} tokens, ${newTokens} steps`);
+  console.log(
+    `${backend.description} | torch ${versions.torch}, transformers ${versions.transformers}, ${threads} threads, ${tokens} tokens, ${newTokens} steps`,
+  );
   for (const [name, ms] of Object.entries(medians)) console.log(`${name.padEnd(20)} ${ms.toFixed(1)} ms`);
   for (const r of ratios) console.log(`${r.name}: ${r.estimate.toFixed(2)} [${r.low.toFixed(2)}, ${r.high.toFixed(2)}] n=${r.n}`);
   console.log(`greedy tokens equal PyTorch's: ${result.sameTokens}`);

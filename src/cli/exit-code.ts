@@ -6,7 +6,8 @@ export const EXIT = { completed: 0, someFailed: 1, badInput: 2, regression: 3, a
 /** The exit code that an error thrown out of a command means. */
 export function exitCodeOf(error: unknown): number {
   if (isAbort(error)) return EXIT.aborted;
-  if (error instanceof MoaError && ['INVALID_ARGUMENT', 'INVALID_FILE', 'NOT_FOUND', 'UNSUPPORTED'].includes(error.code)) return EXIT.badInput;
+  if (error instanceof MoaError && ['INVALID_ARGUMENT', 'INVALID_FILE', 'NOT_FOUND', 'UNSUPPORTED'].includes(error.code))
+    return EXIT.badInput;
   return EXIT.someFailed;
 }
 

@@ -32,7 +32,12 @@ function barDisplay(): ProgressDisplay {
         stop();
         stage = key;
         bar = new SingleBar(
-          { format: '{stage} {bar} {value}/{total} | ETA {eta_formatted} | {detail}', stream: process.stderr, hideCursor: true, etaBuffer: 30 },
+          {
+            format: '{stage} {bar} {value}/{total} | ETA {eta_formatted} | {detail}',
+            stream: process.stderr,
+            hideCursor: true,
+            etaBuffer: 30,
+          },
           Presets.shades_classic,
         );
         bar.start(progress.total, progress.done, payload(progress));

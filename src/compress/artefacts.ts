@@ -15,7 +15,12 @@ const SINK_TOKENS = 64;
 const EPSILON = 2 ** -23;
 
 /** The calibration set at one length, from its file when it was made before. */
-export async function calibrationSet(context: CompressContext, purpose: 'calibrate' | 'validate', length: number, samples: number): Promise<CalibrationSet> {
+export async function calibrationSet(
+  context: CompressContext,
+  purpose: 'calibrate' | 'validate',
+  length: number,
+  samples: number,
+): Promise<CalibrationSet> {
   const { calibration } = compressSection(context);
   const options: CalibrationOptions = {
     tasks: calibration.tasks.map((name) => taskNamed(name).name),

@@ -4,6 +4,7 @@ import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { generateSamples } from '../data/generate.ts';
 import type { TaskName } from '../data/tasks.ts';
+import { userTurn } from '../model/chat-template.ts';
 import { generate } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 
@@ -54,10 +55,13 @@ export async function calibrate(model: LanguageModel, options: CalibrationOption
   const items: CalibrationItem[] = [];
   for (let i = 0; items.length < options.samples; i++) {
     if (i >= options.samples * 4 + 8) {
-      throw new MoaError(`Expected answers from the dense model for calibration at ${options.length} tokens but it ended ${i} of them at once`, {
-        code: 'INVALID_ARGUMENT',
-        hint: 'The model may not follow these prompts; choose other compress.calibration.tasks.',
-      });
+      throw new MoaError(
+        `Expected answers from the dense model for calibration at ${options.length} tokens but it ended ${i} of them at once`,
+        {
+          code: 'INVALID_ARGUMENT',
+          hint: 'The model may not follow these prompts; choose other compress.calibration.tasks.',
+        },
+      );
     }
     options.signal?.throwIfAborted();
     options.onProgress?.({ stage: 'calibrate', done: items.length, total: options.samples, detail: `${options.length} tokens` });
@@ -84,6 +88,7 @@ async function answerPrompt(model: LanguageModel, options: CalibrationOptions, i
     seed: `${options.seed}/${index}`,
     tokenizer: model.tokenizer,
     split: 'calibration',
+    wrapUser: userTurn(model),
   });
   if (sample === undefined) throw new MoaError(`Expected a sample of ${task} but the generator gave none`, { code: 'INTERNAL' });
   const prompt = model.tokenizer.encode(sample.prompt);

@@ -4,7 +4,7 @@ import { MoaError } from '../core/errors.ts';
 import { ioError, writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
-import { influenceProfile } from '../model/backward.ts';
+import { influenceProfile } from '../model/influence.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { CalibrationSet } from './calibrate.ts';
 
@@ -16,10 +16,14 @@ function isWholeFloat64s(text: string): boolean {
 }
 
 /** float64 little-endian as base64: exact, and a third of the size of decimal text. */
-const float64Base64 = z.codec(z.base64().refine(isWholeFloat64s, { error: 'Expected whole float64 numbers' }), z.custom<Float64Array>((value) => value instanceof Float64Array), {
-  decode: (text) => new Float64Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer),
-  encode: (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'),
-});
+const float64Base64 = z.codec(
+  z.base64().refine(isWholeFloat64s, { error: 'Expected whole float64 numbers' }),
+  z.custom<Float64Array>((value) => value instanceof Float64Array),
+  {
+    decode: (text) => new Float64Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer),
+    encode: (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'),
+  },
+);
 
 /**
  * Attention influence of every (layer, KV head) by distance at one length, summed over calibration samples.
@@ -89,7 +93,12 @@ export async function profileInfluence(model: LanguageModel, set: CalibrationSet
 }
 
 /** Sum with a sample whose (slightly shorter) sequence has fewer bins. */
-function addRows(sum: Float64Array, bins: number, part: Float64Array, shape: { readonly bins: number; readonly rows: number }): Float64Array {
+function addRows(
+  sum: Float64Array,
+  bins: number,
+  part: Float64Array,
+  shape: { readonly bins: number; readonly rows: number },
+): Float64Array {
   const out = Float64Array.from(sum);
   for (let row = 0; row < shape.rows; row++) {
     for (let b = 0; b < Math.min(bins, shape.bins); b++) {
@@ -180,7 +189,10 @@ export function loadProfile(path: string): InfluenceProfile {
   for (const name of ['elementwise', 'elementwiseSink', 'joint'] as const) {
     const size = parsed.data[name].length;
     if (size !== layers * kvHeads * bins) {
-      throw new MoaError(`Expected ${layers * kvHeads * bins} numbers for ${name} in ${path} but received ${size}`, { code: 'INVALID_FILE', hint });
+      throw new MoaError(`Expected ${layers * kvHeads * bins} numbers for ${name} in ${path} but received ${size}`, {
+        code: 'INVALID_FILE',
+        hint,
+      });
     }
   }
   return parsed.data;

@@ -1,6 +1,6 @@
 import type { OnProgress } from '../core/progress.ts';
-import { answerLoss } from '../model/loss.ts';
 import type { LanguageModel } from '../model/language-model.ts';
+import { answerLoss } from '../model/loss.ts';
 import type { Plan } from '../plan/schema.ts';
 import { spansAt } from '../plan/spans.ts';
 import type { CalibrationSet } from './calibrate.ts';

@@ -1,8 +1,8 @@
 import type { OnProgress } from '../core/progress.ts';
-import type { FloatDType } from '../native/backend.ts';
 import type { CacheKind, Spans } from '../model/caches.ts';
 import { generate } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
+import type { FloatDType } from '../native/backend.ts';
 import { interleave } from './interleave.ts';
 
 /** One contender of a timing: a method with the cache it runs on. */
@@ -54,7 +54,11 @@ export async function timeGeneration(
       run: async () => {
         model.backend.resetPeak();
         const result = await generate(model, {
-          requests: options.prompts.map((tokens) => ({ tokens, maxNewTokens: newTokens, ...(arm.spans === undefined ? {} : { spans: arm.spans }) })),
+          requests: options.prompts.map((tokens) => ({
+            tokens,
+            maxNewTokens: newTokens,
+            ...(arm.spans === undefined ? {} : { spans: arm.spans }),
+          })),
           cacheKind: arm.cacheKind,
           kvDType: options.kvDType,
           chunkTokens: options.chunkTokens,

@@ -4,7 +4,15 @@ import type { Interval } from '../core/statistics-proportion.ts';
 import { logRatioInterval } from '../core/statistics-timing.ts';
 import type { Backend } from '../native/backend.ts';
 import { interleave } from './interleave.ts';
-import { type AttentionShape, benchSpans, decodeAttentionArm, gemmArm, type KernelArm, prefillAttentionArm, readCeilingArm } from './kernel-cases.ts';
+import {
+  type AttentionShape,
+  benchSpans,
+  decodeAttentionArm,
+  gemmArm,
+  type KernelArm,
+  prefillAttentionArm,
+  readCeilingArm,
+} from './kernel-cases.ts';
 
 export interface KernelBenchOptions extends AttentionShape {
   readonly rounds: number;
@@ -76,12 +84,23 @@ function makeArms(backend: Backend, shape: AttentionShape): readonly KernelArm[]
 
 function resultOf(arm: KernelArm, samplesMs: readonly number[]): KernelResult {
   const medianMs = median(samplesMs);
-  return { id: arm.id, samplesMs, medianMs, gigabytesPerSecond: arm.bytes / medianMs / 1e6, gigaflopsPerSecond: arm.flops / medianMs / 1e6 };
+  return {
+    id: arm.id,
+    samplesMs,
+    medianMs,
+    gigabytesPerSecond: arm.bytes / medianMs / 1e6,
+    gigaflopsPerSecond: arm.flops / medianMs / 1e6,
+  };
 }
 
 function reportText({ backend, shape, results, ratios }: Omit<KernelBenchReport, 'text'>): string {
   const rows = results.map((r) =>
-    [r.id.padEnd(16), `${r.medianMs.toFixed(3)} ms`.padStart(13), `${r.gigabytesPerSecond.toFixed(1)} GB/s`.padStart(12), `${r.gigaflopsPerSecond.toFixed(1)} GFLOP/s`.padStart(16)].join(' '),
+    [
+      r.id.padEnd(16),
+      `${r.medianMs.toFixed(3)} ms`.padStart(13),
+      `${r.gigabytesPerSecond.toFixed(1)} GB/s`.padStart(12),
+      `${r.gigaflopsPerSecond.toFixed(1)} GFLOP/s`.padStart(16),
+    ].join(' '),
   );
   const n = results[0]?.samplesMs.length ?? 0;
   return [

@@ -64,8 +64,7 @@ export function decodeAttentionArm(backend: Backend, id: string, shape: Attentio
     id,
     bytes: slots * headDim * 2 * BYTES_PER_ELEMENT[shape.kvDType],
     flops: slots * headDim * 4 * (heads / kvHeads),
-    run: () =>
-      timed(backend, () => backend.attentionDecode({ cache, layer: 0, q, out, sequences, scale: headDim ** -0.5 })),
+    run: () => timed(backend, () => backend.attentionDecode({ cache, layer: 0, q, out, sequences, scale: headDim ** -0.5 })),
     dispose: () => disposeAll(cache, chunk, q, out),
   };
 }
@@ -84,7 +83,12 @@ export function prefillAttentionArm(backend: Backend, id: string, shape: Attenti
     sink: 64,
     capacities: spans,
   });
-  const [q, k, v, out] = [heads, kvHeads, kvHeads, heads].map((h) => random(backend, rng, [tokens, h, headDim])) as [Tensor, Tensor, Tensor, Tensor];
+  const [q, k, v, out] = [heads, kvHeads, kvHeads, heads].map((h) => random(backend, rng, [tokens, h, headDim])) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   const segments = Int32Array.of(0, tokens, 0, 0);
   const pairs = spans.reduce((sum, span) => sum + visiblePairs(tokens, span), 0) * (heads / kvHeads);
   return {

@@ -84,6 +84,11 @@ export function renderChat(
   return model.chatTemplate.render(messages, options);
 }
 
+/** A function that puts a user's text into the model's conversation, up to where the answer begins. Errors as `renderChat`. */
+export function userTurn(model: Parameters<typeof renderChat>[0]): (content: string) => string {
+  return (content) => renderChat(model, [{ role: 'user', content }], { addGenerationPrompt: true });
+}
+
 function guarded<T>(source: string, run: () => T): T {
   try {
     return run();

@@ -1,5 +1,5 @@
-import { contentHash } from '../core/hash.ts';
 import { compressKey } from '../compress/methods/registry.ts';
+import { contentHash } from '../core/hash.ts';
 import { planHash } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { Cell, PlanCell } from '../suite/cells.ts';

@@ -13,6 +13,7 @@ import { cellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+import { requestSpans } from './request-spans.ts';
 
 type TimedCell = PrefillCell | DecodeCell;
 type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly plan: Plan; readonly cacheKind: CacheKind };
@@ -39,7 +40,7 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
   try {
     const timings = await timeGeneration(
       model,
-      contenders.map(({ hash, plan, cacheKind }) => ({ id: hash, cacheKind, spans: spansAt(plan, contextTokens) })),
+      contenders.map(({ hash, plan, cacheKind }) => ({ id: hash, cacheKind, ...requestSpans(plan, contextTokens) })),
       {
         phase: cell.kind,
         prompts: Array.from({ length: batch }, (_, i) => timingPrompt(context, contextTokens - newTokens - 1, i)),
@@ -55,7 +56,10 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
     for (const { cell: own, hash, plan, cacheKind } of contenders) {
       const timing = timings.get(hash);
       if (timing === undefined) throw new Error(`no timing for ${own.id}`);
-      const planned = cacheKind === 'dynamic' ? timing.residentBytes : kvBytesAt(plan, contextTokens, model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]) * batch;
+      const planned =
+        cacheKind === 'dynamic'
+          ? timing.residentBytes
+          : kvBytesAt(plan, contextTokens, model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]) * batch;
       context.store.append({
         kind: 'measurement',
         time: now(),
@@ -146,7 +150,12 @@ function open<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: re
       recordSkipped(context, { cell, hash: '00000000' }, `method ${cell.method} has no plan (see its failed record)`);
       continue;
     }
-    contenders.push({ cell, hash: cellHash(cell, context.suite, context.identity, plan), plan, cacheKind: cell.cache ?? cacheKindOf(plan) });
+    contenders.push({
+      cell,
+      hash: cellHash(cell, context.suite, context.identity, plan),
+      plan,
+      cacheKind: cell.cache ?? cacheKindOf(plan),
+    });
   }
   return contenders;
 }

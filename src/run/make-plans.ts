@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { writeFileAtomic } from '../core/files.ts';
 import type { CompressResult } from '../compress/methods/method.ts';
 import { compress } from '../compress/methods/registry.ts';
+import { writeFileAtomic } from '../core/files.ts';
 import { loadPlan, planHash, savePlan } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { PlanCell } from '../suite/cells.ts';

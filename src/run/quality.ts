@@ -5,12 +5,13 @@ import { generate } from '../model/generate.ts';
 import { answerLoss } from '../model/loss.ts';
 import { BYTES_PER_ELEMENT } from '../native/backend.ts';
 import type { Plan } from '../plan/schema.ts';
-import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
+import { cacheKindOf, kvBytesAt } from '../plan/spans.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import { cellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+import { requestSpans } from './request-spans.ts';
 import { samplesFor } from './samples.ts';
 
 const PROMPT_TAIL_CHARS = 600;
@@ -80,7 +81,7 @@ async function recordSample(context: RunContext, { cell, hash, plan }: Contender
   const tokens = model.tokenizer.encode(sample.prompt);
   const { spans, cacheKind, plannedBytes } = storage(context, plan, tokens.length, sample.maxNewTokens);
   const result = await generate(model, {
-    requests: [{ tokens, spans, maxNewTokens: sample.maxNewTokens }],
+    requests: [{ tokens, ...spans, maxNewTokens: sample.maxNewTokens }],
     cacheKind,
     kvDType: suite.model.kvDType,
     chunkTokens: suite.generation.chunkTokens,
@@ -120,13 +121,13 @@ async function recordSample(context: RunContext, { cell, hash, plan }: Contender
 async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
   const { model, suite } = context;
   const prompt = model.tokenizer.encode(sample.prompt);
-  const answer = model.tokenizer.encode(sample.answers[0] ?? '');
+  const answer = model.tokenizer.encode(sample.completion ?? sample.answers[0] ?? '');
   const tokens = Int32Array.from([...prompt, ...answer]);
   const { spans, cacheKind, plannedBytes } = storage(context, plan, prompt.length, answer.length);
   const { losses, residentKvBytes } = await answerLoss(model, {
     tokens,
     answerStart: prompt.length,
-    spans,
+    ...spans,
     cacheKind,
     kvDType: suite.model.kvDType,
     signal: context.signal,
@@ -152,7 +153,11 @@ function storage(context: RunContext, plan: Plan, promptTokens: number, newToken
   const cacheKind = cacheKindOf(plan);
   const reserve = cacheKind === 'dense' ? 0 : (context.suite.generation.reserveTokens ?? 0);
   const total = promptTokens + Math.max(newTokens, reserve);
-  return { spans: spansAt(plan, total), cacheKind, plannedBytes: kvBytesAt(plan, total, context.model.config.headDim, BYTES_PER_ELEMENT[context.suite.model.kvDType]) };
+  return {
+    spans: requestSpans(plan, total),
+    cacheKind,
+    plannedBytes: kvBytesAt(plan, total, context.model.config.headDim, BYTES_PER_ELEMENT[context.suite.model.kvDType]),
+  };
 }
 
 /** Prompt tokens after the evidence: what a window must reach over; null for samples without one place. */

@@ -52,7 +52,8 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   const folder = runFolder({ suiteName: suite.name, resume: options.resume, ...(options.out === undefined ? {} : { out: options.out }) });
   const cells = selectCells(expandCells(suite), options.only);
   using store = RecordStore.open(recordsPath(folder));
-  if (store.torn !== null) options.onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
+  if (store.torn !== null)
+    options.onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
   const backend = await createBackend(suite.backend);
   try {
     const model = await loadModel({
@@ -83,7 +84,6 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   } finally {
     await backend.dispose();
   }
-
 }
 
 /** How the selected cells ended last. */

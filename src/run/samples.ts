@@ -6,18 +6,22 @@ import { readLongEval } from '../data/readers/longeval.ts';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
 import type { Sample } from '../data/sample.ts';
 import { taskNamed } from '../data/tasks.ts';
-import { renderChat } from '../model/chat-template.ts';
+import { userTurn } from '../model/chat-template.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import type { RunContext } from './context.ts';
 
 /** The samples of a quality cell, the same for every method: generated, or read from the files that the suite names. */
 export async function* samplesFor(context: RunContext, cell: QualityCell): AsyncIterable<Sample> {
   const { quality } = context.suite;
-  const source = cell.kind === 'retrieval' ? quality?.retrieval?.source : cell.kind === 'longbench' ? quality?.longbench?.source : undefined;
+  const source =
+    cell.kind === 'retrieval' ? quality?.retrieval?.source : cell.kind === 'longbench' ? quality?.longbench?.source : undefined;
   if (source?.kind === 'longeval') {
     const file = source.files.find((f) => f.length === cell.length);
     if (file === undefined) throw new MoaError(`Expected a LongEval file for length ${cell.length}`, { code: 'INVALID_ARGUMENT' });
-    yield* take(readLongEval(resolve(context.suiteFolder, file.path), { targetTokens: cell.length, model: promptModel(context) }), cell.samples);
+    yield* take(
+      readLongEval(resolve(context.suiteFolder, file.path), { targetTokens: cell.length, model: promptModel(context) }),
+      cell.samples,
+    );
     return;
   }
   if (source?.kind === 'longbench') {
@@ -35,14 +39,12 @@ export async function* samplesFor(context: RunContext, cell: QualityCell): Async
     seed: `${context.suite.seed}/${cell.kind}`,
     tokenizer: context.model.tokenizer,
     split: 'eval',
+    wrapUser: userTurn(context.model),
   });
 }
 
 function promptModel({ model }: RunContext): PromptModel {
-  return {
-    tokenizer: model.tokenizer,
-    wrapUser: (content) => renderChat(model, [{ role: 'user', content }], { addGenerationPrompt: true }),
-  };
+  return { tokenizer: model.tokenizer, wrapUser: userTurn(model) };
 }
 
 async function* take<T>(items: AsyncIterable<T> | Iterable<T>, count: number): AsyncIterable<T> {

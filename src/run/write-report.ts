@@ -35,7 +35,11 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });
   const identity = { weightsHash: run.model.weightsHash, device: run.backend.description };
   const hashes = expandCells(suite).flatMap((cell) => {
-    if (cell.kind === 'plan') return recordsOf(records, 'plan').filter((r) => r.method === cell.method).slice(-1).map((r) => r.cell);
+    if (cell.kind === 'plan')
+      return recordsOf(records, 'plan')
+        .filter((r) => r.method === cell.method)
+        .slice(-1)
+        .map((r) => r.cell);
     const path = planPath(folder, cell.method);
     return existsSync(path) ? [cellHash(cell, suite, identity, loadPlan(path))] : [];
   });

@@ -19,7 +19,11 @@ test('every round runs every arm exactly once, warm-up included, and keeps one s
   expect(calls).toHaveLength(18);
   for (let round = 0; round < 6; round++) expect(calls.slice(round * 3, round * 3 + 3).toSorted()).toEqual(['a', 'b', 'c']);
   expect([...samples.keys()]).toEqual(['a', 'b', 'c']);
-  for (const [id, base] of [['a', 1], ['b', 2], ['c', 3]] as const) {
+  for (const [id, base] of [
+    ['a', 1],
+    ['b', 2],
+    ['c', 3],
+  ] as const) {
     expect(samples.get(id)).toHaveLength(4);
     for (const ms of samples.get(id) ?? []) expect(Math.floor(ms)).toBe(base);
   }

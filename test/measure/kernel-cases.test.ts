@@ -15,7 +15,12 @@ test('uniform and skewed spans hold the same slots, in whole blocks', () => {
 });
 
 test('visible pairs are those of the mask', () => {
-  for (const [tokens, span] of [[100, 128], [128, 128], [300, 128], [300, 192]] as const) {
+  for (const [tokens, span] of [
+    [100, 128],
+    [128, 128],
+    [300, 128],
+    [300, 192],
+  ] as const) {
     let pairs = 0;
     for (let i = 0; i < tokens; i++) for (let j = 0; j <= i; j++) if (j < 64 || i - j < span - 64) pairs++;
     expect(visiblePairs(tokens, span)).toBe(pairs);

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { runKernelBench } from '../../measure/kernel-bench.ts';
 import { createBackend } from '../../native/backends.ts';
 import { interruptible } from '../interrupt.ts';
-import { progressDisplay } from '../progress-display.ts';
 import { integer } from '../parse.ts';
+import { progressDisplay } from '../progress-display.ts';
 
 interface BenchFlags {
   readonly backend: 'cpu';
@@ -37,7 +37,18 @@ export function benchCommand(): Command {
       try {
         const { heads, kvHeads, headDim, batch, tokens, rounds } = flags;
         const report = await interruptible(
-          (signal) => runKernelBench(backend, { heads, kvHeads, headDim, batch, tokens, kvDType: 'bf16', rounds, signal, onProgress: display.onProgress }),
+          (signal) =>
+            runKernelBench(backend, {
+              heads,
+              kvHeads,
+              headDim,
+              batch,
+              tokens,
+              kvDType: 'bf16',
+              rounds,
+              signal,
+              onProgress: display.onProgress,
+            }),
           () => display.stop(),
         );
         display.stop();

@@ -23,4 +23,20 @@ export function planCommand(): Command {
   return plan;
 }
 
-export { DEFAULT_LENGTHS, EXIT, exportPublished, importPublished, inspectPlan, lintPlan, planSvg, readModelConfig, integers, loadPlan, savePlan, MoaError, readFileSync, writeFileSync, writeFileAtomic };
+export {
+  DEFAULT_LENGTHS,
+  EXIT,
+  exportPublished,
+  importPublished,
+  inspectPlan,
+  integers,
+  lintPlan,
+  loadPlan,
+  MoaError,
+  planSvg,
+  readFileSync,
+  readModelConfig,
+  savePlan,
+  writeFileAtomic,
+  writeFileSync,
+};

@@ -42,7 +42,8 @@ export function verifyCommand(): Command {
           () => display.stop(),
         );
         display.stop();
-        if (report.cases.length === 0) throw new MoaError(`Expected names of ops for --op but received ${ops?.join(', ')}`, { code: 'INVALID_ARGUMENT' });
+        if (report.cases.length === 0)
+          throw new MoaError(`Expected names of ops for --op but received ${ops?.join(', ')}`, { code: 'INVALID_ARGUMENT' });
         process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : verifyText(report));
         process.exitCode = report.failed > 0 ? EXIT.someFailed : EXIT.completed;
       } finally {
@@ -60,7 +61,9 @@ function verifyText(report: ConformanceReport): string {
   for (const [op, cases] of byOp) {
     const failed = cases.filter((c) => c.status === 'fail').length;
     const worst = Math.max(...cases.map((c) => c.maxError));
-    lines.push(`${failed === 0 ? 'pass' : 'FAIL'} ${op.padEnd(20)} ${cases.length - failed}/${cases.length} cases, largest relative error ${worst.toExponential(1)}`);
+    lines.push(
+      `${failed === 0 ? 'pass' : 'FAIL'} ${op.padEnd(20)} ${cases.length - failed}/${cases.length} cases, largest relative error ${worst.toExponential(1)}`,
+    );
   }
   for (const c of report.cases.filter((c) => c.status === 'fail')) lines.push(`FAIL ${c.repro}: ${c.detail}`);
   return `${lines.join('\n')}\n${report.passed} passed, ${report.failed} failed\n`;

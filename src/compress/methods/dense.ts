@@ -9,7 +9,15 @@ export const denseMethod: Method<MethodOfSuite<'dense'>> = {
   key: () => ({}),
   compress: async ({ id }, { model, suite }) => {
     const rules = sameRule(model, { alpha: 0, beta: 1 });
-    const plan = planOfRules({ name: id, method: 'dense', model, ...rules, heterogeneity: null, lengths: suiteLengths(suite), provenance: {} });
+    const plan = planOfRules({
+      name: id,
+      method: 'dense',
+      model,
+      ...rules,
+      heterogeneity: null,
+      lengths: suiteLengths(suite),
+      provenance: {},
+    });
     return { plan, profiles: [], front: null };
   },
 };

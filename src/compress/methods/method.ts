@@ -40,4 +40,3 @@ export interface Method<M extends SuiteMethod> {
   key(options: M, suite: Suite, suiteFolder: string): unknown;
   compress(options: M, context: CompressContext): Promise<CompressResult>;
 }
-

@@ -17,7 +17,13 @@ type MoaOptions = MethodOfSuite<'moa'>;
 /** Spans per layer and KV head: profile attention influence, optimize under the density budget, validate the Pareto front (MoA section 3). */
 export const moaMethod: Method<MoaOptions> = {
   name: 'moa',
-  key: ({ density, heterogeneity, criterion, rulesPerLayer }, suite) => ({ density, heterogeneity, criterion, rulesPerLayer, compress: suite.compress }),
+  key: ({ density, heterogeneity, criterion, rulesPerLayer }, suite) => ({
+    density,
+    heterogeneity,
+    criterion,
+    rulesPerLayer,
+    compress: suite.compress,
+  }),
   compress: async (options, context) => {
     const profiles = await influenceProfiles(context);
     const front = await optimizeRules(options, context, profiles);
@@ -25,7 +31,9 @@ export const moaMethod: Method<MoaOptions> = {
     const { validate } = compressSection(context);
     const set = await calibrationSet(context, 'validate', validate.length, validate.samples);
     const losses = await validationLosses(context.model, candidates, set, { ...context, kvDType: context.suite.model.kvDType });
-    const plans = candidates.map((plan, i) => withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }));
+    const plans = candidates.map((plan, i) =>
+      withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }),
+    );
     const chosen = leastLoss(losses);
     const plan = plans[chosen];
     if (plan === undefined) throw new MoaError('Expected at least one plan on the Pareto front', { code: 'INTERNAL' });
@@ -69,7 +77,9 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
     lengths: suiteLengths(context.suite),
     provenance: {
       calibrationHash: contentHash(profiles.map(({ profile }) => profile.calibrationHash)),
-      profileHashes: Object.fromEntries(profiles.map(({ profile }) => [profile.length, contentHash([...profile.joint, ...profile.elementwise])])),
+      profileHashes: Object.fromEntries(
+        profiles.map(({ profile }) => [profile.length, contentHash([...profile.joint, ...profile.elementwise])]),
+      ),
       criterion: options.criterion,
       objective: `loss at ${point.primary} tokens`,
       losses: { ...point.objectives },

@@ -26,4 +26,3 @@ export function compressKey(options: SuiteMethod, suite: Suite, suiteFolder: str
 function methodOf(options: SuiteMethod): Method<SuiteMethod> {
   return METHODS[options.method] as unknown as Method<SuiteMethod>;
 }
-

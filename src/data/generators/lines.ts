@@ -29,5 +29,10 @@ export function buildLines(context: BuildContext): Draft {
   const pieces = others.map((line) => line.text);
   pieces.splice(index, 0, queried.text);
   const completion = `The <REGISTER_CONTENT> in line ${queried.key} is <${queried.value}>.`;
-  return { ...assemble({ head: HEAD, pieces, separator: '', tail, evidence: index }), answers: [queried.value], completion, depth: index / count };
+  return {
+    ...assemble({ head: HEAD, pieces, separator: '', tail, evidence: index }),
+    answers: [queried.value],
+    completion,
+    depth: index / count,
+  };
 }

@@ -19,5 +19,9 @@ export function buildNeedle(context: BuildContext): Draft {
   const sentences = fillProse({ ...context, budget: room });
   const { pieces, positions } = placeFacts({ sentences, facts, queried: { index: queried, decile: depthDecile }, rng });
   const completion = `The special magic number for ${keys[queried]} mentioned in the provided text is ${values[queried]}.`;
-  return { ...assemble({ head: HEAD, pieces, separator: ' ', tail, evidence: positions[queried] }), answers: [values[queried] as string], completion };
+  return {
+    ...assemble({ head: HEAD, pieces, separator: ' ', tail, evidence: positions[queried] }),
+    answers: [values[queried] as string],
+    completion,
+  };
 }

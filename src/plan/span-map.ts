@@ -1,0 +1,64 @@
+import type { Rule } from './rule.ts';
+import { ruleKey } from './rule.ts';
+import type { Plan } from './schema.ts';
+import { ceilToBlock, ruleAt, spanOfRule, spansAt } from './spans.ts';
+
+/** Spans of a plan at one length as shares of the dense cache. */
+export interface SpanMap {
+  readonly tokens: number;
+  /** [layers][kvHeads], 0..1. */
+  readonly ratios: readonly (readonly number[])[];
+  /** Mean per layer. */
+  readonly layerMeans: readonly number[];
+  readonly mean: number;
+}
+
+/** The layer x KV head map at a length. */
+export function spanMap(plan: Plan, tokens: number): SpanMap {
+  const { layers, kvHeads } = plan.model;
+  const spans = spansAt(plan, tokens);
+  const dense = ceilToBlock(tokens);
+  const ratios = Array.from({ length: layers }, (_, l) =>
+    Array.from(spans.subarray(l * kvHeads, (l + 1) * kvHeads), (span) => span / dense),
+  );
+  const layerMeans = ratios.map(meanOf);
+  return { tokens, ratios, layerMeans, mean: meanOf(layerMeans) };
+}
+
+/** A rule, how many KV heads have it, and its spans at lengths. */
+export interface RuleCurve {
+  readonly rule: Rule;
+  readonly heads: number;
+  readonly spans: readonly number[];
+}
+
+/** The plan's distinct rules, the most used first, with their spans at the lengths: the elastic curves. */
+export function ruleCurves(plan: Plan, lengths: readonly number[]): RuleCurve[] {
+  const found = new Map<string, { rule: Rule; heads: number }>();
+  for (let layer = 0; layer < plan.model.layers; layer++) {
+    for (let head = 0; head < plan.model.kvHeads; head++) {
+      const rule = ruleAt(plan, layer, head);
+      const entry = found.get(ruleKey(rule)) ?? { rule, heads: 0 };
+      entry.heads++;
+      found.set(ruleKey(rule), entry);
+    }
+  }
+  return [...found.values()]
+    .sort((a, b) => b.heads - a.heads || a.rule.alpha - b.rule.alpha || a.rule.beta - b.rule.beta)
+    .map(({ rule, heads }) => ({ rule, heads, spans: lengths.map((tokens) => spanOfRule(rule, tokens, plan.sink)) }));
+}
+
+/**
+ * `count` lengths from a quarter of the shortest to a quarter beyond the longest, equally far apart; where there is room in steps of
+ * 512 tokens, at which eighths of N are whole blocks.
+ */
+export function curveLengths(lengths: readonly number[], count: number): number[] {
+  const low = Math.max(128, Math.min(...lengths) / 4);
+  const high = Math.max(...lengths) * 1.25;
+  const unit = (high - low) / count >= 512 ? 512 : 64;
+  return Array.from({ length: count }, (_, i) => Math.ceil((low + ((high - low) * i) / (count - 1)) / unit) * unit);
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,19 +1,172 @@
-import { writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RunRecord } from '../../src/results/record.ts';
 import { summarize } from '../../src/results/summarize.ts';
+import { type MethodSummary, type Summary, summarySchema } from '../../src/results/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';
 
-describe('x', () => {
-  it('y', () => {
-    const suite = syntheticSuite();
-    const t = performance.now();
-    const s = summarize({ records: syntheticRecords(suite), suite, environment: syntheticEnvironment });
-    console.log(performance.now() - t);
-    console.log(s.verdicts.join('\n'));
-    console.log(s.checks.map((c) => `${c.status} ${c.id}: ${c.message}`).join('\n'));
-    console.log(JSON.stringify(s.methods[3], null, 1).slice(0, 3500));
-    console.log(JSON.stringify(s.methods.map((m) => [m.id, m.retrieval?.effectiveContext, m.kvBytes.map((k) => k.ratioToBaseline)])));
-    writeFileSync('/tmp/summary.json', JSON.stringify(s));
-    expect(1).toBe(1);
+const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'heads-25', 'moa-25'] });
+const records = syntheticRecords(suite);
+const summaryOf = (list: readonly RunRecord[], cells?: ReadonlySet<string>): Summary =>
+  summarize({ records: list, suite, environment: syntheticEnvironment, ...(cells === undefined ? {} : { cells }) });
+const retrievalOnly = (list: readonly RunRecord[]): RunRecord[] =>
+  list.filter((record) => record.kind !== 'sample' || record.part === 'retrieval');
+const checkOf = (summary: Summary, id: string): string | undefined => summary.checks.find((check) => check.id === id)?.status;
+
+describe('summarize', () => {
+  let summary: Summary;
+  const method = (id: string): MethodSummary | undefined => summary.methods.find((candidate) => candidate.id === id);
+  beforeAll(() => {
+    summary = summaryOf(records);
+  });
+
+  it('fits its own schema and is equal for equal records', () => {
+    expect(summarySchema.parse(JSON.parse(JSON.stringify(summary)))).toEqual(summary);
+    expect(summaryOf(retrievalOnly(records))).toEqual(summaryOf(retrievalOnly(records)));
+  });
+
+  it('counts what the records say', () => {
+    const own = records.flatMap((record) =>
+      record.kind === 'sample' && record.part === 'retrieval' && record.method === 'moa-25' ? [record] : [],
+    );
+    for (const at of method('moa-25')?.retrieval?.lengths ?? []) {
+      const here = own.filter((sample) => sample.length === at.length);
+      expect(at).toMatchObject({ correct: here.filter((sample) => sample.correct).length, accuracy: { n: here.length } });
+    }
+    expect(method('moa-25')?.retrieval?.mean.n).toBe(own.length);
+    expect(method('moa-25')?.retrieval?.depths.reduce((n, cell) => n + cell.accuracy.n, 0)).toBe(own.length);
+  });
+
+  it('compares with the baseline, and the baseline with nothing', () => {
+    expect(method('dense')).toMatchObject({
+      retrieval: { meanToBaseline: null },
+      scores: { mean: { relative: null } },
+      perplexity: { relative: null },
+    });
+    expect(method('uniform-25')?.retrieval?.meanToBaseline).toMatchObject({ other: 'dense', gained: 0 });
+    expect(method('uniform-25')?.retrieval?.meanToBaseline?.delta.high).toBeLessThan(0);
+    expect(method('uniform-25')?.kvBytes.map((at) => at.ratioToBaseline)).toEqual([0.25, 0.25, 0.25, 0.25]);
+    expect(method('uniform-25')?.density).toEqual([1024, 2048, 4096, 8192].map((tokens) => ({ tokens, density: 0.25 })));
+  });
+
+  it('has ratios of timings whose intervals hold them, and none for the baseline', () => {
+    const speeds = summary.methods.flatMap((m) => [...m.prefill, ...m.decode].map((speed) => ({ id: m.id, speed })));
+    for (const { id, speed } of speeds) {
+      expect(speed.tokensPerSecond.low).toBeLessThanOrEqual(speed.tokensPerSecond.estimate);
+      expect(speed.tokensPerSecond.high).toBeGreaterThanOrEqual(speed.tokensPerSecond.estimate);
+      expect(speed.speedup === null).toBe(id === 'dense' && speed.cache !== 'dynamic');
+    }
+    const growing = summary.methods[0]?.decode.find((speed) => speed.cache === 'dynamic' && speed.batch === 4);
+    expect(growing?.speedup?.high).toBeLessThan(0.5);
+  });
+
+  it('contrasts methods of equal memory along the ladder', () => {
+    expect(summary.contrasts.map(({ method: own, paired }) => [own, paired.other])).toEqual([
+      ['heads-25', 'uniform-25'],
+      ['moa-25', 'uniform-25'],
+      ['moa-25', 'heads-25'],
+    ]);
+    expect(
+      summary.verdicts.find((verdict) => verdict.startsWith('At equal KV memory, MoA 25% is better at retrieval than Uniform 25%')),
+    ).toBeDefined();
+  });
+
+  it('passes a healthy run', () => {
+    expect(summary.checks.filter((check) => check.status === 'failed').map((check) => check.id)).toEqual(['clean-code']);
+  });
+
+  it('leaves out superseded cells, stale cells and repeated samples', () => {
+    const resumed = [
+      ...records.map((record) =>
+        record.kind === 'run' ? record : { ...record, cell: `${record.cell.slice(0, 15)}${record.cell.endsWith('0') ? '1' : '0'}` },
+      ),
+      ...records,
+    ];
+    expect(summaryOf(retrievalOnly(resumed)).methods).toEqual(summaryOf(retrievalOnly(records)).methods);
+    const cells = new Set(records.flatMap((record) => (record.kind === 'sample' && record.part === 'retrieval' ? [record.cell] : [])));
+    const only = summaryOf(records, cells);
+    expect(only.methods[0]).toMatchObject({ scores: null, perplexity: null, prefill: [], decode: [] });
+    expect(only.methods[0]?.retrieval?.mean).toEqual(summary.methods[0]?.retrieval?.mean);
+  });
+
+  it('is empty but whole without records', () => {
+    const empty = summarySchema.parse(summaryOf([]));
+    expect(empty.verdicts).toEqual([]);
+    expect(empty.checks.every((check) => check.status !== 'passed' || check.id === 'clean-code')).toBe(true);
+  });
+});
+
+describe('checks', () => {
+  const broken = (change: (record: RunRecord) => RunRecord | null): Summary =>
+    summaryOf(retrievalOnly(records).flatMap((record) => change(record) ?? []));
+
+  it('sees resident bytes that are not the planned ones, and blocks', () => {
+    const summary = broken((record) =>
+      record.kind === 'sample' && record.method === 'moa-25'
+        ? { ...record, kvBytes: { ...record.kvBytes, resident: record.kvBytes.resident + 8192 } }
+        : record,
+    );
+    expect(checkOf(summary, 'resident-bytes')).toBe('failed');
+    expect(summary.verdicts[0]).toMatch(/^Do not rely on this run: resident KV bytes differ/);
+  });
+
+  it('sees budgets that are nearly but not equal, and does not contrast them', () => {
+    const summary = broken((record) =>
+      record.kind === 'sample' && record.method === 'moa-25'
+        ? { ...record, kvBytes: { planned: record.kvBytes.planned * 1.03, resident: record.kvBytes.resident * 1.03 } }
+        : record,
+    );
+    expect(checkOf(summary, 'equal-budgets')).toBe('failed');
+    expect(summary.contrasts.map(({ method }) => method)).toEqual(['heads-25']);
+  });
+
+  it('sees a method that answered other samples', () => {
+    const summary = broken((record) =>
+      record.kind === 'sample' && record.method === 'moa-25' && record.sampleId.endsWith('/3') ? null : record,
+    );
+    expect(checkOf(summary, 'same-samples')).toBe('failed');
+  });
+
+  it('sees truncated prompts, a weak baseline and one that is beaten', () => {
+    const cut = broken((record) => (record.kind === 'sample' ? { ...record, truncatedTokens: 5 } : record));
+    expect(checkOf(cut, 'truncation')).toBe('failed');
+    const weak = broken((record) =>
+      record.kind === 'sample' && record.method === 'dense' ? { ...record, correct: false, score: 0 } : record,
+    );
+    expect(checkOf(weak, 'baseline-able')).toBe('failed');
+    expect(checkOf(weak, 'baseline-best')).toBe('failed');
+  });
+
+  it('sees cells that did not complete and answers that no longer end', () => {
+    const summary = broken((record) => {
+      if (record.kind === 'outcome' && record.cellId === 'prefill/2048/moa-25')
+        return {
+          kind: 'outcome',
+          time: record.time,
+          cell: record.cell,
+          method: record.method,
+          cellId: record.cellId,
+          status: 'skipped',
+          reason: 'no memory',
+        };
+      return record.kind === 'sample' && record.method === 'moa-25' ? { ...record, finish: 'length' } : record;
+    });
+    expect(checkOf(summary, 'cells')).toBe('failed');
+    expect(summary.cells.skipped).toEqual([{ cellId: 'prefill/2048/moa-25', reason: 'no memory' }]);
+    expect(checkOf(summary, 'answers-end')).toBe('failed');
+  });
+
+  it('sees a drifting clock and a busy machine', () => {
+    const drift = broken((record) =>
+      record.kind === 'measurement' && record.method === 'dense'
+        ? { ...record, samplesMs: record.samplesMs.map((ms, i) => (i % 2 === 0 ? ms * 1.4 : ms)) }
+        : record,
+    );
+    expect(checkOf(drift, 'timing-noise')).toBe('failed');
+    const busy = summarize({
+      records: retrievalOnly(records),
+      suite,
+      environment: { ...syntheticEnvironment, cpu: { ...syntheticEnvironment.cpu, loadAverage: [5, 5, 5] } },
+    });
+    expect(checkOf(busy, 'quiet-machine')).toBe('failed');
   });
 });

@@ -1,0 +1,22 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { escapeText, html, jsonScript } from '../../../src/report/html/markup.ts';
+
+describe('html', () => {
+  it('escapes text, keeps markup, joins lists, drops null', () => {
+    expect(html`<p title="${'a"b'}">${'<b>'}${html`<i>${1}</i>`}${[html`x`, html`y`]}${null}</p>`.text).toBe(
+      '<p title="a&quot;b">&lt;b&gt;<i>1</i>xy</p>',
+    );
+  });
+
+  it('never lets text become markup', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(escapeText(text)).not.toMatch(/[<>"']/);
+        const script = jsonScript({ text }).text;
+        expect(script).not.toContain('<');
+        expect(JSON.parse(script)).toEqual({ text });
+      }),
+    );
+  });
+});

@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { makeReport, type Report, writeReport } from '../../src/report/write.ts';
+import { summarySchema } from '../../src/results/summary.ts';
+import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
+
+const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'moa-25'] });
+const records = syntheticRecords(suite);
+
+describe('makeReport', () => {
+  let report: Report;
+  const file = (path: string): string => report.files.get(path) ?? '';
+  beforeAll(async () => {
+    report = await makeReport({ records, suite, environment: syntheticEnvironment });
+  });
+
+  it('has every file that a run folder promises', () => {
+    const paths = [...report.files.keys()];
+    expect(paths).toEqual(expect.arrayContaining(['summary.json', 'report.md', 'report.html']));
+    expect(paths.filter((path) => path.startsWith('csv/')).sort()).toEqual(
+      ['capacity', 'contrasts', 'depth', 'memory', 'methods', 'perplexity', 'retrieval', 'samples', 'scores', 'speed', 'timings'].map(
+        (name) => `csv/${name}.csv`,
+      ),
+    );
+    expect(paths.filter((path) => path.endsWith('.svg')).sort()).toEqual(
+      [
+        'ablation-1',
+        'capacity',
+        'decode',
+        'depth-dense',
+        'depth-moa-25',
+        'depth-uniform-25',
+        'elastic-moa-25',
+        'elastic-uniform-25',
+        'front-moa-25',
+        'memory',
+        'prefill',
+        'retrieval',
+        'scores',
+        'spans-moa-25',
+        'spans-uniform-25',
+        'tradeoff',
+      ].map((name) => `charts/${name}.svg`),
+    );
+    for (const path of paths.filter((p) => p.endsWith('.svg'))) expect(report.files.has(path.replace(/svg$/, 'vl.json'))).toBe(true);
+    expect(summarySchema.parse(JSON.parse(file('summary.json')))).toEqual(report.summary);
+  });
+
+  it('draws what the summary says', () => {
+    const spec = JSON.parse(file('charts/retrieval.vl.json')) as {
+      data: { values: { method: string; length: number; accuracy: number }[] };
+    };
+    expect(spec.data.values.map(({ method, length, accuracy }) => [method, length, accuracy])).toEqual(
+      report.summary.methods.flatMap((method) =>
+        (method.retrieval?.lengths ?? []).map((at) => [method.label, at.length, at.accuracy.estimate]),
+      ),
+    );
+    // Every point of every method is a symbol in the picture, besides those of the legend.
+    const symbols = file('charts/retrieval.svg').match(/aria-roledescription="point"/g) ?? [];
+    expect(symbols).toHaveLength(12);
+    for (const path of report.files.keys()) if (path.endsWith('.svg')) expect(file(path)).not.toMatch(/NaN|undefined|var\(--/);
+  });
+
+  it('links only charts that exist, and prints n and intervals', () => {
+    const markdown = file('report.md');
+    const links = [...markdown.matchAll(/\]\((charts\/[^)]+)\)/g)].map((match) => match[1] ?? '');
+    expect(links.length).toBe([...report.files.keys()].filter((path) => path.endsWith('.svg')).length);
+    for (const link of links) expect(report.files.has(link)).toBe(true);
+    expect(markdown).toMatch(/\| Dense \| 100% \| \d+% \[\d+, \d+\] \|/);
+    expect(markdown).toMatch(/\(\d+\/10\)/);
+    expect(markdown).not.toMatch(/NaN|undefined|null/);
+  });
+
+  it('has a csv row for every sample and every timing, numbers as numbers', () => {
+    const rows = (name: string): number => file(`csv/${name}.csv`).trim().split('\n').length - 1;
+    expect(rows('retrieval')).toBe(12);
+    expect(rows('timings')).toBe(records.reduce((n, record) => n + (record.kind === 'measurement' ? record.samplesMs.length : 0), 0));
+    const [head = '', ...lines] = file('csv/retrieval.csv').trim().split('\n');
+    const column = head.split(',').indexOf('delta');
+    const deltas = lines.map((line) => line.split(',')[column]).filter((text) => text !== '');
+    expect(deltas.map(Number)).toEqual(
+      report.summary.methods.flatMap((method) =>
+        (method.retrieval?.lengths ?? []).flatMap((at) => (at.toBaseline === null ? [] : [at.toBaseline.delta.estimate])),
+      ),
+    );
+    expect(deltas.some((text) => Number(text) < 0)).toBe(true);
+  });
+
+  it('gives one page without an address on the network', () => {
+    const page = file('report.html');
+    expect(page).not.toMatch(/<(script|link|img|iframe)[^>]+(src|href)="(?!data:|#)/);
+    expect(page.match(/<script/g)).toHaveLength(3);
+  });
+});
+
+describe('writeReport', () => {
+  it('removes charts and tables of an earlier report and keeps the records', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'report-'));
+    mkdirSync(join(folder, 'charts'));
+    writeFileSync(join(folder, 'charts', 'old.svg'), 'old');
+    writeFileSync(join(folder, 'records.jsonl'), 'kept');
+    const only = records.filter((record) => record.kind === 'run' || record.kind === 'plan');
+    const summary = await writeReport(folder, { records: only, suite, environment: null });
+    expect(existsSync(join(folder, 'charts', 'old.svg'))).toBe(false);
+    expect(readFileSync(join(folder, 'records.jsonl'), 'utf8')).toBe('kept');
+    expect(JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8'))).toEqual(summary);
+    expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('Nothing was compared.');
+  });
+});

@@ -96,7 +96,7 @@ function resample(strata: readonly Stratum[], statistic: SumStatistic, { resampl
   const draws = new Float64Array(resamples);
   const sums = strata.map((stratum) => new Float64Array(stratum.length));
   for (let b = 0; b < resamples; b++) {
-    strata.forEach((stratum, s) => drawSums(stratum, sums[s] as Float64Array, rng));
+    for (let s = 0; s < strata.length; s++) drawSums(strata[s] as Stratum, sums[s] as Float64Array, rng);
     draws[b] = statistic(sums);
   }
   return draws.sort();

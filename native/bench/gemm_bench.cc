@@ -28,10 +28,9 @@ struct Case {
   GemmArgs args;
   std::vector<float> a, b, bias, out;
   std::vector<uint16_t> half;
-  Case(int64_t m, int64_t n, int64_t k, bool transpose_b, DType dtype) {
+  Case(int64_t m, int64_t n, int64_t k, bool transpose_b, DType dtype, int64_t pad) {
     std::mt19937 rng(7);
     std::normal_distribution<float> normal;
-    const int64_t pad = 3;
     a.resize(m * (k + pad)), b.resize(n * k), bias.resize(n), out.resize(m * (n + pad));
     for (auto* x : {&a, &b, &bias, &out}) {
       for (float& v : *x) v = normal(rng);
@@ -65,7 +64,7 @@ double error_of(Case& c, void (*gemm)(const GemmArgs&)) {
 }
 
 void time_case(const char* name, void (*gemm)(const GemmArgs&), int64_t m, int64_t n, int64_t k, bool transpose_b, DType dtype) {
-  Case c(m, n, k, transpose_b, dtype);
+  Case c(m, n, k, transpose_b, dtype, 0);
   c.args.accumulate = false;
   c.args.bias = nullptr;
   double best = 1e9;
@@ -88,7 +87,7 @@ int main(int argc, char**) {
       for (int64_t n : {1, 7, 16, 33, 130}) {
         for (int64_t k : {1, 7, 8, 33, 400, 801}) {
           for (bool t : {true, false}) {
-            Case packed(m, n, k, t, dtype), direct(m, n, k, t, dtype);
+            Case packed(m, n, k, t, dtype, 3), direct(m, n, k, t, dtype, 3);
             const double e1 = error_of(packed, gemm_packed), e2 = error_of(direct, t ? gemm_dot : gemm_columns);
             if (!(e1 < 1e-6 && e2 < 1e-6)) std::printf("WRONG %ld %ld %ld t%d d%d: %g %g\n", m, n, k, t, static_cast<int>(dtype), e1, e2);
           }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { generateSamples, referenceChat } from '../../src/data/generate.ts';
 import { loadProse } from '../../src/data/prose.ts';
 import { type Sample, sampleSchema } from '../../src/data/sample.ts';
@@ -32,6 +32,12 @@ const FORMATS: Readonly<Record<TaskName, RegExp>> = {
     /^Memorize and track the chain of variable assignment hidden in the following text\.\n\n[^\n]*VAR [A-Z]{5} = \d{5}\.[^\n]*\n\nQuestion: What is the value of VAR [A-Z]{5}\?\nAnswer:$/,
   code: /^Please complete the code given below\.\n(?:class [A-Z][a-z]+(?:Store|Client|Cache|Reader|Index|Queue):\n(?: {4}def [a-z]+_[a-z]+\(self, [a-z]+\):\n {8}return self\.[a-z]+\[[a-z]+\]\n){1,3}\n)+[a-z]+ = [A-Z][A-Za-z]+\(\)\n# [a-z]+_[a-z]+\nvalue =$/,
 };
+
+// Reading and splitting the whole corpus takes a second or more on a busy machine; it happens once.
+beforeAll(() => {
+  loadProse('eval');
+  loadProse('calibration');
+});
 
 describe.each(TASK_NAMES)('%s', (task) => {
   test.each([512, 1024, 4096])('%i tokens: never over, short by at most 2 in 100, in the format of training', (target) => {

@@ -1,5 +1,6 @@
 import type { Tensor } from '../native/backend.ts';
 import { orAborted } from './abort.ts';
+import { checkWindow } from './caches.ts';
 import {
   checkpointedForward,
   enqueueMlpActivation,
@@ -50,6 +51,7 @@ export async function backwardThroughLayers(
   checkAnswer(tokens, answerStart);
   checkTokens(model, tokens);
   const fed = tokens.subarray(0, -1);
+  checkWindow(model, fed.length);
   const buffers = new ProfileBuffers(model, fed.length);
   try {
     const { checkpoints, output } = await checkpointedForward(model, { buffers, tokens: fed, signal });

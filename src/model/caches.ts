@@ -8,12 +8,12 @@ export type CacheKind = 'static' | 'dense' | 'dynamic';
 export type Spans = Int32Array;
 
 /** Slots come in blocks of this many tokens. */
-export const BLOCK_TOKENS = 64;
-export const DEFAULT_SINK_TOKENS = 64;
+const BLOCK_TOKENS = 64;
+const DEFAULT_SINK_TOKENS = 64;
 
 const POLICIES: Readonly<Record<CacheKind, CachePolicy>> = { static: 'ring', dense: 'full', dynamic: 'grow' };
 
-export interface SequenceSpec {
+interface SequenceSpec {
   /** Required for `static`, not allowed otherwise. */
   readonly spans?: Spans;
   /** Prompt and new tokens together. */
@@ -72,7 +72,8 @@ function checkSequence(
   checkWindow(at.model, maxTokens);
 }
 
-function checkWindow(model: LanguageModel, tokens: number): void {
+/** @throws MoaError UNSUPPORTED when a sequence of this many tokens would see a sliding window. */
+export function checkWindow(model: LanguageModel, tokens: number): void {
   const { slidingWindow } = model.config;
   if (slidingWindow === null || tokens <= slidingWindow) return;
   throw new MoaError(`Expected at most ${slidingWindow} tokens for ${model.name} (its sliding window) but received ${tokens}`, {

@@ -5,7 +5,7 @@ import { MoaError } from '../core/errors.ts';
 import { parseFields, readJsonFile } from './json-file.ts';
 import { parseRope, type RopeScaling } from './rope-config.ts';
 
-export type Architecture = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
+type Architecture = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
 
 /** A causal language model's shape and arithmetic, normalised from a Hugging Face config.json. Lengths in tokens. */
 export interface ModelConfig {
@@ -128,6 +128,9 @@ export function parseModelConfig(json: unknown, source: string): ModelConfig {
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
     throw invalid(source, 'an even integer head_dim (or hidden_size / num_attention_heads)', headDim);
   const maxPositions = raw.max_position_embeddings ?? family.maxPositions;
+  const rope = parseRope(raw, { source, maxPositions });
+  // Dynamic NTK's exponent is D / (D - 2).
+  if (rope.ropeScaling?.kind === 'dynamic' && headDim === 2) throw invalid(source, 'a head_dim above 2 for dynamic RoPE', headDim);
   const bias = raw.attention_bias ?? false;
   return {
     architecture,
@@ -139,7 +142,7 @@ export function parseModelConfig(json: unknown, source: string): ModelConfig {
     headDim,
     vocabSize: raw.vocab_size,
     rmsNormEpsilon: raw.rms_norm_eps,
-    ...parseRope(raw, { source, maxPositions }),
+    ...rope,
     maxPositions,
     slidingWindow: slidingWindowOf(raw, architecture, maxPositions),
     tiedEmbeddings: raw.tie_word_embeddings ?? false,

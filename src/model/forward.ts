@@ -7,7 +7,7 @@ import { attentionScale, inputNorm, outputAndMlp, projectQkv } from './layer.ts'
 import type { Activations } from './workspace.ts';
 
 /** Rows of a prefill chunk: enough to keep a GEMM busy, few enough that activations stay small beside weights. */
-export const DEFAULT_CHUNK_TOKENS = 2048;
+const DEFAULT_CHUNK_TOKENS = 1024;
 /** Rows whose logits are held at once: 256 rows of a vocabulary of 128k are 131 MB. */
 export const LOGIT_ROWS = 256;
 

@@ -12,7 +12,7 @@ import type { LanguageModel } from './language-model.ts';
  */
 const STEPS_AHEAD = 4;
 
-export interface GenerateRequest {
+interface GenerateRequest {
   readonly tokens: Int32Array;
   /** For a static cache: slots per [layer][kvHead]. */
   readonly spans?: Spans;
@@ -34,7 +34,7 @@ export interface GenerateOptions {
   readonly onToken?: (request: number, token: number) => void;
 }
 
-export interface GeneratedOutput {
+interface GeneratedOutput {
   /** New tokens, the stop token included when one ended them. */
   readonly tokens: Int32Array;
   readonly finish: 'stop' | 'length';

@@ -4,7 +4,7 @@ import { type BackwardOptions, backwardThroughLayers } from './backward.ts';
 import type { LanguageModel } from './language-model.ts';
 
 /** Tokens per distance bin. */
-export const BIN_TOKENS = 64;
+const BIN_TOKENS = 64;
 
 export interface InfluenceOptions extends BackwardOptions {
   /** Tokens at the start whose influence is counted apart. */

@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordsOf } from '../../src/results/record.ts';
+import { readRecords } from '../../src/results/store.ts';
+import { summarySchema } from '../../src/results/summary.ts';
+import { type Ended, moabench, tinySuite } from './tiny-suite.ts';
+
+const { folder, suite, out } = tinySuite();
+const log = (path: string): string => join(path, 'records.jsonl');
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a sample or loss says, without times: equal between a killed and an undisturbed run. */
+function answers(path: string) {
+  const { records } = readRecords(log(path));
+  const samples = recordsOf(records, 'sample').map((r) => [r.cell, r.sampleId, r.output, r.score, r.kvBytes.resident]);
+  const losses = recordsOf(records, 'loss').map((r) => [r.cell, r.sampleId, r.sumLoss, r.kvBytes.resident]);
+  return [...samples, ...losses].map(String).toSorted();
+}
+
+describe('one run of every stage', () => {
+  let run: Ended;
+  beforeAll(async () => {
+    run = await moabench(['run', suite, '--out', out]).ended;
+  });
+
+  test('completes all cells and says where the report is', () => {
+    expect(run).toMatchObject({ code: 0 });
+    expect(run.stdout).toContain('0 failed');
+    expect(run.stdout).toContain(`report: ${out}/report.html`);
+  });
+
+  test('leaves every artefact of the run folder', () => {
+    for (const file of [
+      'environment.json',
+      'suite.json',
+      'summary.json',
+      'report.md',
+      'report.html',
+      'plans/moa-50.json',
+      'plans/moa-50.front.json',
+    ]) {
+      expect(existsSync(join(out, file)), file).toBe(true);
+    }
+  });
+
+  test('measures the KV memory that the plans imply, and half of dense', () => {
+    const samples = recordsOf(readRecords(log(out)).records, 'sample');
+    expect(samples.length).toBe(18);
+    for (const { kvBytes } of samples) expect(kvBytes.resident).toBe(kvBytes.planned);
+    const bytes = (method: string) => samples.filter((s) => s.method === method).reduce((total, s) => total + s.kvBytes.resident, 0);
+    expect(bytes('uniform-50') / bytes('dense')).toBeCloseTo(0.5, 5);
+    expect(bytes('moa-50') / bytes('dense')).toBeGreaterThan(0.45);
+    expect(bytes('moa-50') / bytes('dense')).toBeLessThanOrEqual(0.5);
+  });
+
+  test('summary.json is what the schema says, with an interval for every accuracy', () => {
+    const summary = summarySchema.parse(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')));
+    for (const method of summary.methods) {
+      const accuracy = method.retrieval?.lengths[0]?.accuracy;
+      expect(accuracy?.n).toBe(4);
+      expect(accuracy?.low).toBeLessThanOrEqual(accuracy?.high ?? 0);
+    }
+  });
+
+  test('--dry-run knows that everything is done', async () => {
+    const dry = await moabench(['run', suite, '--out', out, '--dry-run', '--json']).ended;
+    const cells: { status: string; id: string }[] = JSON.parse(dry.stdout);
+    expect(cells.filter((cell) => cell.status !== 'done').map((cell) => cell.id)).toEqual([expect.stringContaining('+dynamic')]);
+  });
+
+  test('a second run without --resume is refused, and nothing is touched', async () => {
+    const before = readFileSync(log(out));
+    const again = await moabench(['run', suite, '--out', out]).ended;
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('--resume') });
+    expect(readFileSync(log(out))).toEqual(before);
+  });
+
+  test('killed at any point and resumed, it ends with the same answers and loses at most the sample in flight', async () => {
+    const killed = join(folder, 'killed');
+    for (const records of [3, 14, 24]) {
+      const { child, ended } = moabench(['run', suite, '--out', killed, ...(records === 3 ? [] : ['--resume'])]);
+      while (lineCount(killed) < records && child.exitCode === null) await setTimeout(5);
+      child.kill('SIGKILL');
+      await ended;
+    }
+    const answered = answers(killed).length;
+    const last = await moabench(['run', suite, '--out', killed, '--resume']).ended;
+    expect(last).toMatchObject({ code: 0 });
+    expect(answers(killed)).toEqual(answers(out));
+    expect(answered).toBeGreaterThan(0);
+  });
+
+  test('Ctrl-C ends it with 130 within a second or so, records kept and readable', async () => {
+    const stopped = join(folder, 'stopped');
+    const { child, ended } = moabench(['run', suite, '--out', stopped]);
+    while (lineCount(stopped) < 6 && child.exitCode === null) await setTimeout(5);
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130 });
+    expect(readRecords(log(stopped)).records.length).toBeGreaterThanOrEqual(6);
+  });
+});
+
+function lineCount(path: string): number {
+  return existsSync(log(path)) ? readFileSync(log(path), 'utf8').split('\n').length - 1 : 0;
+}
+
+describe('what cannot be run', () => {
+  test('a malformed suite gives file, line, field and value, and exit code 2', async () => {
+    const bad = join(folder, 'bad.yaml');
+    writeFileSync(
+      bad,
+      'version: 1\nname: bad\nmodel: { path: models/reference }\nmethods:\n  - { id: a, method: streaming, density: 1.5 }\nreport: { baseline: a }\n',
+    );
+    const run = await moabench(['run', bad]).ended;
+    expect(run).toMatchObject({ code: 2 });
+    expect(run.stderr).toMatch(/bad\.yaml:5:\d+ methods\[0\]\.density: .*1\.5/);
+  });
+
+  test('an output folder that cannot be made is one clear sentence', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const run = await moabench(['run', suite, '--out', join(folder, 'file', 'run')]).ended;
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/^error: Could not create .*file\/run: .*not a folder/m);
+  });
+
+  test('a model that is not there is named', async () => {
+    const missing = join(folder, 'missing.yaml');
+    writeFileSync(
+      missing,
+      'version: 1\nname: m\nmodel: { path: models/none }\nmethods: [{ id: dense, method: dense }]\nquality: { retrieval: { lengths: [512], samples: 1 } }\n',
+    );
+    mkdirSync(join(folder, 'm'));
+    const run = await moabench(['run', missing, '--out', join(folder, 'm')]).ended;
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('models/none') });
+  });
+});

@@ -38,10 +38,16 @@ export function summarizeScores(
             seed,
           ),
   });
+  const perTask = tasks.map((task) => ({ ...score(task.name, [task]), category: task.category }));
+  // A category of one task is that task: the same numbers, not a second bootstrap.
+  const category = (name: string, members: typeof tasks): Score => {
+    const single = members.length === 1 ? perTask.find((task) => task.name === members[0]?.name) : undefined;
+    return single === undefined ? score(name, members) : { name, score: single.score, relative: single.relative };
+  };
   return {
     length: first.length,
-    tasks: tasks.map((task) => ({ ...score(task.name, [task]), category: task.category })),
-    categories: [...groupBy(tasks, (task) => task.category)].map(([category, members]) => score(category, members)),
+    tasks: perTask,
+    categories: [...groupBy(tasks, (task) => task.category)].map(([name, members]) => category(name, members)),
     mean: score('mean', tasks),
     meanToBaseline:
       baseline === null

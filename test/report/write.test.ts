@@ -1,20 +1,17 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { makeReport, type Report, writeReport } from '../../src/report/write.ts';
+import { describe, expect, it } from 'vitest';
+import { makeReport, writeReport } from '../../src/report/write.ts';
 import { summarySchema } from '../../src/results/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
 const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'moa-25'] });
 const records = syntheticRecords(suite);
+const report = await makeReport({ records, suite, environment: syntheticEnvironment });
 
 describe('makeReport', () => {
-  let report: Report;
   const file = (path: string): string => report.files.get(path) ?? '';
-  beforeAll(async () => {
-    report = await makeReport({ records, suite, environment: syntheticEnvironment });
-  });
 
   it('has every file that a run folder promises', () => {
     const paths = [...report.files.keys()];

@@ -1,10 +1,13 @@
 import type { Selection } from '../results/selection.ts';
 import type { Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
-import { ablationCharts, scoreCharts, tradeoffChart } from './charts/comparison.ts';
 import { capacityChart, memoryChart, speedCharts } from './charts/efficiency.ts';
-import { elasticCurves, frontChart, spanMap } from './charts/plans.ts';
+import { elasticCurves } from './charts/elastic.ts';
+import { frontChart } from './charts/fronts.ts';
 import { depthCharts, retrievalChart } from './charts/retrieval.ts';
+import { ablationCharts, scoreCharts } from './charts/scores.ts';
+import { spanMap } from './charts/spans.ts';
+import { tradeoffChart } from './charts/tradeoff.ts';
 
 /** Every figure that the records have data for, in reading order. */
 export function allCharts(summary: Summary, selection: Selection): Chart[] {

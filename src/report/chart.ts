@@ -81,10 +81,13 @@ export function frame({ theme, alt, width, height, rows, styles, layer, extra = 
   };
 }
 
+/** Full symbols, also where a mark (a band) is faint. */
+const LEGEND = { symbolOpacity: 1, symbolSize: 80 };
+
 /** Colour by method, with one domain for all charts. */
 export function methodColour(styles: readonly MethodStyle[], theme: Theme): VegaLiteSpec {
   const scale = { domain: styles.map((style) => style.label), range: styles.map((style) => theme.method(style.index)) };
-  return { field: 'method', type: 'nominal', scale, legend: theme.legend ? {} : null };
+  return { field: 'method', type: 'nominal', scale, legend: theme.legend ? LEGEND : null };
 }
 
 /** Shape by method, merged with the colour legend. */
@@ -94,7 +97,7 @@ export function methodShape(styles: readonly MethodStyle[], theme: Theme): VegaL
     field: 'method',
     type: 'nominal',
     scale: { domain: styles.map((style) => style.label), range },
-    legend: theme.legend ? {} : null,
+    legend: theme.legend ? LEGEND : null,
   };
 }
 

@@ -1,13 +1,14 @@
 import { countText, percent, percentWithInterval, points, ratioText } from '../results/phrases.ts';
+import { hardest } from '../results/speed.ts';
 import type { Estimate, MethodSummary, Speed, Summary } from '../results/summary.ts';
 import { methodStyles } from './chart.ts';
 
-export interface HeadlineColumn {
+interface HeadlineColumn {
   readonly name: string;
   readonly title: string;
 }
 
-export interface HeadlineRow {
+interface HeadlineRow {
   readonly id: string;
   readonly label: string;
   /** Place in the palette. */
@@ -83,11 +84,6 @@ export function headline(summary: Summary): Headline {
       cells: filled.map((column) => column.cell(method)),
     })),
   };
-}
-
-/** The longest context, then the largest batch. */
-export function hardest(timings: readonly Speed[]): Speed | undefined {
-  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
 }
 
 function shareOf(method: MethodSummary, baseline: string): string {

@@ -29,8 +29,13 @@ export function summarizeSpeed(own: readonly Measurement[], baseline: readonly M
   });
 }
 
+/** The timing under the hardest condition: the longest context, then the largest batch. */
+export function hardest(timings: readonly Speed[]): Speed | undefined {
+  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
+}
+
 /** Time of the first over time of the second: how many times faster the second is. Rounds taken side by side are compared with each other. */
-export function speedupOf(slower: Measurement, faster: Measurement, seed: string): Speed['latencyMs'] {
+function speedupOf(slower: Measurement, faster: Measurement, seed: string): Speed['latencyMs'] {
   const perToken = (m: Measurement): readonly number[] => m.samplesMs.map((ms) => ms / Math.max(1, m.newTokens));
   const [a, b] = [perToken(slower), perToken(faster)];
   return logRatioInterval(a, b, { seed, paired: a.length === b.length });

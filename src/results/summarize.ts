@@ -1,6 +1,6 @@
 import { densityAt } from '../plan/spans.ts';
 import type { Suite } from '../suite/schema.ts';
-import { checkRun } from './checks.ts';
+import { checkRun } from './checks/run.ts';
 import { summarizeContrasts } from './contrasts.ts';
 import type { Environment } from './environment.ts';
 import type { RecordOf, RunRecord } from './record.ts';

@@ -4,11 +4,11 @@ import { z } from 'zod';
 export const SUMMARY_VERSION = 1;
 
 /** A point with its 95% interval; n is what it was computed from. */
-export const estimateSchema = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
+const estimateSchema = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
 export type Estimate = z.infer<typeof estimateSchema>;
 
 /** Paired comparison with another method on the same samples: own minus other's. */
-export const pairedSchema = z.strictObject({
+const pairedSchema = z.strictObject({
   other: z.string(),
   delta: estimateSchema,
   test: z.enum(['mcnemar-exact', 'sign-flip']),
@@ -114,7 +114,7 @@ const memoryAtLength = z.strictObject({
   n: z.int(),
 });
 
-export const methodSummarySchema = z.strictObject({
+const methodSummarySchema = z.strictObject({
   id: z.string(),
   label: z.string(),
   method: z.string(),
@@ -134,7 +134,7 @@ export const methodSummarySchema = z.strictObject({
 export type MethodSummary = z.infer<typeof methodSummarySchema>;
 
 /** A hygiene check: what was looked at, and whether it passed. Failed ones threaten the conclusions and are printed first. */
-export const checkSchema = z.strictObject({
+const checkSchema = z.strictObject({
   id: z.string(),
   status: z.enum(['passed', 'failed', 'untested']),
   severity: z.enum(['blocking', 'warning', 'note']),

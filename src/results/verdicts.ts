@@ -1,5 +1,6 @@
 import { rungOf } from './contrasts.ts';
 import { countText, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
+import { hardest } from './speed.ts';
 import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
 
 /** The findings in plain words; every number with its interval and n. */
@@ -65,10 +66,6 @@ function speed(method: MethodSummary, baseline: string): string[] {
   };
   const own = (timings: readonly Speed[]): Speed[] => timings.filter((timing) => timing.cache !== 'dynamic');
   return [...sentence('Decoding', hardest(own(method.decode))), ...sentence('In prefill', hardest(own(method.prefill)))];
-}
-
-function hardest(timings: readonly Speed[]): Speed | undefined {
-  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
 }
 
 function longest<T extends { readonly length: number }>(items: readonly T[]): T | undefined {

@@ -21,10 +21,18 @@ export interface Problem {
   readonly hint: string | undefined;
 }
 
+const jsonSchemas = new WeakMap<z.ZodType, JsonSchema>();
+
+/** Made at the first unknown key and kept: a schema does not change. */
+function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const known = jsonSchemas.get(schema) ?? (z.toJSONSchema(schema, { io: 'input' }) as JsonSchema);
+  jsonSchemas.set(schema, known);
+  return known;
+}
+
 /** Everything that a schema finds wrong with a YAML file, in file order of discovery. */
 export function problemsOf(source: YamlSource, schema: z.ZodType, error: z.ZodError): readonly Problem[] {
-  const json = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
-  return error.issues.flatMap((issue) => problemOf(source, json, issue));
+  return error.issues.flatMap((issue) => problemOf(source, () => jsonSchemaOf(schema), issue));
 }
 
 /** The problems as one INVALID_FILE error: the message lists each on its line. */
@@ -43,9 +51,9 @@ export function pathText(path: Path): string {
   return text === '' ? '(file)' : text.replace(/^\./, '');
 }
 
-function problemOf(source: YamlSource, json: JsonSchema, issue: Issue): Problem[] {
+function problemOf(source: YamlSource, json: () => JsonSchema, issue: Issue): Problem[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(propertiesAt(json, source.value, issue.path));
+    const known = Object.keys(propertiesAt(json(), source.value, issue.path));
     return issue.keys.map((key) => {
       const meant = didYouMean(key, known);
       const hint = meant === undefined ? `Known keys here: ${known.join(', ')}.` : `Did you mean ${describe(meant)}?`;

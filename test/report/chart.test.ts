@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { methodStyles } from '../../src/report/chart.ts';
-import { elasticCurves, spanMap } from '../../src/report/charts/plans.ts';
+import { elasticCurves } from '../../src/report/charts/elastic.ts';
+import { spanMap } from '../../src/report/charts/spans.ts';
 import { compileSpec, loadVegaRuntime } from '../../src/report/render.ts';
 import { HEAT, lightTheme, METHOD_COLOURS, SHARE } from '../../src/report/theme.ts';
 import { recordsOf } from '../../src/results/record.ts';

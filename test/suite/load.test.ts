@@ -118,7 +118,7 @@ describe('parseSuite', () => {
           expect((error as MoaError).message).toMatch(/^s\.yaml(:\d+:\d+ | has \d+ problems:\n)/);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -128,7 +128,7 @@ describe('parseSuite', () => {
         const message = messageOf(JSON.stringify(value));
         expect(message).toMatch(/^s\.yaml(:\d+:\d+ | has \d+ problems:\n)/);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });

@@ -12,13 +12,13 @@ type Sample = RecordOf<'sample'>;
 const EXAMPLES = 6;
 const OUTPUT_CHARACTERS = 400;
 
-export interface Flip {
+interface Flip {
   readonly own: Sample;
   readonly baseline: Sample;
 }
 
 /** Samples that the baseline has right and a method has wrong, spread evenly over lengths and depths. */
-export function lostSamples(selection: Selection, method: string, baseline: string): Flip[] {
+function lostSamples(selection: Selection, method: string, baseline: string): Flip[] {
   const right = new Map(
     selection.samples
       .filter((sample) => sample.method === baseline && isCorrect(sample))

@@ -1,0 +1,76 @@
+import { formatRule, ruleKey } from '../../plan/rule.ts';
+import { ruleAt, spanOfRule } from '../../plan/spans.ts';
+import type { RecordOf } from '../../results/record.ts';
+import { type Chart, frame, LENGTH_LABEL, type MethodStyle, tooltip } from '../chart.ts';
+
+const CURVE_POINTS = 32;
+
+/** How the spans of a plan grow with length: one curve a distinct rule, thicker for more heads. */
+export function elasticCurves(record: RecordOf<'plan'>, { id, label, index }: MethodStyle, longest: number): Chart {
+  const counts = new Map<string, { rule: { alpha: number; beta: number }; heads: number }>();
+  const { layers, kvHeads } = record.plan.model;
+  for (let i = 0; i < layers * kvHeads; i++) {
+    const rule = ruleAt(record.plan, Math.floor(i / kvHeads), i % kvHeads);
+    const entry = counts.get(ruleKey(rule));
+    if (entry === undefined) counts.set(ruleKey(rule), { rule, heads: 1 });
+    else entry.heads++;
+  }
+  const lengths = Array.from({ length: CURVE_POINTS }, (_, i) => Math.max(128, Math.round((longest * (i + 1)) / CURVE_POINTS)));
+  const rows = [...counts.values()].flatMap(({ rule, heads }) =>
+    lengths.map((tokens) => ({ rule: formatRule(rule), heads, tokens, span: spanOfRule(rule, tokens, record.plan.sink) })),
+  );
+  const scale = { domain: [0, longest], nice: false };
+  const alt = `Line chart of ${label}: span in tokens over context length for its ${counts.size} distinct rules.`;
+  return {
+    id: `elastic-${id}`,
+    section: 'elastic',
+    method: label,
+    title: label,
+    caption: `${counts.size} distinct ${counts.size === 1 ? 'rule' : 'rules'} over ${layers * kvHeads} heads`,
+    alt,
+    size: 'small',
+    rows,
+    spec: (theme) =>
+      frame({
+        theme,
+        alt,
+        width: 280,
+        height: 220,
+        rows,
+        styles: [],
+        layer: [
+          {
+            data: {
+              values: [
+                { tokens: 0, span: 0 },
+                { tokens: longest, span: longest },
+              ],
+            },
+            mark: { type: 'line', strokeDash: [4, 4], color: theme.muted, strokeWidth: 1 },
+            encoding: { x: { field: 'tokens', type: 'quantitative', scale }, y: { field: 'span', type: 'quantitative', scale } },
+          },
+          {
+            mark: { type: 'line', color: theme.method(index), opacity: 0.75 },
+            encoding: {
+              x: {
+                field: 'tokens',
+                type: 'quantitative',
+                title: 'Length N (tokens)',
+                scale,
+                axis: { tickCount: 4, labelExpr: LENGTH_LABEL, values: [longest / 4, longest / 2, longest] },
+              },
+              y: {
+                field: 'span',
+                type: 'quantitative',
+                title: 'Span (tokens)',
+                axis: { values: [longest / 4, longest / 2, longest], labelExpr: LENGTH_LABEL },
+              },
+              detail: { field: 'rule' },
+              strokeWidth: { field: 'heads', type: 'quantitative', scale: { domain: [0, layers * kvHeads], range: [1, 7] }, legend: null },
+              tooltip: tooltip(['rule', 'Rule'], ['heads', 'Heads', ',']),
+            },
+          },
+        ],
+      }),
+  };
+}

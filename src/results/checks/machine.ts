@@ -1,0 +1,53 @@
+import { logRatioInterval } from '../../core/statistics-timing.ts';
+import { ratioText } from '../phrases.ts';
+import type { Check } from '../summary.ts';
+import { type CheckInput, check } from './check.ts';
+
+/** Load per usable core above which timings of other programs mix in. */
+const BUSY_LOAD = 0.5;
+
+/** Odd against even rounds of the baseline: what the clock says between two equal programs. */
+export function timingNoise({ selection, summary }: CheckInput): Check {
+  const halves = selection.measurements.flatMap((timing) => {
+    if (timing.method !== summary.baseline || timing.samplesMs.length < 6) return [];
+    const [even, odd] = [0, 1].map((parity) => timing.samplesMs.filter((_, i) => i % 2 === parity)) as [number[], number[]];
+    return [logRatioInterval(even, odd, { seed: 'timing-noise' })];
+  });
+  if (halves.length === 0)
+    return check('timing-noise', 'note', 'untested', 'Fewer than 6 rounds of the baseline: too few to compare it with itself.');
+  const worst = halves.toSorted((a, b) => Math.abs(Math.log(b.estimate)) - Math.abs(Math.log(a.estimate)))[0] as (typeof halves)[number];
+  const biased = halves.filter(({ low, high }) => low > 1 || high < 1).length;
+  return check(
+    'timing-noise',
+    'warning',
+    biased === 0 ? 'passed' : 'failed',
+    `${summary.baseline} timed against itself (odd and even rounds): ${ratioText(worst)} at worst of ${halves.length} conditions${biased === 0 ? ', which includes 1' : `; ${biased} exclude 1, so the machine drifted`}.`,
+  );
+}
+
+/** Nothing else ran while timing. */
+export function quietMachine({ environment, selection }: CheckInput): Check {
+  if (environment === null || selection.measurements.length === 0)
+    return check('quiet-machine', 'warning', 'untested', 'No timing, or no record of the machine.');
+  const load = environment.cpu.loadAverage[0] ?? 0;
+  const cores = environment.container.cpuQuota ?? environment.cpu.usableCores;
+  const busy = load / cores > BUSY_LOAD;
+  return check(
+    'quiet-machine',
+    'warning',
+    busy ? 'failed' : 'passed',
+    `Load average ${load.toFixed(2)} on ${cores} cores when the run started${busy ? ': other programs were running, so absolute timings are unsafe' : ''}.`,
+  );
+}
+
+/** The commit names the code. */
+export function cleanCode({ environment }: CheckInput): Check {
+  const git = environment?.git ?? null;
+  if (git === null) return check('clean-code', 'note', 'untested', 'Not run from a git checkout.');
+  return check(
+    'clean-code',
+    'note',
+    git.dirty ? 'failed' : 'passed',
+    `Commit ${git.commit.slice(0, 12)}${git.dirty ? ' with uncommitted changes' : ', without uncommitted changes'}.`,
+  );
+}

@@ -1,0 +1,44 @@
+import { EQUAL_BUDGET, largestBudgetGap } from '../contrasts.ts';
+import { percent } from '../phrases.ts';
+import type { Check } from '../summary.ts';
+import { type CheckInput, check } from './check.ts';
+
+/** Methods whose budgets are this close were meant to be equal. */
+const MEANT_EQUAL = 0.1;
+
+/** What the allocator gave is what the plan implies: the condition for every memory claim. */
+export function residentBytes({ selection }: CheckInput): Check {
+  const records = [...selection.samples, ...selection.losses];
+  const differ = records.filter((record) => record.kvBytes.planned !== record.kvBytes.resident);
+  if (records.length === 0)
+    return check('resident-bytes', 'blocking', 'untested', 'No sample was scored, so resident KV bytes are unknown.');
+  const message =
+    differ.length === 0
+      ? `Resident KV bytes equal the plan's in all ${records.length} scored samples.`
+      : `Resident KV bytes differ from the plan's in ${differ.length} of ${records.length} samples (first: ${differ[0]?.method}, ${differ[0]?.sampleId}).`;
+  return check('resident-bytes', 'blocking', differ.length === 0 ? 'passed' : 'failed', message);
+}
+
+/** Methods that were meant to be compared at one budget have it. */
+export function equalBudgets({ summary }: CheckInput): Check {
+  const compressed = summary.methods.filter((method) => method.id !== summary.baseline && method.kvBytes.length > 0);
+  const pairs = compressed.flatMap((a, i) => compressed.slice(i + 1).map((b) => ({ a, b, gap: largestBudgetGap(a, b) })));
+  const meant = pairs.filter(({ gap }) => gap <= MEANT_EQUAL);
+  const unequal = meant.filter(({ gap }) => gap > EQUAL_BUDGET);
+  if (meant.length === 0) return check('equal-budgets', 'warning', 'untested', 'No two compressed methods have nearly the same KV memory.');
+  const worst = unequal.toSorted((x, y) => y.gap - x.gap)[0];
+  if (worst === undefined)
+    return check(
+      'equal-budgets',
+      'warning',
+      'passed',
+      `${meant.length} pairs of methods compare at KV bytes equal to within ${percent(EQUAL_BUDGET)}.`,
+    );
+  const names = unequal.map(({ a, b }) => `${a.id} and ${b.id}`).join('; ');
+  return check(
+    'equal-budgets',
+    'warning',
+    'failed',
+    `Nearly but not equal KV bytes: ${names} (up to ${percent(worst.gap, 1)} apart at one length). They are not compared as equals.`,
+  );
+}

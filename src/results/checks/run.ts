@@ -1,0 +1,25 @@
+import type { Check } from '../summary.ts';
+import type { CheckInput } from './check.ts';
+import { denseCanDoIt, denseIsBest, finished, power } from './conclusions.ts';
+import { cleanCode, quietMachine, timingNoise } from './machine.ts';
+import { equalBudgets, residentBytes } from './memory.ts';
+import { answersEnd, evidenceOutOfSight, sameSamples, untruncated } from './samples.ts';
+
+/** Looks for what would make the conclusions wrong. Every check says what it saw, also when it passed. */
+export function checkRun(input: CheckInput): Check[] {
+  return [
+    finished(input),
+    residentBytes(input),
+    equalBudgets(input),
+    sameSamples(input),
+    untruncated(input),
+    denseIsBest(input),
+    denseCanDoIt(input),
+    evidenceOutOfSight(input),
+    answersEnd(input),
+    power(input),
+    timingNoise(input),
+    quietMachine(input),
+    cleanCode(input),
+  ];
+}

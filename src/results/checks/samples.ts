@@ -1,0 +1,79 @@
+import { spansAt } from '../../plan/spans.ts';
+import { percent } from '../phrases.ts';
+import { groupBy } from '../selection.ts';
+import type { Check } from '../summary.ts';
+import { type CheckInput, check } from './check.ts';
+
+/** All methods answered the same questions. */
+export function sameSamples({ selection }: CheckInput): Check {
+  const conditions = groupBy(selection.samples, (sample) => `${sample.part} ${sample.task} ${sample.length}`);
+  const uneven = [...conditions].filter(([, samples]) => {
+    const sets = [...groupBy(samples, (sample) => sample.method).values()].map((own) =>
+      own
+        .map((sample) => sample.sampleId)
+        .sort()
+        .join('\n'),
+    );
+    return new Set(sets).size > 1;
+  });
+  if (conditions.size === 0) return check('same-samples', 'blocking', 'untested', 'No sample was scored.');
+  return uneven.length === 0
+    ? check('same-samples', 'blocking', 'passed', `All methods answered the same samples under all ${conditions.size} conditions.`)
+    : check(
+        'same-samples',
+        'blocking',
+        'failed',
+        `Methods answered different samples in ${uneven.map(([name]) => name).join(', ')}; only shared ones are paired, totals are not comparable.`,
+      );
+}
+
+/** No prompt was cut to fit. */
+export function untruncated({ selection }: CheckInput): Check {
+  const cut = selection.samples.filter((sample) => sample.truncatedTokens > 0).length;
+  if (selection.samples.length === 0) return check('truncation', 'warning', 'untested', 'No sample was scored.');
+  return check(
+    'truncation',
+    'warning',
+    cut === 0 ? 'passed' : 'failed',
+    cut === 0 ? 'No prompt was truncated.' : `${cut} of ${selection.samples.length} prompts were truncated.`,
+  );
+}
+
+/** Samples whose evidence every head's window reaches directly prove nothing about compression. */
+export function evidenceOutOfSight({ selection, summary }: CheckInput): Check {
+  const placed = selection.samples.filter((sample) => sample.part === 'retrieval' && sample.evidenceDistance !== null);
+  const parts = selection.plans.flatMap((record) => {
+    const own = placed.filter((sample) => sample.method === record.method);
+    if (record.method === summary.baseline || own.length === 0) return [];
+    const inAll = own.filter(
+      (sample) =>
+        (sample.evidenceDistance ?? 0) < Math.min(...spansAt(record.plan, sample.promptTokens + sample.newTokens)) - record.plan.sink,
+    ).length;
+    return [{ method: record.method, share: inAll / own.length }];
+  });
+  if (parts.length === 0) return check('evidence-outside', 'note', 'untested', 'No sample says where its evidence is.');
+  const easy = parts.filter(({ share }) => share > 0.9);
+  const text = parts.map(({ method, share }) => `${method} ${percent(share)}`).join(', ');
+  return check(
+    'evidence-outside',
+    'note',
+    easy.length === 0 ? 'passed' : 'failed',
+    `Share of samples whose evidence lies inside the window of every head: ${text}.`,
+  );
+}
+
+/** Compression did not lengthen answers, which would cost the speed it brings. */
+export function answersEnd({ selection, summary }: CheckInput): Check {
+  const shares = summary.methods.flatMap((method) => {
+    const own = selection.samples.filter((sample) => sample.method === method.id);
+    return own.length === 0 ? [] : [{ id: method.id, share: own.filter((sample) => sample.finish === 'length').length / own.length }];
+  });
+  if (shares.length === 0) return check('answers-end', 'note', 'untested', 'No sample was scored.');
+  const base = shares.find(({ id }) => id === summary.baseline)?.share ?? 0;
+  const longer = shares.filter(({ share }) => share > base + 0.1);
+  const message =
+    longer.length === 0
+      ? `Answers end by themselves about as often as with ${summary.baseline} (cut off there: ${percent(base)}).`
+      : `Cut off at the token limit more often than ${summary.baseline} (${percent(base)}): ${longer.map(({ id, share }) => `${id} ${percent(share)}`).join(', ')}. Longer answers cost speed.`;
+  return check('answers-end', 'note', longer.length === 0 ? 'passed' : 'failed', message);
+}

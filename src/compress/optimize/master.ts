@@ -64,8 +64,12 @@ export class Master {
     this.#pricer = new Pricer(instance);
     this.#pool = new ColumnPool(instance);
     this.#relaxation = new Relaxation(instance, { thread, pricer: this.#pricer, pool: this.#pool });
-    for (let layer = 0; layer < instance.layers; layer++) {
-      for (let r = 0; r < instance.rules.length; r++) this.#pool.add(layer, new Uint16Array(instance.heads).fill(r));
+    for (let r = 0; r < instance.rules.length; r++) {
+      const from = this.#pool.columns.length;
+      for (let layer = 0; layer < instance.layers; layer++) this.#pool.add(layer, new Uint16Array(instance.heads).fill(r));
+      // The uniform plans: with the budget's rule among them there is always a plan to start from.
+      const uniform = this.#total(this.#pool.columns.slice(from));
+      if (uniform !== null) this.#known.push(uniform);
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type OptimizeOptions, optimize } from '../../../src/compress/optimize/optimize.ts';
 import { candidateRules } from '../../../src/compress/optimize/rules.ts';
 import { syntheticLossTables } from '../../../src/compress/optimize/synthetic.ts';
@@ -57,6 +57,9 @@ function bruteForce(options: OptimizeOptions, rulesPerLayer: number): number[][]
 }
 
 describe('optimize', () => {
+  // Compiles HiGHS, once a process.
+  beforeAll(async () => void (await optimize(small(1, single))));
+
   it.each([1, 2, 3])('finds the optimum that trying every plan finds (one objective, seed %i)', async (seed) => {
     const options = small(seed, { profileLengths: [2048], rulesPerLayer: 1 + (seed % 3) });
     const front = await optimize(options);

@@ -27,7 +27,7 @@ function quality(method: MethodSummary, baseline: string): string[] {
     const memory = longest(method.kvBytes)?.ratioToBaseline;
     const where = memory === null || memory === undefined ? '' : `With ${percent(memory)} of the KV memory, `;
     sentences.push(
-      `${where}${method.label} answers ${percentWithInterval(retrieval.mean)} of the retrieval questions: ${difference(retrieval.meanToBaseline, baseline)}`,
+      `${where}${method.label} answers ${percentWithInterval(retrieval.mean)} of the retrieval questions, ${difference(retrieval.meanToBaseline, baseline)}`,
     );
   }
   if (scores?.mean.relative) {
@@ -42,8 +42,8 @@ function quality(method: MethodSummary, baseline: string): string[] {
 function difference(paired: Paired, baseline: string): string {
   const { delta, lost, gained, detectable } = paired;
   const evidence = `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${lost} lost and ${gained} gained of ${delta.n}, ${pText(paired.p)}`;
-  if (paired.p < 0.05) return `${delta.estimate < 0 ? 'worse' : 'better'} than ${baseline} by ${evidence}.`;
-  const missed = detectable === null ? '' : ` Differences under ${percent(detectable)} could have been missed.`;
+  if (paired.p < 0.05) return `${delta.estimate < 0 ? 'worse' : 'better'} than ${baseline}: ${evidence}.`;
+  const missed = detectable === null ? '' : ` Differences under ${points(detectable)} points could have been missed.`;
   return `no difference from ${baseline} is visible (${evidence}).${missed}`;
 }
 

@@ -52,7 +52,7 @@ details{margin:.3rem 0}summary{cursor:pointer;color:var(--muted);font-size:.83re
 details.block>summary{color:var(--ink);font-size:.95rem;font-weight:600;padding:.35rem 0}
 .data{max-height:22rem;overflow:auto}.data table{font-size:.78rem}
 .flip{margin:.8rem 0;padding:.8rem 1rem;background:var(--card);border:1px solid var(--line);border-radius:10px;min-width:0}
-.flip dl{display:grid;grid-template-columns:auto minmax(0,1fr);gap:.2rem .9rem;margin:.3rem 0 0;font-size:.86rem}.flip dt{color:var(--muted)}.flip dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
+.flip h3{margin:0}.flip dl{display:grid;grid-template-columns:auto minmax(0,1fr);gap:.2rem .9rem;margin:.3rem 0 0;font-size:.86rem}.flip dt{color:var(--muted)}.flip dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
 .right{color:var(--good)}.wrong{color:var(--bad)}
 .tip{position:fixed;z-index:9;pointer-events:none;max-width:min(20rem,92vw);padding:.45rem .65rem;border-radius:6px;background:var(--ink);color:var(--paper);font-size:.78rem;line-height:1.4;visibility:hidden}
 .tip div{display:flex;gap:1rem;justify-content:space-between}.tip b{font-weight:600}

@@ -1,4 +1,4 @@
-import { percent } from '../phrases.ts';
+import { percent, points } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
@@ -55,6 +55,6 @@ export function power({ summary }: CheckInput): Check {
     'power',
     'note',
     ok ? 'passed' : 'failed',
-    `With ${first.delta.n} pairs over all lengths, true differences of ${percent(first.detectable)} and more show up (80% power)${ok ? '' : '; smaller ones are likely missed'}.`,
+    `With ${first.delta.n} pairs over all lengths, true differences of ${points(first.detectable)} points and more show up (80% power)${ok ? '' : '; smaller ones are likely missed'}.`,
   );
 }

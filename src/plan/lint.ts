@@ -2,7 +2,7 @@ import { formatRule, type Rule, ruleKey } from './rule.ts';
 import type { Plan } from './schema.ts';
 import { BLOCK_TOKENS, densityAt, MIN_SPAN_TOKENS, ruleAt } from './spans.ts';
 
-export type LintCode =
+type LintCode =
   | 'model-mismatch'
   | 'negative-span'
   | 'span-below-minimum'

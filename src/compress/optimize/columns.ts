@@ -56,17 +56,15 @@ function measure(instance: Instance, layer: number, assignment: Uint16Array) {
   return { losses, blocks };
 }
 
-/** Rows of the master: one per layer (exactly one column), one per constrained length (dense heads), one per objective (its cap). */
-export function rowCount(instance: Instance): number {
-  return instance.layers + instance.constraintLengths.length + instance.profileLengths.length;
-}
-
 /** The objective of a column (or of a plan): its losses, weighted. */
 export function weigh(weights: readonly number[], losses: Float64Array): number {
   return weights.reduce((sum, weight, p) => sum + weight * (losses[p] as number), 0);
 }
 
-/** Columns as HiGHS takes them, with their cost under the objectives' weights. */
+/**
+ * Columns as HiGHS takes them, with their cost under the objectives' weights. Rows of the master: one per layer (exactly one column), one
+ * per constrained length (dense heads), one per objective (its cap).
+ */
 export function sparseColumns(instance: Instance, columns: readonly Column[], weights: readonly number[]): SparseColumns {
   const perColumn = 1 + instance.constraintLengths.length + instance.profileLengths.length;
   const starts = new Int32Array(columns.length + 1);

@@ -20,7 +20,7 @@ const pointSchema = z.strictObject({
 });
 
 /** The plans of which none is better than another at every profile length, and how they were found. */
-export const paretoFrontSchema = z.strictObject({
+const paretoFrontSchema = z.strictObject({
   format: z.literal('moabench-front'),
   version: z.literal(1),
   layers: z.int().min(1),

@@ -18,7 +18,8 @@ namespace moa::binding {
 
 namespace {
 
-constexpr int64_t kMaxLimitBytes = int64_t{1} << 53;  // largest exact integer of a JavaScript number
+constexpr int64_t kMaxLimitBytes = int64_t{1}
+                                   << 53;  // largest exact integer of a JavaScript number
 
 MemoryKind read_memory_kind(Napi::Value value) {
   if (value.IsUndefined()) return MemoryKind::kWorkspace;
@@ -33,7 +34,8 @@ MemoryKind read_memory_kind(Napi::Value value) {
 Napi::Function BackendObject::define(Napi::Env env) {
 #define MOA_LIST_METHOD(method, Params, name) InstanceMethod<&BackendObject::method>(name),
   return DefineClass(env, "Backend",
-                     {MOA_FOR_EACH_OP(MOA_LIST_METHOD) InstanceMethod<&BackendObject::cache_advance>("cacheAdvance"),
+                     {MOA_FOR_EACH_OP(MOA_LIST_METHOD)
+                          InstanceMethod<&BackendObject::cache_advance>("cacheAdvance"),
                       InstanceMethod<&BackendObject::tensor>("tensor"),
                       InstanceMethod<&BackendObject::kv_cache>("kvCache"),
                       InstanceMethod<&BackendObject::synchronize>("synchronize"),
@@ -50,7 +52,8 @@ Napi::Object BackendObject::create(Napi::Env env, std::unique_ptr<Backend> backe
   return construct(state.backend_class, state.backend_init, init);
 }
 
-BackendObject::BackendObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BackendObject>(info) {
+BackendObject::BackendObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<BackendObject>(info) {
   guarded(info.Env(), [&] {
     BackendInit*& init = EnvState::of(info.Env()).backend_init;
     if (init == nullptr) throw_invalid("createCpuBackend()", "making a Backend", "new");
@@ -58,14 +61,17 @@ BackendObject::BackendObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     init = nullptr;
     const Napi::Env env = info.Env();
     info.This().As<Napi::Object>().DefineProperties(
-        {Napi::PropertyDescriptor::Value("name", Napi::String::New(env, session_->traits().name), napi_enumerable),
-         Napi::PropertyDescriptor::Value("description", Napi::String::New(env, session_->backend().description()),
+        {Napi::PropertyDescriptor::Value("name", Napi::String::New(env, session_->traits().name),
+                                         napi_enumerable),
+         Napi::PropertyDescriptor::Value("description",
+                                         Napi::String::New(env, session_->backend().description()),
                                          napi_enumerable)});
   });
 }
 
 template <class Params>
-Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char* name, Params (*read)(ParamsReader&),
+Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char* name,
+                                      Params (*read)(ParamsReader&),
                                       void (*validate)(const Params&, const DeviceTraits&),
                                       void (Backend::*op)(const Params&)) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -73,15 +79,16 @@ Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char
     Params params = read(reader);
     session_->expect_alive(name);  // after reading: a getter of the caller's may have disposed it
     validate(params, session_->traits());
-    session_->stream().enqueue(name, [&backend = session_->backend(), op, params = std::move(params),
-                                      keep = reader.take_keep_alive()] { (backend.*op)(params); });
+    session_->stream().enqueue(name,
+                               [&backend = session_->backend(), op, params = std::move(params),
+                                keep = reader.take_keep_alive()] { (backend.*op)(params); });
     return info.Env().Undefined();
   });
 }
 
-#define MOA_DEFINE_METHOD(method, Params, name)                                                        \
-  Napi::Value BackendObject::method(const Napi::CallbackInfo& info) {                                  \
-    return enqueue_op<Params>(info, name, &read_##method, &validate_##method, &Backend::method);       \
+#define MOA_DEFINE_METHOD(method, Params, name)                                                  \
+  Napi::Value BackendObject::method(const Napi::CallbackInfo& info) {                            \
+    return enqueue_op<Params>(info, name, &read_##method, &validate_##method, &Backend::method); \
   }
 MOA_FOR_EACH_OP(MOA_DEFINE_METHOD)
 #undef MOA_DEFINE_METHOD
@@ -117,7 +124,8 @@ Napi::Value BackendObject::tensor(const Napi::CallbackInfo& info) {
     std::copy(shape.begin(), shape.end(), init.ref.shape);
     init.ref.row_stride = init.ref.row_size();
     const int64_t bytes = init.ref.size() * static_cast<int64_t>(bytes_per_element(init.ref.dtype));
-    const std::shared_ptr<Allocation> allocation = session_->pool()->allocate(bytes, kind, "Backend.tensor");
+    const std::shared_ptr<Allocation> allocation =
+        session_->pool()->allocate(bytes, kind, "Backend.tensor");
     init.ref.data = allocation->data();
     init.owned = std::make_shared<Owned>(session_, allocation, bytes);
     return TensorObject::create(info.Env(), std::move(init));
@@ -159,7 +167,8 @@ Napi::Value BackendObject::reset_peak(const Napi::CallbackInfo& info) {
 
 Napi::Value BackendObject::set_memory_limit(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    session_->pool()->set_limit(read_integer(info[0], "Backend.setMemoryLimit bytes", 0, kMaxLimitBytes));
+    session_->pool()->set_limit(
+        read_integer(info[0], "Backend.setMemoryLimit bytes", 0, kMaxLimitBytes));
     return info.Env().Undefined();
   });
 }

@@ -35,8 +35,10 @@ class BackendObject : public Napi::ObjectWrap<BackendObject> {
 #undef MOA_DECLARE_METHOD
 
   template <class Params>
-  Napi::Value enqueue_op(const Napi::CallbackInfo& info, const char* name, Params (*read)(ParamsReader&),
-                         void (*validate)(const Params&, const DeviceTraits&), void (Backend::*op)(const Params&));
+  Napi::Value enqueue_op(const Napi::CallbackInfo& info, const char* name,
+                         Params (*read)(ParamsReader&),
+                         void (*validate)(const Params&, const DeviceTraits&),
+                         void (Backend::*op)(const Params&));
 
   std::shared_ptr<Session> session_;
 };

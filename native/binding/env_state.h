@@ -7,11 +7,14 @@ struct TensorInit;
 struct KvCacheInit;
 struct BackendInit;
 
-/// What one JavaScript environment (main thread or worker) keeps of this addon; owned by node as instance data.
+/// What one JavaScript environment (main thread or worker) keeps of this addon; owned by node as
+/// instance data.
 struct EnvState {
-  Napi::FunctionReference error_class;  // MoaError, set by src/native/addon.ts; until then errors are plain with a code
+  Napi::FunctionReference
+      error_class;  // MoaError, set by src/native/addon.ts; until then errors are plain with a code
   Napi::FunctionReference tensor_class, kv_cache_class, backend_class;
-  Napi::FunctionReference array_buffer_class;  // the realm's own, taken before user code can replace the global
+  Napi::FunctionReference
+      array_buffer_class;  // the realm's own, taken before user code can replace the global
   // What the constructor being called from native code takes over; null when JavaScript calls it.
   TensorInit* tensor_init = nullptr;
   KvCacheInit* kv_cache_init = nullptr;

@@ -9,8 +9,8 @@ namespace moa::binding {
 
 namespace {
 
-constexpr size_t kMaxDescribed = 80;                    // characters of a string in a message
-constexpr int64_t kMaxElements = int64_t{1} << 46;      // bytes then stay far below int64's end
+constexpr size_t kMaxDescribed = 80;                // characters of a string in a message
+constexpr int64_t kMaxElements = int64_t{1} << 46;  // bytes then stay far below int64's end
 
 std::string describe_number(double value) {
   char text[32];
@@ -28,18 +28,30 @@ std::string describe_string(const std::string& text) {
 
 const char* typed_array_name(napi_typedarray_type type) {
   switch (type) {
-    case napi_int8_array: return "Int8Array";
-    case napi_uint8_array: return "Uint8Array";
-    case napi_uint8_clamped_array: return "Uint8ClampedArray";
-    case napi_int16_array: return "Int16Array";
-    case napi_uint16_array: return "Uint16Array";
-    case napi_int32_array: return "Int32Array";
-    case napi_uint32_array: return "Uint32Array";
-    case napi_float32_array: return "Float32Array";
-    case napi_float64_array: return "Float64Array";
-    case napi_bigint64_array: return "BigInt64Array";
-    case napi_biguint64_array: return "BigUint64Array";
-    default: break;  // kinds younger than the Node-API version we build for
+    case napi_int8_array:
+      return "Int8Array";
+    case napi_uint8_array:
+      return "Uint8Array";
+    case napi_uint8_clamped_array:
+      return "Uint8ClampedArray";
+    case napi_int16_array:
+      return "Int16Array";
+    case napi_uint16_array:
+      return "Uint16Array";
+    case napi_int32_array:
+      return "Int32Array";
+    case napi_uint32_array:
+      return "Uint32Array";
+    case napi_float32_array:
+      return "Float32Array";
+    case napi_float64_array:
+      return "Float64Array";
+    case napi_bigint64_array:
+      return "BigInt64Array";
+    case napi_biguint64_array:
+      return "BigUint64Array";
+    default:
+      break;  // kinds younger than the Node-API version we build for
   }
   return "typed array";
 }
@@ -48,16 +60,26 @@ const char* typed_array_name(napi_typedarray_type type) {
 
 std::string describe_js(Napi::Value value) {
   switch (value.Type()) {
-    case napi_undefined: return "undefined";
-    case napi_null: return "null";
-    case napi_boolean: return value.As<Napi::Boolean>().Value() ? "true" : "false";
-    case napi_number: return describe_number(value.As<Napi::Number>().DoubleValue());
-    case napi_string: return describe_string(value.As<Napi::String>().Utf8Value());
-    case napi_symbol: return "a symbol";
-    case napi_bigint: return "a bigint";
-    case napi_function: return "a function";
-    case napi_external: return "an external value";
-    case napi_object: break;
+    case napi_undefined:
+      return "undefined";
+    case napi_null:
+      return "null";
+    case napi_boolean:
+      return value.As<Napi::Boolean>().Value() ? "true" : "false";
+    case napi_number:
+      return describe_number(value.As<Napi::Number>().DoubleValue());
+    case napi_string:
+      return describe_string(value.As<Napi::String>().Utf8Value());
+    case napi_symbol:
+      return "a symbol";
+    case napi_bigint:
+      return "a bigint";
+    case napi_function:
+      return "a function";
+    case napi_external:
+      return "an external value";
+    case napi_object:
+      break;
   }
   if (value.IsTypedArray()) {
     const HostArray array = read_typed_array(value, "", "");
@@ -74,8 +96,10 @@ double read_number(Napi::Value value, const std::string& name) {
 
 int64_t read_integer(Napi::Value value, const std::string& name, int64_t low, int64_t high) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high) && number == std::floor(number))) {
-    throw_invalid("an integer from " + std::to_string(low) + " to " + std::to_string(high), name, describe_js(value));
+  if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high) &&
+        number == std::floor(number))) {
+    throw_invalid("an integer from " + std::to_string(low) + " to " + std::to_string(high), name,
+                  describe_js(value));
   }
   return static_cast<int64_t>(number);
 }
@@ -109,9 +133,11 @@ std::vector<int64_t> read_shape(Napi::Value value, const std::string& name) {
   std::vector<int64_t> shape;
   int64_t elements = 1;
   for (uint32_t i = 0; i < count; ++i) {
-    const int64_t dim = read_integer(array.Get(i), name + "[" + std::to_string(i) + "]", 1, kMaxDimension);
+    const int64_t dim =
+        read_integer(array.Get(i), name + "[" + std::to_string(i) + "]", 1, kMaxDimension);
     if (dim > kMaxElements / elements) {
-      throw_invalid("at most " + std::to_string(kMaxElements) + " elements", name, "a larger shape");
+      throw_invalid("at most " + std::to_string(kMaxElements) + " elements", name,
+                    "a larger shape");
     }
     elements *= dim;
     shape.push_back(dim);
@@ -124,11 +150,13 @@ HostArray read_typed_array(Napi::Value value, const std::string& name, const cha
   HostArray array{};
   size_t length = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(value.Env(), value, &array.type, &length, &data, nullptr, nullptr) != napi_ok) {
+  if (napi_get_typedarray_info(value.Env(), value, &array.type, &length, &data, nullptr, nullptr) !=
+      napi_ok) {
     throw_invalid(what, name, "an unreadable typed array");
   }
   array.data = data;
-  array.elements = data == nullptr ? 0 : static_cast<int64_t>(length);  // detached: nothing is there
+  array.elements =
+      data == nullptr ? 0 : static_cast<int64_t>(length);  // detached: nothing is there
   return array;
 }
 
@@ -136,7 +164,8 @@ std::vector<int32_t> read_int32_array(Napi::Value value, const std::string& name
   const HostArray array = read_typed_array(value, name, "an Int32Array");
   if (array.type != napi_int32_array) throw_invalid("an Int32Array", name, describe_js(value));
   const auto* data = static_cast<const int32_t*>(array.data);
-  return array.elements == 0 ? std::vector<int32_t>() : std::vector<int32_t>(data, data + array.elements);
+  return array.elements == 0 ? std::vector<int32_t>()
+                             : std::vector<int32_t>(data, data + array.elements);
 }
 
 Napi::Object read_object(Napi::Value value, const std::string& name) {

@@ -1,6 +1,6 @@
 #pragma once
-// Typed readers of JavaScript values: each returns the C++ value or throws Error in the house style. `name` is what the message calls
-// the value, e.g. "gemm.out".
+// Typed readers of JavaScript values: each returns the C++ value or throws Error in the house
+// style. `name` is what the message calls the value, e.g. "gemm.out".
 #include <napi.h>
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct HostArray {
 };
 HostArray read_typed_array(Napi::Value value, const std::string& name, const char* what);
 
-/// The native object behind a JavaScript one of our class, or null: any other value, another class's instance, a forged prototype.
+/// The native object behind a JavaScript one of our class, or null: any other value, another
+/// class's instance, a forged prototype.
 template <class T>
 T* unwrap_tagged(napi_env env, napi_value value, const napi_type_tag& tag) {
   napi_valuetype type;

@@ -26,9 +26,12 @@ CachePolicy read_policy(Napi::Value value) {
 
 const char* policy_name(CachePolicy policy) {
   switch (policy) {
-    case CachePolicy::kRing: return "ring";
-    case CachePolicy::kFull: return "full";
-    case CachePolicy::kGrow: return "grow";
+    case CachePolicy::kRing:
+      return "ring";
+    case CachePolicy::kFull:
+      return "full";
+    case CachePolicy::kGrow:
+      return "grow";
   }
   return "";
 }
@@ -36,7 +39,8 @@ const char* policy_name(CachePolicy policy) {
 KvCacheSpec read_spec(Napi::Value value) {
   const Napi::Object object = read_object(value, "kvCache.spec");
   const auto integer = [&](const char* key) {
-    return static_cast<int>(read_integer(object.Get(key), std::string("kvCache.") + key, 0, kMaxDimension));
+    return static_cast<int>(
+        read_integer(object.Get(key), std::string("kvCache.") + key, 0, kMaxDimension));
   };
   KvCacheSpec spec;
   spec.policy = read_policy(object.Get("policy"));
@@ -70,21 +74,26 @@ Napi::Object spec_object(Napi::Env env, const KvCacheSpec& spec) {
 }  // namespace
 
 Napi::Function KvCacheObject::define(Napi::Env env) {
-  return DefineClass(env, "KvCache",
-                     {InstanceAccessor<&KvCacheObject::resident_bytes>("residentBytes"),
-                      InstanceMethod<&KvCacheObject::resident_bytes_per_head>("residentBytesPerHead"),
-                      InstanceMethod<&KvCacheObject::lengths>("lengths"), InstanceMethod<&KvCacheObject::reset>("reset"),
-                      InstanceMethod<&KvCacheObject::dispose>("dispose")});
+  return DefineClass(
+      env, "KvCache",
+      {InstanceAccessor<&KvCacheObject::resident_bytes>("residentBytes"),
+       InstanceMethod<&KvCacheObject::resident_bytes_per_head>("residentBytesPerHead"),
+       InstanceMethod<&KvCacheObject::lengths>("lengths"),
+       InstanceMethod<&KvCacheObject::reset>("reset"),
+       InstanceMethod<&KvCacheObject::dispose>("dispose")});
 }
 
-Napi::Object KvCacheObject::create(Napi::Env env, const std::shared_ptr<Session>& session, Napi::Value spec_value) {
-  const std::shared_ptr<KvCache> cache = session->backend().make_kv_cache(read_spec(spec_value), session->pool());
+Napi::Object KvCacheObject::create(Napi::Env env, const std::shared_ptr<Session>& session,
+                                   Napi::Value spec_value) {
+  const std::shared_ptr<KvCache> cache =
+      session->backend().make_kv_cache(read_spec(spec_value), session->pool());
   KvCacheInit init{std::make_shared<Owned>(session, cache, cache->resident_bytes())};
   EnvState& state = EnvState::of(env);
   return construct(state.kv_cache_class, state.kv_cache_init, init);
 }
 
-KvCacheObject::KvCacheObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<KvCacheObject>(info) {
+KvCacheObject::KvCacheObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<KvCacheObject>(info) {
   guarded(info.Env(), [&] {
     KvCacheInit*& init = EnvState::of(info.Env()).kv_cache_init;
     if (init == nullptr) throw_invalid("Backend.kvCache()", "making a KvCache", "new");
@@ -92,8 +101,8 @@ KvCacheObject::KvCacheObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     init = nullptr;
     Napi::Object self = info.This().As<Napi::Object>();
     NAPI_THROW_IF_FAILED_VOID(info.Env(), napi_type_tag_object(info.Env(), self, &kKvCacheTag));
-    self.DefineProperty(
-        Napi::PropertyDescriptor::Value("spec", spec_object(info.Env(), cache()->spec()), napi_enumerable));
+    self.DefineProperty(Napi::PropertyDescriptor::Value(
+        "spec", spec_object(info.Env(), cache()->spec()), napi_enumerable));
   });
 }
 
@@ -122,7 +131,8 @@ Napi::Value KvCacheObject::resident_bytes_per_head(const Napi::CallbackInfo& inf
 Napi::Value KvCacheObject::lengths(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     expect_alive("KvCache.lengths");
-    Napi::Int32Array array = Napi::Int32Array::New(info.Env(), static_cast<size_t>(cache()->spec().sequences));
+    Napi::Int32Array array =
+        Napi::Int32Array::New(info.Env(), static_cast<size_t>(cache()->spec().sequences));
     int32_t* data = array.Data();
     return session()->promise_after(array, [data, keep = cache()] {
       const std::vector<int32_t> lengths = keep->lengths();

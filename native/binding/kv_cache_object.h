@@ -19,12 +19,15 @@ class KvCacheObject : public Napi::ObjectWrap<KvCacheObject> {
  public:
   static Napi::Function define(Napi::Env env);
   /// Reads and validates a KvCacheSpec, then allocates.
-  static Napi::Object create(Napi::Env env, const std::shared_ptr<Session>& session, Napi::Value spec);
+  static Napi::Object create(Napi::Env env, const std::shared_ptr<Session>& session,
+                             Napi::Value spec);
   explicit KvCacheObject(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<Session>& session() const { return owned_->session(); }
   bool disposed() const { return owned_->disposed(); }
-  std::shared_ptr<KvCache> cache() const { return std::static_pointer_cast<KvCache>(owned_->content()); }
+  std::shared_ptr<KvCache> cache() const {
+    return std::static_pointer_cast<KvCache>(owned_->content());
+  }
 
  private:
   Napi::Value resident_bytes(const Napi::CallbackInfo& info);

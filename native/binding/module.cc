@@ -19,8 +19,9 @@ namespace {
 
 constexpr int64_t kMaxThreads = 1024;
 
-/// The instruction set that this build needs and the machine lacks, or undefined. The addon is built for one machine; copied to
-/// another (a shared node_modules, a container image) it would end the process at its first vector instruction.
+/// The instruction set that this build needs and the machine lacks, or undefined. The addon is
+/// built for one machine; copied to another (a shared node_modules, a container image) it would end
+/// the process at its first vector instruction.
 Napi::Value cpu_mismatch(const Napi::CallbackInfo& info) {
   const char* missing = nullptr;
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -48,7 +49,8 @@ Napi::Value use_error_class(const Napi::CallbackInfo& info) {
 Napi::Value create_cpu_backend(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Object options = read_object(info[0], "createCpuBackend options");
-    const int64_t threads = read_integer(options.Get("threads"), "createCpuBackend.threads", 1, kMaxThreads);
+    const int64_t threads =
+        read_integer(options.Get("threads"), "createCpuBackend.threads", 1, kMaxThreads);
     return BackendObject::create(info.Env(), cpu::make_cpu_backend(static_cast<int>(threads)));
   });
 }
@@ -56,7 +58,8 @@ Napi::Value create_cpu_backend(const Napi::CallbackInfo& info) {
 Napi::Value describe_cpu_backend(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const int64_t threads = read_integer(info[0], "describeCpuBackend threads", 1, kMaxThreads);
-    return Napi::String::New(info.Env(), cpu::make_cpu_backend(static_cast<int>(threads))->description());
+    return Napi::String::New(info.Env(),
+                             cpu::make_cpu_backend(static_cast<int>(threads))->description());
   });
 }
 
@@ -65,10 +68,12 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   state->tensor_class = Napi::Persistent(TensorObject::define(env));
   state->kv_cache_class = Napi::Persistent(KvCacheObject::define(env));
   state->backend_class = Napi::Persistent(BackendObject::define(env));
-  state->array_buffer_class = Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
+  state->array_buffer_class =
+      Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
   env.SetInstanceData(state.release());
   exports.Set("createCpuBackend", Napi::Function::New(env, create_cpu_backend, "createCpuBackend"));
-  exports.Set("describeCpuBackend", Napi::Function::New(env, describe_cpu_backend, "describeCpuBackend"));
+  exports.Set("describeCpuBackend",
+              Napi::Function::New(env, describe_cpu_backend, "describeCpuBackend"));
   exports.Set("useErrorClass", Napi::Function::New(env, use_error_class, "useErrorClass"));
   exports.Set("cpuMismatch", Napi::Function::New(env, cpu_mismatch, "cpuMismatch"));
   return exports;

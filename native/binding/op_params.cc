@@ -90,7 +90,9 @@ RowsParams read_gather_rows(ParamsReader& reader) {
   return p;
 }
 
-RowsParams read_scatter_rows(ParamsReader& reader) { return read_gather_rows(reader); }
+RowsParams read_scatter_rows(ParamsReader& reader) {
+  return read_gather_rows(reader);
+}
 
 AttentionPrefillParams read_attention_prefill(ParamsReader& reader) {
   AttentionPrefillParams p;

@@ -1,5 +1,6 @@
 #pragma once
-// JavaScript params objects of src/native/backend.ts to the params structs of moa/ops.h: field by field, nothing else.
+// JavaScript params objects of src/native/backend.ts to the params structs of moa/ops.h: field by
+// field, nothing else.
 #include "binding/params_reader.h"
 #include "moa/backend.h"
 

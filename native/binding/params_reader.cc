@@ -41,7 +41,9 @@ TensorRef ParamsReader::to_tensor(const char* field, Napi::Value value) {
   return tensor->ref();
 }
 
-TensorRef ParamsReader::tensor(const char* field) { return to_tensor(field, get(field)); }
+TensorRef ParamsReader::tensor(const char* field) {
+  return to_tensor(field, get(field));
+}
 
 TensorRef ParamsReader::optional_tensor(const char* field) {
   const Napi::Value value = get(field);
@@ -59,14 +61,18 @@ KvCache* ParamsReader::to_cache(const char* field, Napi::Value value) {
   return cache->cache().get();
 }
 
-KvCache* ParamsReader::cache(const char* field) { return to_cache(field, get(field)); }
+KvCache* ParamsReader::cache(const char* field) {
+  return to_cache(field, get(field));
+}
 
 KvCache* ParamsReader::optional_cache(const char* field) {
   const Napi::Value value = get(field);
   return value.IsUndefined() ? nullptr : to_cache(field, value);
 }
 
-float ParamsReader::number(const char* field) { return static_cast<float>(read_number(get(field), name(field))); }
+float ParamsReader::number(const char* field) {
+  return static_cast<float>(read_number(get(field), name(field)));
+}
 
 float ParamsReader::optional_number(const char* field, float otherwise) {
   const Napi::Value value = get(field);
@@ -74,18 +80,23 @@ float ParamsReader::optional_number(const char* field, float otherwise) {
 }
 
 int32_t ParamsReader::integer(const char* field) {
-  constexpr int64_t kLow = std::numeric_limits<int32_t>::min(), kHigh = std::numeric_limits<int32_t>::max();
+  constexpr int64_t kLow = std::numeric_limits<int32_t>::min(),
+                    kHigh = std::numeric_limits<int32_t>::max();
   return static_cast<int32_t>(read_integer(get(field), name(field), kLow, kHigh));
 }
 
-bool ParamsReader::boolean(const char* field) { return read_boolean(get(field), name(field)); }
+bool ParamsReader::boolean(const char* field) {
+  return read_boolean(get(field), name(field));
+}
 
 bool ParamsReader::optional_boolean(const char* field, bool otherwise) {
   const Napi::Value value = get(field);
   return value.IsUndefined() ? otherwise : read_boolean(value, name(field));
 }
 
-std::vector<int32_t> ParamsReader::integers(const char* field) { return read_int32_array(get(field), name(field)); }
+std::vector<int32_t> ParamsReader::integers(const char* field) {
+  return read_int32_array(get(field), name(field));
+}
 
 std::vector<Segment> ParamsReader::segments(const char* field) {
   const std::vector<int32_t> values = integers(field);

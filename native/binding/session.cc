@@ -21,10 +21,12 @@ Owned::~Owned() {
 void Owned::dispose() {
   if (content_ == nullptr) return;
   content_.reset();
-  if (session_->environment_alive()) Napi::MemoryManagement::AdjustExternalMemory(session_->env(), -bytes_);
+  if (session_->environment_alive())
+    Napi::MemoryManagement::AdjustExternalMemory(session_->env(), -bytes_);
 }
 
-/// One waiting promise. Its handles are used on the JavaScript thread only; the stream thread fills in the outcome.
+/// One waiting promise. Its handles are used on the JavaScript thread only; the stream thread fills
+/// in the outcome.
 struct Session::Completion {
   std::weak_ptr<Session> session;
   napi_deferred deferred = nullptr;
@@ -49,11 +51,13 @@ Session::Session(Napi::Env env, std::unique_ptr<Backend> backend)
 
 void Session::open_channel() {
   const Napi::String name = Napi::String::New(env_, "moabench stream");
-  const napi_status status = napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
-                                                             &Session::complete, &channel_);
-  if (status != napi_ok) throw Error(ErrorCode::kInternal, "cannot open a channel to the event loop");
+  const napi_status status = napi_create_threadsafe_function(
+      env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, &Session::complete, &channel_);
+  if (status != napi_ok)
+    throw Error(ErrorCode::kInternal, "cannot open a channel to the event loop");
   napi_unref_threadsafe_function(env_, channel_);
-  // After the channel: hooks run last in, first out, so the stream has ended before node closes the channel.
+  // After the channel: hooks run last in, first out, so the stream has ended before node closes the
+  // channel.
   napi_add_env_cleanup_hook(env_, &Session::end_with_environment, this);
 }
 
@@ -101,37 +105,43 @@ Napi::Promise Session::wait(Napi::Value value, std::function<void()> work, bool 
   completion->session = weak_from_this();
   completion->disposes = disposes;
   napi_value promise;
-  NAPI_THROW_IF_FAILED(env_, napi_create_promise(env_, &completion->deferred, &promise), Napi::Promise());
+  NAPI_THROW_IF_FAILED(env_, napi_create_promise(env_, &completion->deferred, &promise),
+                       Napi::Promise());
   if (value.IsObject()) {
-    NAPI_THROW_IF_FAILED(env_, napi_create_reference(env_, value, 1, &completion->value), Napi::Promise());
+    NAPI_THROW_IF_FAILED(env_, napi_create_reference(env_, value, 1, &completion->value),
+                         Napi::Promise());
   }
   if (waiting_++ == 0) {
     self_while_waiting_ = shared_from_this();
     napi_ref_threadsafe_function(env_, channel_);
   }
-  stream_.enqueue_observer([completion, work = std::move(work), channel = channel_, backend = backend_.get()](
-                               std::exception_ptr failure, uint64_t epoch) mutable {
-    completion->epoch = epoch;
-    completion->failure = std::move(failure);
-    if (!completion->failure) {
-      try {
-        backend->synchronize();
-        if (work) work();
-      } catch (...) {
-        completion->failure = std::current_exception();
-      }
-    }
-    work = nullptr;  // lets go of what it kept alive before the host can look at the account
-    auto message = std::make_unique<std::shared_ptr<Completion>>(completion);
-    if (napi_call_threadsafe_function(channel, message.get(), napi_tsfn_nonblocking) == napi_ok) message.release();
-  });
+  stream_.enqueue_observer(
+      [completion, work = std::move(work), channel = channel_, backend = backend_.get()](
+          std::exception_ptr failure, uint64_t epoch) mutable {
+        completion->epoch = epoch;
+        completion->failure = std::move(failure);
+        if (!completion->failure) {
+          try {
+            backend->synchronize();
+            if (work) work();
+          } catch (...) {
+            completion->failure = std::current_exception();
+          }
+        }
+        work = nullptr;  // lets go of what it kept alive before the host can look at the account
+        auto message = std::make_unique<std::shared_ptr<Completion>>(completion);
+        if (napi_call_threadsafe_function(channel, message.get(), napi_tsfn_nonblocking) == napi_ok)
+          message.release();
+      });
   return Napi::Promise(env_, promise);
 }
 
 void Session::complete(napi_env raw_env, napi_value, void*, void* data) {
-  const std::unique_ptr<std::shared_ptr<Completion>> completion(static_cast<std::shared_ptr<Completion>*>(data));
+  const std::unique_ptr<std::shared_ptr<Completion>> completion(
+      static_cast<std::shared_ptr<Completion>*>(data));
   const std::shared_ptr<Session> session = (*completion)->session.lock();
-  if (raw_env == nullptr || !session || !session->environment_alive_) return;  // nobody waits any more
+  if (raw_env == nullptr || !session || !session->environment_alive_)
+    return;  // nobody waits any more
   const Napi::Env env(raw_env);
   const Napi::HandleScope scope(env);
   try {

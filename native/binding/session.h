@@ -13,8 +13,8 @@ namespace moa::binding {
 
 class Session;
 
-/// What a tensor or a cache owns, shared with its views; ops that wait on the stream hold the Allocation or KvCache itself, so
-/// disposing under their feet is safe. JavaScript thread only.
+/// What a tensor or a cache owns, shared with its views; ops that wait on the stream hold the
+/// Allocation or KvCache itself, so disposing under their feet is safe. JavaScript thread only.
 class Owned {
  public:
   Owned(std::shared_ptr<Session> session, std::shared_ptr<void> content, int64_t bytes);
@@ -33,10 +33,12 @@ class Owned {
   int64_t bytes_;                  // reported to V8
 };
 
-/// One backend instance with its stream and memory, and the promises that wait for it. All methods belong to the JavaScript thread.
+/// One backend instance with its stream and memory, and the promises that wait for it. All methods
+/// belong to the JavaScript thread.
 ///
-/// Lifetime: shared by the Backend object and its tensors and caches, and by itself while promises wait. Its end (garbage collection,
-/// or the environment's) stops the stream: what runs is finished, what waits is dropped.
+/// Lifetime: shared by the Backend object and its tensors and caches, and by itself while promises
+/// wait. Its end (garbage collection, or the environment's) stops the stream: what runs is
+/// finished, what waits is dropped.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   static std::shared_ptr<Session> create(Napi::Env env, std::unique_ptr<Backend> backend);
@@ -54,10 +56,11 @@ class Session : public std::enable_shared_from_this<Session> {
   bool environment_alive() const { return environment_alive_; }
   Napi::Env env() const { return env_; }
 
-  /// A promise of `value`, resolved when the stream gets there and `work` (stream thread; may be empty) has run. Rejects with the
-  /// stretch's failure, or with what `work` throws.
+  /// A promise of `value`, resolved when the stream gets there and `work` (stream thread; may be
+  /// empty) has run. Rejects with the stretch's failure, or with what `work` throws.
   Napi::Promise promise_after(Napi::Value value, std::function<void()> work);
-  /// Waits for the stream, then frees all tensors and caches and ends the stream; the same promise at every call.
+  /// Waits for the stream, then frees all tensors and caches and ends the stream; the same promise
+  /// at every call.
   Napi::Promise dispose();
 
  private:
@@ -76,7 +79,7 @@ class Session : public std::enable_shared_from_this<Session> {
   DeviceTraits traits_;
   std::shared_ptr<MemoryPool> pool_;
   napi_threadsafe_function channel_ = nullptr;  // stream thread to event loop
-  int64_t waiting_ = 0;                         // promises; the event loop is kept alive while there are any
+  int64_t waiting_ = 0;  // promises; the event loop is kept alive while there are any
   std::shared_ptr<Session> self_while_waiting_;
   std::unordered_set<Owned*> owned_;
   Napi::ObjectReference disposal_;  // the promise of dispose()

@@ -10,7 +10,8 @@ namespace moa::binding {
 
 inline constexpr napi_type_tag kTensorTag = {0x7a3c5e1f90b24d68, 0x8f21c6d4e5b7a913};
 
-/// What a new Tensor object takes over. `view`: it neither frees the memory nor keeps it from being freed.
+/// What a new Tensor object takes over. `view`: it neither frees the memory nor keeps it from being
+/// freed.
 struct TensorInit {
   std::shared_ptr<Owned> owned;
   TensorRef ref;

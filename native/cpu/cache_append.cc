@@ -6,10 +6,11 @@ namespace moa::cpu {
 
 namespace {
 
-/// One head's tokens of a segment. A ring keeps the sinks and the last window of them: tokens that later ones of the same segment
-/// would overwrite are not written.
+/// One head's tokens of a segment. A ring keeps the sinks and the last window of them: tokens that
+/// later ones of the same segment would overwrite are not written.
 template <class T>
-void append_head(const CacheAppendParams& params, const CpuKvCache& cache, const Segment& segment, int kv_head) {
+void append_head(const CacheAppendParams& params, const CpuKvCache& cache, const Segment& segment,
+                 int kv_head) {
   const HeadSlots head = cache.head(segment.sequence, params.layer, kv_head);
   const int64_t column = static_cast<int64_t>(kv_head) * cache.spec().head_dim;
   const int32_t end = segment.first_position + segment.row_count;

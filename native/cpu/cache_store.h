@@ -5,10 +5,11 @@
 
 namespace moa::cpu {
 
-/// Writes the token at `position` of one KV head: key and value vectors [D], converted to the cache's dtype.
+/// Writes the token at `position` of one KV head: key and value vectors [D], converted to the
+/// cache's dtype.
 template <class T>
-inline void store_token(const CpuKvCache& cache, const HeadSlots& head, int32_t position, const float* key,
-                        const float* value) {
+inline void store_token(const CpuKvCache& cache, const HeadSlots& head, int32_t position,
+                        const float* key, const float* value) {
   const int64_t head_dim = cache.spec().head_dim;
   const int64_t offset = ring_slot(position, cache.spec().sink, head.capacity) * head_dim;
   from_floats(key, static_cast<T*>(head.keys) + offset, head_dim);

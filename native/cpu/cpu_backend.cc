@@ -24,14 +24,16 @@ namespace {
 
 constexpr int64_t kAlignment = 64;  // a cache line, and the widest vector register
 
-/// calloc gives large blocks as untouched zero pages of the system, which zero-filling by hand would make resident.
+/// calloc gives large blocks as untouched zero pages of the system, which zero-filling by hand
+/// would make resident.
 class HeapAllocator final : public RawAllocator {
  public:
   void* allocate(int64_t bytes) override {
     char* block = static_cast<char*>(std::calloc(1, static_cast<size_t>(bytes + kAlignment)));
     if (block == nullptr) return nullptr;
     const auto address = reinterpret_cast<uintptr_t>(block);
-    const auto shift = kAlignment - static_cast<int64_t>(address % kAlignment);  // 16 to 64: calloc aligns to 16
+    const auto shift =
+        kAlignment - static_cast<int64_t>(address % kAlignment);  // 16 to 64: calloc aligns to 16
     block[shift - 1] = static_cast<char>(shift);
     return block + shift;
   }
@@ -40,7 +42,8 @@ class HeapAllocator final : public RawAllocator {
     std::free(aligned - aligned[-1]);
   }
   int64_t total_bytes() const override {
-    return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+    return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) *
+           static_cast<int64_t>(sysconf(_SC_PAGESIZE));
   }
 };
 
@@ -72,14 +75,18 @@ class CpuBackend final : public Backend {
     const char* blas = "built-in GEMM";
 #endif
 #if defined(_OPENMP)
-    const std::string threads = std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ");
+    const std::string threads =
+        std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ");
 #else
     const std::string threads = "1 thread (built without OpenMP), ";
 #endif
     return "cpu: " + threads + simd_level() + ", " + blas;
   }
-  std::shared_ptr<RawAllocator> allocator() const override { return std::make_shared<HeapAllocator>(); }
-  std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec, std::shared_ptr<MemoryPool> pool) const override {
+  std::shared_ptr<RawAllocator> allocator() const override {
+    return std::make_shared<HeapAllocator>();
+  }
+  std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec,
+                                         std::shared_ptr<MemoryPool> pool) const override {
     return std::make_shared<CpuKvCache>(std::move(spec), std::move(pool));
   }
 
@@ -91,11 +98,17 @@ class CpuBackend final : public Backend {
     openblas_set_num_threads(threads_);
 #endif
   }
-  void upload(const void* data, DType from, const TensorRef& out) override { cpu::upload(data, from, out); }
-  void download(const TensorRef& x, void* out) override { cpu::download(x, out); }
+  void upload(const void* data, DType from, const TensorRef& out) override {
+    cpu::upload(data, from, out);
+  }
+  void download(const TensorRef& x, void* out) override {
+    cpu::download(x, out);
+  }
   void synchronize() override {}
-#define MOA_CALL_OP(method, Params, name) \
-  void method(const Params& params) override { cpu::method(params); }
+#define MOA_CALL_OP(method, Params, name)      \
+  void method(const Params& params) override { \
+    cpu::method(params);                       \
+  }
   MOA_FOR_EACH_OP(MOA_CALL_OP)
 #undef MOA_CALL_OP
 
@@ -105,6 +118,8 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  return std::make_unique<CpuBackend>(threads);
+}
 
 }  // namespace moa::cpu

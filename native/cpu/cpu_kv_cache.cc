@@ -50,10 +50,11 @@ void CpuKvCache::expect_stored(int sequence, int layer, int32_t tokens) const {
   if (incomplete_[static_cast<size_t>(sequence)]) {
     throw_invalid("a reset", name(), "an op: its tokens were lost to an earlier failure");
   }
-  const int32_t stored = stored_layers_[layer_index(sequence, layer)].tokens.load(std::memory_order_relaxed);
+  const int32_t stored =
+      stored_layers_[layer_index(sequence, layer)].tokens.load(std::memory_order_relaxed);
   if (stored < tokens) {
-    throw_invalid(std::to_string(tokens) + " appended tokens", "layer " + std::to_string(layer) + ", " + name(),
-                  std::to_string(stored));
+    throw_invalid(std::to_string(tokens) + " appended tokens",
+                  "layer " + std::to_string(layer) + ", " + name(), std::to_string(stored));
   }
 }
 
@@ -71,7 +72,8 @@ void CpuKvCache::reserve(int sequence, int layer, int32_t first, int32_t count) 
   const int64_t old_block = stored.tokens.load(std::memory_order_relaxed) * token;
   for (int block = 0; block < blocks && first > 0; ++block) {
     std::memcpy(static_cast<char*>(buffer->data()) + block * tokens * token,
-                static_cast<const char*>(stored.buffer->data()) + block * old_block, static_cast<size_t>(first * token));
+                static_cast<const char*>(stored.buffer->data()) + block * old_block,
+                static_cast<size_t>(first * token));
   }
   stored.buffer = std::move(buffer);
   stored.tokens.store(tokens, std::memory_order_relaxed);
@@ -80,7 +82,8 @@ void CpuKvCache::reserve(int sequence, int layer, int32_t first, int32_t count) 
 int64_t CpuKvCache::resident_bytes() const {
   if (arena_) return arena_->bytes();
   int64_t tokens = 0;
-  for (size_t i = 0; i < layer_index(spec().sequences, 0); ++i) tokens += stored_layers_[i].tokens.load();
+  for (size_t i = 0; i < layer_index(spec().sequences, 0); ++i)
+    tokens += stored_layers_[i].tokens.load();
   return 2 * tokens * spec().kv_heads * token_bytes();
 }
 
@@ -90,7 +93,8 @@ std::vector<double> CpuKvCache::resident_bytes_per_head() const {
   std::vector<double> bytes(layers * heads, 0.0);
   for (size_t row = 0; row < layer_index(spec().sequences, 0); ++row) {
     for (size_t h = 0; h < heads; ++h) {
-      const int32_t slots = arena_ ? spec().capacities[row * heads + h] : stored_layers_[row].tokens.load();
+      const int32_t slots =
+          arena_ ? spec().capacities[row * heads + h] : stored_layers_[row].tokens.load();
       bytes[row % layers * heads + h] += 2.0 * slots * static_cast<double>(token_bytes());
     }
   }

@@ -9,9 +9,10 @@ namespace moa::cpu {
 
 namespace {
 
-/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An ignored target gives 0 for both, a
-/// target outside the vocabulary NaN for both.
-float cross_entropy_row(const float* logits, int64_t columns, int32_t target, float* gradient, float scale) {
+/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An
+/// ignored target gives 0 for both, a target outside the vocabulary NaN for both.
+float cross_entropy_row(const float* logits, int64_t columns, int32_t target, float* gradient,
+                        float scale) {
   if (target == -1 || target < 0 || target >= columns) {
     const float value = target == -1 ? 0.0f : std::numeric_limits<float>::quiet_NaN();
     if (gradient != nullptr) std::fill_n(gradient, columns, value);
@@ -33,9 +34,9 @@ void cross_entropy(const CrossEntropyParams& params) {
   const int64_t rows = params.logits.rows(), columns = params.logits.row_size();
 #pragma omp parallel for if (rows * columns > kParallelElements)
   for (int64_t t = 0; t < rows; ++t) {
-    *params.losses.row<float>(t) =
-        cross_entropy_row(params.logits.row<const float>(t), columns, *params.targets.row<const int32_t>(t),
-                          params.grad_logits ? params.grad_logits.row<float>(t) : nullptr, params.grad_scale);
+    *params.losses.row<float>(t) = cross_entropy_row(
+        params.logits.row<const float>(t), columns, *params.targets.row<const int32_t>(t),
+        params.grad_logits ? params.grad_logits.row<float>(t) : nullptr, params.grad_scale);
   }
 }
 

@@ -24,7 +24,8 @@ void decode_append(const DecodeAppendParams& params) {
       rotate_heads(params.k.row<float>(b), params.k.shape[1], half, cosine, sine);
       for (int h = 0; h < cache.spec().kv_heads; ++h) {
         store_token<T>(cache, cache.head(sequence, params.layer, h), position,
-                       params.k.row<const float>(b) + h * head_dim, params.v.row<const float>(b) + h * head_dim);
+                       params.k.row<const float>(b) + h * head_dim,
+                       params.v.row<const float>(b) + h * head_dim);
       }
     }
   });

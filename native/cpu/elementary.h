@@ -1,17 +1,21 @@
 #pragma once
-// exp, sin and cos without branches or calls, so that the compiler vectorizes the loops around them. NaN gives NaN.
+// exp, sin and cos without branches or calls, so that the compiler vectorizes the loops around
+// them. NaN gives NaN.
 #include <bit>
 #include <cmath>
 #include <cstdint>
 
 namespace moa::cpu {
 
-/// e^x over the whole range of f32: relative error below 2e-7 where the result is normal, infinity above 88.8, 0 below -104.
-/// x = n ln2 + r, |r| <= ln2 / 2; e^r by its Taylor polynomial, 2^n in two factors because n reaches past the exponent's range.
+/// e^x over the whole range of f32: relative error below 2e-7 where the result is normal, infinity
+/// above 88.8, 0 below -104. x = n ln2 + r, |r| <= ln2 / 2; e^r by its Taylor polynomial, 2^n in
+/// two factors because n reaches past the exponent's range.
 inline float exp_f32(float x) {
-  constexpr float kRoundToInteger = 12582912.0f;               // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
-  constexpr uint32_t kRoundBits = 0x4b400000u;                 // its bits
-  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;  // Cody-Waite: n * kLn2High is exact
+  constexpr float kRoundToInteger =
+      12582912.0f;  // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
+  constexpr uint32_t kRoundBits = 0x4b400000u;  // its bits
+  constexpr float kLn2High = 0.693359375f,
+                  kLn2Low = -2.12194440e-4f;  // Cody-Waite: n * kLn2High is exact
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
   const float shifted = x * 1.44269504f + kRoundToInteger;
@@ -32,16 +36,19 @@ inline float exp_f32(float x) {
   return y * first * second;
 }
 
-/// Sine and cosine of an angle in radians, absolute error below 1e-9 for |angle| < 2^24; computed in double because the reduction
-/// by pi / 2 of a position's angle loses what f32 has.
+/// Sine and cosine of an angle in radians, absolute error below 1e-9 for |angle| < 2^24; computed
+/// in double because the reduction by pi / 2 of a position's angle loses what f32 has.
 inline void sin_cos(double angle, double& sine, double& cosine) {
   constexpr double kHalfPi = 1.5707963267948966;
   const double n = std::nearbyint(angle / kHalfPi);
   const double r = angle - n * kHalfPi;  // |r| <= pi / 4
   const double r2 = r * r;
   const double s =
-      r + r * r2 * (-1.0 / 6 + r2 * (1.0 / 120 + r2 * (-1.0 / 5040 + r2 * (1.0 / 362880 - r2 / 39916800))));
-  const double c = 1.0 + r2 * (-0.5 + r2 * (1.0 / 24 + r2 * (-1.0 / 720 + r2 * (1.0 / 40320 - r2 / 3628800))));
+      r +
+      r * r2 *
+          (-1.0 / 6 + r2 * (1.0 / 120 + r2 * (-1.0 / 5040 + r2 * (1.0 / 362880 - r2 / 39916800))));
+  const double c =
+      1.0 + r2 * (-0.5 + r2 * (1.0 / 24 + r2 * (-1.0 / 720 + r2 * (1.0 / 40320 - r2 / 3628800))));
   const double quadrant = n - 4.0 * std::floor(n * 0.25);  // 0, 1, 2, 3 counter-clockwise
   const bool swapped = quadrant == 1.0 || quadrant == 3.0;
   const double s_turned = swapped ? c : s;

@@ -9,7 +9,8 @@ namespace moa::cpu {
 
 void embedding(const EmbeddingParams& params) {
   const auto* ids = static_cast<const int32_t*>(params.ids.data);
-  const int64_t tokens = params.out.rows(), columns = params.out.row_size(), vocabulary = params.table.rows();
+  const int64_t tokens = params.out.rows(), columns = params.out.row_size(),
+                vocabulary = params.table.rows();
   dispatch_float(params.table.dtype, [&]<class T>(T) {
 #pragma omp parallel for if (tokens * columns > kParallelElements)
     for (int64_t t = 0; t < tokens; ++t) {

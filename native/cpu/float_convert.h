@@ -1,5 +1,6 @@
 #pragma once
-// f16 and bf16 to and from f32. Narrowing rounds to nearest even; NaN stays NaN; overflow becomes infinity.
+// f16 and bf16 to and from f32. Narrowing rounds to nearest even; NaN stays NaN; overflow becomes
+// infinity.
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -21,17 +22,23 @@ struct BF16 {
   uint16_t bits;
 };
 
-inline float to_float(float x) { return x; }
-inline float to_float(BF16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
+inline float to_float(float x) {
+  return x;
+}
+inline float to_float(BF16 x) {
+  return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16);
+}
 inline float to_float(F16 x) {
 #if defined(__F16C__)
   return _cvtsh_ss(x.bits);
 #else
   const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000u) << 16;
-  const uint32_t magnitude = static_cast<uint32_t>(x.bits & 0x7fffu) << 13;  // exponent and mantissa in f32's places
+  const uint32_t magnitude = static_cast<uint32_t>(x.bits & 0x7fffu)
+                             << 13;  // exponent and mantissa in f32's places
   if ((x.bits & 0x7c00u) == 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | magnitude);
   // 2^112 moves the exponent bias from 15 to 127, and makes normal numbers of subnormal ones.
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f) | sign);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f) |
+                              sign);
 #endif
 }
 
@@ -57,8 +64,10 @@ inline F16 from_float<F16>(float x) {
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   const uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return F16{static_cast<uint16_t>(sign | 0x7e00u)};
-  if (magnitude >= 0x477ff000u) return F16{static_cast<uint16_t>(sign | 0x7c00u)};  // 65520 and more round to infinity
-  if (magnitude < 0x38800000u) {  // below 2^-14: adding 0.5 aligns the subnormal's last bit with f32's and rounds
+  if (magnitude >= 0x477ff000u)
+    return F16{static_cast<uint16_t>(sign | 0x7c00u)};  // 65520 and more round to infinity
+  if (magnitude < 0x38800000u) {  // below 2^-14: adding 0.5 aligns the subnormal's last bit with
+                                  // f32's and rounds
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return F16{static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u))};
   }
@@ -68,7 +77,9 @@ inline F16 from_float<F16>(float x) {
 }
 
 /// out[i] = x[i] as f32, contiguous.
-inline void to_floats(const float* x, float* out, int64_t n) { std::memcpy(out, x, static_cast<size_t>(n) * 4); }
+inline void to_floats(const float* x, float* out, int64_t n) {
+  std::memcpy(out, x, static_cast<size_t>(n) * 4);
+}
 inline void to_floats(const BF16* x, float* out, int64_t n) {
   for (int64_t i = 0; i < n; ++i) out[i] = to_float(x[i]);
 }
@@ -76,14 +87,17 @@ inline void to_floats(const F16* x, float* out, int64_t n) {
   int64_t i = 0;
 #if defined(__F16C__)
   for (; i + 8 <= n; i += 8) {
-    _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
+    _mm256_storeu_ps(out + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
   }
 #endif
   for (; i < n; ++i) out[i] = to_float(x[i]);
 }
 
 /// out[i] = x[i] rounded to T, contiguous.
-inline void from_floats(const float* x, float* out, int64_t n) { std::memcpy(out, x, static_cast<size_t>(n) * 4); }
+inline void from_floats(const float* x, float* out, int64_t n) {
+  std::memcpy(out, x, static_cast<size_t>(n) * 4);
+}
 inline void from_floats(const float* x, BF16* out, int64_t n) {
   for (int64_t i = 0; i < n; ++i) out[i] = from_float<BF16>(x[i]);
 }
@@ -102,10 +116,14 @@ inline void from_floats(const float* x, F16* out, int64_t n) {
 template <class F>
 auto dispatch_float(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kF32: return f(float{});
-    case DType::kF16: return f(F16{});
-    case DType::kBF16: return f(BF16{});
-    default: throw Error(ErrorCode::kUnsupported, "Expected dtype f32, f16 or bf16 but received i32");
+    case DType::kF32:
+      return f(float{});
+    case DType::kF16:
+      return f(F16{});
+    case DType::kBF16:
+      return f(BF16{});
+    default:
+      throw Error(ErrorCode::kUnsupported, "Expected dtype f32, f16 or bf16 but received i32");
   }
 }
 

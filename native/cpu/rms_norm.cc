@@ -11,7 +11,8 @@ namespace {
 /// Of [T, C] or [T, H, D]: vectors to normalize in each row, and their length.
 struct Vectors {
   int64_t per_row, size;
-  explicit Vectors(const TensorRef& x) : per_row(x.ndim == 3 ? x.shape[1] : 1), size(x.shape[x.ndim - 1]) {}
+  explicit Vectors(const TensorRef& x)
+      : per_row(x.ndim == 3 ? x.shape[1] : 1), size(x.shape[x.ndim - 1]) {}
 };
 
 /// out = x / sqrt(mean(x^2) + epsilon) * weight
@@ -23,9 +24,10 @@ void normalize(const float* x, const float* weight, float* out, int64_t size, fl
   for (int64_t c = 0; c < size; ++c) out[c] = x[c] * inverse * weight[c];
 }
 
-/// With g = grad_out * weight and r = 1 / sqrt(mean(x^2) + epsilon): grad_x = r (g - x r^2 mean(g x)).
-void normalize_backward(const float* x, const float* weight, const float* grad_out, float* grad_x, int64_t size,
-                        const RmsNormBackwardParams& params) {
+/// With g = grad_out * weight and r = 1 / sqrt(mean(x^2) + epsilon): grad_x = r (g - x r^2 mean(g
+/// x)).
+void normalize_backward(const float* x, const float* weight, const float* grad_out, float* grad_x,
+                        int64_t size, const RmsNormBackwardParams& params) {
   float squares = 0, products = 0;
 #pragma omp simd reduction(+ : squares, products)
   for (int64_t c = 0; c < size; ++c) {
@@ -68,8 +70,8 @@ void rms_norm_backward(const RmsNormBackwardParams& params) {
   for (int64_t i = 0; i < count; ++i) {
     const int64_t row = i / vectors.per_row, column = i % vectors.per_row * vectors.size;
     normalize_backward(params.x.row<const float>(row) + column, weight.data(),
-                       params.grad_out.row<const float>(row) + column, params.grad_x.row<float>(row) + column,
-                       vectors.size, params);
+                       params.grad_out.row<const float>(row) + column,
+                       params.grad_x.row<float>(row) + column, vectors.size, params);
   }
 }
 

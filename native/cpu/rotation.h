@@ -6,9 +6,10 @@
 namespace moa::cpu {
 
 /// Cosine and sine, times the attention factor, of position * inverse_frequencies[i] for i < half.
-/// The angle is rounded to f32 before, as in Hugging Face's rotary embedding, on which models were trained and goldens were made.
-inline void rotation_of(int32_t position, const float* inverse_frequencies, int64_t half, float scale, bool inverse,
-                        float* cosine, float* sine) {
+/// The angle is rounded to f32 before, as in Hugging Face's rotary embedding, on which models were
+/// trained and goldens were made.
+inline void rotation_of(int32_t position, const float* inverse_frequencies, int64_t half,
+                        float scale, bool inverse, float* cosine, float* sine) {
   const float position_f32 = static_cast<float>(position);
   const double sine_scale = inverse ? -scale : scale;
   for (int64_t i = 0; i < half; ++i) {
@@ -21,7 +22,8 @@ inline void rotation_of(int32_t position, const float* inverse_frequencies, int6
 }
 
 /// Rotates `heads` vectors [2 * half] in place; pairs are (i, i + half).
-inline void rotate_heads(float* x, int64_t heads, int64_t half, const float* cosine, const float* sine) {
+inline void rotate_heads(float* x, int64_t heads, int64_t half, const float* cosine,
+                         const float* sine) {
   for (int64_t h = 0; h < heads; ++h, x += 2 * half) {
     float* low = x;
     float* high = x + half;

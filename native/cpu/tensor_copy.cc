@@ -45,7 +45,8 @@ void upload(const void* data, DType from, const TensorRef& strided) {
   if (from == out.dtype) {
     const size_t bytes = static_cast<size_t>(columns) * bytes_per_element(from);
     for (int64_t i = 0; i < out.rows(); ++i) {
-      char* row = static_cast<char*>(out.data) + static_cast<size_t>(i * out.row_stride) * bytes_per_element(from);
+      char* row = static_cast<char*>(out.data) +
+                  static_cast<size_t>(i * out.row_stride) * bytes_per_element(from);
       std::memcpy(row, static_cast<const char*>(data) + static_cast<size_t>(i) * bytes, bytes);
     }
     return;
@@ -64,12 +65,14 @@ void download(const TensorRef& strided, void* out) {
   const int64_t columns = x.row_size();
   if (x.dtype == DType::kI32) {
     for (int64_t i = 0; i < x.rows(); ++i) {
-      std::memcpy(static_cast<int32_t*>(out) + i * columns, x.row<int32_t>(i), static_cast<size_t>(columns) * 4);
+      std::memcpy(static_cast<int32_t*>(out) + i * columns, x.row<int32_t>(i),
+                  static_cast<size_t>(columns) * 4);
     }
     return;
   }
   dispatch_float(x.dtype, [&]<class T>(T) {
-    for (int64_t i = 0; i < x.rows(); ++i) to_floats(x.row<T>(i), static_cast<float*>(out) + i * columns, columns);
+    for (int64_t i = 0; i < x.rows(); ++i)
+      to_floats(x.row<T>(i), static_cast<float*>(out) + i * columns, columns);
   });
 }
 

@@ -6,7 +6,8 @@
 
 namespace moa::cpu {
 
-/// A [C] weight as f32: itself, or a converted copy for the time of one op. Null when the op was given none.
+/// A [C] weight as f32: itself, or a converted copy for the time of one op. Null when the op was
+/// given none.
 class WeightVector {
  public:
   explicit WeightVector(const TensorRef& weight) {
@@ -15,8 +16,9 @@ class WeightVector {
       return;
     }
     converted_.resize(static_cast<size_t>(weight.size()));
-    dispatch_float(weight.dtype,
-                   [&]<class T>(T) { to_floats(static_cast<const T*>(weight.data), converted_.data(), weight.size()); });
+    dispatch_float(weight.dtype, [&]<class T>(T) {
+      to_floats(static_cast<const T*>(weight.data), converted_.data(), weight.size());
+    });
     data_ = converted_.data();
   }
   const float* data() const { return data_; }

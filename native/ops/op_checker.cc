@@ -24,26 +24,34 @@ std::string format(double value) {
 
 bool allowed(DType dtype, Role role, const DeviceTraits& traits) {
   switch (role) {
-    case Role::kActivation: return dtype == DType::kF32 || (traits.half_activations && dtype != DType::kI32);
-    case Role::kWeight: return dtype != DType::kI32;
-    case Role::kF32: return dtype == DType::kF32;
-    case Role::kI32: return dtype == DType::kI32;
+    case Role::kActivation:
+      return dtype == DType::kF32 || (traits.half_activations && dtype != DType::kI32);
+    case Role::kWeight:
+      return dtype != DType::kI32;
+    case Role::kF32:
+      return dtype == DType::kF32;
+    case Role::kI32:
+      return dtype == DType::kI32;
   }
   return false;
 }
 
 const char* role_dtypes(Role role, const DeviceTraits& traits) {
   switch (role) {
-    case Role::kActivation: return traits.half_activations ? "f32|f16|bf16" : "f32";
-    case Role::kWeight: return "f32|f16|bf16";
-    case Role::kF32: return "f32";
-    case Role::kI32: return "i32";
+    case Role::kActivation:
+      return traits.half_activations ? "f32|f16|bf16" : "f32";
+    case Role::kWeight:
+      return "f32|f16|bf16";
+    case Role::kF32:
+      return "f32";
+    case Role::kI32:
+      return "i32";
   }
   return "";
 }
 
-/// Whether two views share an element. Exact for views with one row stride, such as column slices of one tensor; views of one block
-/// with different strides count as sharing when their extents do.
+/// Whether two views share an element. Exact for views with one row stride, such as column slices
+/// of one tensor; views of one block with different strides count as sharing when their extents do.
 bool overlap(const TensorRef& a, const TensorRef& b) {
   const auto bytes = [](const TensorRef& t, int64_t elements) {
     return elements * static_cast<int64_t>(bytes_per_element(t.dtype));
@@ -51,16 +59,19 @@ bool overlap(const TensorRef& a, const TensorRef& b) {
   const auto extent = [&](const TensorRef& t) {
     return bytes(t, (t.rows() - 1) * t.row_stride + t.row_size());
   };
-  const auto a_start = reinterpret_cast<intptr_t>(a.data), b_start = reinterpret_cast<intptr_t>(b.data);
+  const auto a_start = reinterpret_cast<intptr_t>(a.data),
+             b_start = reinterpret_cast<intptr_t>(b.data);
   if (a_start + extent(a) <= b_start || b_start + extent(b) <= a_start) return false;
   const int64_t stride = bytes(a, a.row_stride);
   if (a.contiguous() || b.contiguous() || stride != bytes(b, b.row_stride)) return true;
-  const int64_t shift = ((b_start - a_start) % stride + stride) % stride;  // where b's rows start within a's
+  const int64_t shift =
+      ((b_start - a_start) % stride + stride) % stride;  // where b's rows start within a's
   return shift < bytes(a, a.row_size()) || shift + bytes(b, b.row_size()) > stride;
 }
 
 bool same(const TensorRef& a, const TensorRef& b) {
-  return a.data == b.data && a.dtype == b.dtype && a.ndim == b.ndim && std::equal(a.shape, a.shape + a.ndim, b.shape) &&
+  return a.data == b.data && a.dtype == b.dtype && a.ndim == b.ndim &&
+         std::equal(a.shape, a.shape + a.ndim, b.shape) &&
          (a.rows() <= 1 || a.row_stride == b.row_stride);
 }
 
@@ -68,10 +79,14 @@ bool same(const TensorRef& a, const TensorRef& b) {
 
 const char* dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "f32";
-    case DType::kF16: return "f16";
-    case DType::kBF16: return "bf16";
-    case DType::kI32: return "i32";
+    case DType::kF32:
+      return "f32";
+    case DType::kF16:
+      return "f16";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kI32:
+      return "i32";
   }
   return "unknown";
 }
@@ -89,13 +104,15 @@ void OpChecker::fail(const std::string& what, const char* field, const std::stri
 void OpChecker::dtype(const char* field, const TensorRef& tensor, Role role) const {
   if (allowed(tensor.dtype, role, traits_)) return;
   if (role == Role::kActivation && tensor.dtype != DType::kI32) {
-    throw Error(ErrorCode::kUnsupported, "Expected " + std::string(role_dtypes(role, traits_)) + " activations on " +
-                                             traits_.name + " for " + name(field) + " but received " + describe(tensor));
+    throw Error(ErrorCode::kUnsupported, "Expected " + std::string(role_dtypes(role, traits_)) +
+                                             " activations on " + traits_.name + " for " +
+                                             name(field) + " but received " + describe(tensor));
   }
   fail("an " + std::string(role_dtypes(role, traits_)) + " tensor", field, describe(tensor));
 }
 
-void OpChecker::tensor(const char* field, const TensorRef& tensor, Role role, std::initializer_list<Dim*> shape) const {
+void OpChecker::tensor(const char* field, const TensorRef& tensor, Role role,
+                       std::initializer_list<Dim*> shape) const {
   bool fits = tensor.ndim == static_cast<int>(shape.size());
   int i = 0;
   for (Dim* dim : shape) {
@@ -105,8 +122,10 @@ void OpChecker::tensor(const char* field, const TensorRef& tensor, Role role, st
   }
   if (!fits) {
     std::vector<std::string> wanted;
-    for (const Dim* dim : shape) wanted.push_back(dim->value < 0 ? dim->name : std::to_string(dim->value));
-    fail("an " + std::string(role_dtypes(role, traits_)) + " tensor of shape " + join(wanted), field, describe(tensor));
+    for (const Dim* dim : shape)
+      wanted.push_back(dim->value < 0 ? dim->name : std::to_string(dim->value));
+    fail("an " + std::string(role_dtypes(role, traits_)) + " tensor of shape " + join(wanted),
+         field, describe(tensor));
   }
   dtype(field, tensor, role);
   i = 0;
@@ -115,13 +134,17 @@ void OpChecker::tensor(const char* field, const TensorRef& tensor, Role role, st
 
 void OpChecker::same_shape(const char* field, const TensorRef& tensor, const char* other_field,
                            const TensorRef& other) const {
-  if (tensor.ndim == other.ndim && std::equal(tensor.shape, tensor.shape + tensor.ndim, other.shape)) return;
-  fail("the shape of " + std::string(other_field) + ", " + describe(other) + ",", field, describe(tensor));
+  if (tensor.ndim == other.ndim &&
+      std::equal(tensor.shape, tensor.shape + tensor.ndim, other.shape))
+    return;
+  fail("the shape of " + std::string(other_field) + ", " + describe(other) + ",", field,
+       describe(tensor));
 }
 
 void OpChecker::apart(const char* field, const TensorRef& tensor, const char* other_field,
                       const TensorRef& other) const {
-  if (overlap(tensor, other)) fail("memory apart from " + name(other_field), field, "a tensor that overlaps it");
+  if (overlap(tensor, other))
+    fail("memory apart from " + name(other_field), field, "a tensor that overlaps it");
 }
 
 void OpChecker::apart_or_same(const char* field, const TensorRef& tensor, const char* other_field,
@@ -139,18 +162,21 @@ void OpChecker::not_negative(const char* field, double value) const {
 
 void OpChecker::integer_in(const char* field, int64_t value, int64_t low, int64_t end) const {
   if (value >= low && value < end) return;
-  fail("an integer in [" + std::to_string(low) + ", " + std::to_string(end) + ")", field, std::to_string(value));
+  fail("an integer in [" + std::to_string(low) + ", " + std::to_string(end) + ")", field,
+       std::to_string(value));
 }
 
 void OpChecker::head_dim(const char* field, int64_t value) const {
   if (value >= 8 && value <= 256 && value % 8 == 0) return;
-  throw Error(ErrorCode::kUnsupported, "Expected a head dim that is a multiple of 8 from 8 to 256 for " + name(field) +
-                                           " but received " + std::to_string(value));
+  throw Error(ErrorCode::kUnsupported,
+              "Expected a head dim that is a multiple of 8 from 8 to 256 for " + name(field) +
+                  " but received " + std::to_string(value));
 }
 
 void OpChecker::heads(int64_t heads, int64_t kv_heads) const {
   if (heads % kv_heads == 0) return;
-  fail("query heads in groups of " + std::to_string(kv_heads) + " KV heads", "q", std::to_string(heads) + " heads");
+  fail("query heads in groups of " + std::to_string(kv_heads) + " KV heads", "q",
+       std::to_string(heads) + " heads");
 }
 
 void OpChecker::segments(const std::vector<Segment>& segments, int64_t rows) const {
@@ -165,33 +191,42 @@ void OpChecker::segments(const std::vector<Segment>& segments, int64_t rows) con
            "[" + std::to_string(s.row_start) + ", " + std::to_string(row_end) + ")");
     }
     if (s.first_position < 0 || int64_t{s.first_position} + s.row_count > kMaxTokens) {
-      fail("positions in [0, " + std::to_string(kMaxTokens) + ")", ("segments[" + std::to_string(i) + "]").c_str(),
+      fail("positions in [0, " + std::to_string(kMaxTokens) + ")",
+           ("segments[" + std::to_string(i) + "]").c_str(),
            "first position " + std::to_string(s.first_position));
     }
     end = row_end;
   }
 }
 
-void OpChecker::layer(const KvCache& cache, int layer) const { integer_in("layer", layer, 0, cache.spec().layers); }
+void OpChecker::layer(const KvCache& cache, int layer) const {
+  integer_in("layer", layer, 0, cache.spec().layers);
+}
 
-void OpChecker::distinct_sequences(const KvCache& cache, const std::vector<int32_t>& sequences) const {
+void OpChecker::distinct_sequences(const KvCache& cache,
+                                   const std::vector<int32_t>& sequences) const {
   if (sequences.empty()) fail("at least one sequence", "sequences", "none");
-  for (const int32_t sequence : sequences) integer_in("sequences", sequence, 0, cache.spec().sequences);
+  for (const int32_t sequence : sequences)
+    integer_in("sequences", sequence, 0, cache.spec().sequences);
   std::vector<int32_t> sorted(sequences);
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) fail("distinct sequences", "sequences", std::to_string(*twice) + " twice");
+  if (twice != sorted.end())
+    fail("distinct sequences", "sequences", std::to_string(*twice) + " twice");
 }
 
-void OpChecker::room(const KvCache& cache, int32_t sequence, int first_layer, int end_layer, int64_t end) const {
-  if (end > kMaxTokens) fail("at most " + std::to_string(kMaxTokens) + " tokens", "cache", std::to_string(end));
+void OpChecker::room(const KvCache& cache, int32_t sequence, int first_layer, int end_layer,
+                     int64_t end) const {
+  if (end > kMaxTokens)
+    fail("at most " + std::to_string(kMaxTokens) + " tokens", "cache", std::to_string(end));
   if (cache.spec().policy != CachePolicy::kFull) return;
   for (int layer = first_layer; layer < end_layer; ++layer) {
     for (int head = 0; head < cache.spec().kv_heads; ++head) {
       const int32_t capacity = cache.spec().capacity(sequence, layer, head);
       if (end <= capacity) continue;
-      fail("at most " + std::to_string(capacity) + " tokens (the capacity of sequence " + std::to_string(sequence) +
-               ", layer " + std::to_string(layer) + ", KV head " + std::to_string(head) + ")",
+      fail("at most " + std::to_string(capacity) + " tokens (the capacity of sequence " +
+               std::to_string(sequence) + ", layer " + std::to_string(layer) + ", KV head " +
+               std::to_string(head) + ")",
            "cache", std::to_string(end));
     }
   }

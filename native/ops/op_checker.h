@@ -13,7 +13,8 @@ const char* dtype_name(DType dtype);
 /// "f16 [3, 32]"
 std::string describe(const TensorRef& tensor);
 
-/// A dimension that the first tensor using it fixes; messages show its name until then and its value afterwards.
+/// A dimension that the first tensor using it fixes; messages show its name until then and its
+/// value afterwards.
 struct Dim {
   const char* name;
   int64_t value = -1;
@@ -32,27 +33,35 @@ class OpChecker {
  public:
   OpChecker(const char* op, const DeviceTraits& traits) : op_(op), traits_(traits) {}
 
-  void tensor(const char* field, const TensorRef& tensor, Role role, std::initializer_list<Dim*> shape) const;
+  void tensor(const char* field, const TensorRef& tensor, Role role,
+              std::initializer_list<Dim*> shape) const;
   void dtype(const char* field, const TensorRef& tensor, Role role) const;
-  void same_shape(const char* field, const TensorRef& tensor, const char* other_field, const TensorRef& other) const;
+  void same_shape(const char* field, const TensorRef& tensor, const char* other_field,
+                  const TensorRef& other) const;
   /// The outputs' memory must be apart from the other's.
-  void apart(const char* field, const TensorRef& tensor, const char* other_field, const TensorRef& other) const;
+  void apart(const char* field, const TensorRef& tensor, const char* other_field,
+             const TensorRef& other) const;
   /// Apart, or exactly the same elements.
-  void apart_or_same(const char* field, const TensorRef& tensor, const char* other_field, const TensorRef& other) const;
+  void apart_or_same(const char* field, const TensorRef& tensor, const char* other_field,
+                     const TensorRef& other) const;
   void finite(const char* field, double value) const;
   void not_negative(const char* field, double value) const;
-  void integer_in(const char* field, int64_t value, int64_t low, int64_t end) const;  // low <= value < end
-  void head_dim(const char* field, int64_t value) const;                              // multiple of 8, 8 to 256
+  void integer_in(const char* field, int64_t value, int64_t low,
+                  int64_t end) const;                     // low <= value < end
+  void head_dim(const char* field, int64_t value) const;  // multiple of 8, 8 to 256
   void heads(int64_t heads, int64_t kv_heads) const;
   /// In order of rows, disjoint, within `rows`; positions from 0 that stay within int32.
   void segments(const std::vector<Segment>& segments, int64_t rows) const;
   void layer(const KvCache& cache, int layer) const;
   void distinct_sequences(const KvCache& cache, const std::vector<int32_t>& sequences) const;
-  /// A `full` cache must have slots for `end` tokens in every head of the layers [first_layer, end_layer).
-  void room(const KvCache& cache, int32_t sequence, int first_layer, int end_layer, int64_t end) const;
+  /// A `full` cache must have slots for `end` tokens in every head of the layers [first_layer,
+  /// end_layer).
+  void room(const KvCache& cache, int32_t sequence, int first_layer, int end_layer,
+            int64_t end) const;
 
   std::string name(const char* field) const { return std::string(op_) + "." + field; }
-  [[noreturn]] void fail(const std::string& what, const char* field, const std::string& value) const;
+  [[noreturn]] void fail(const std::string& what, const char* field,
+                         const std::string& value) const;
 
  private:
   const char* op_;

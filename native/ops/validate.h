@@ -1,6 +1,7 @@
 #pragma once
-// What every native backend checks before an op is enqueued: dtypes, shapes, ranges, segments, cache state, aliasing. Throws Error
-// kInvalidArgument (kUnsupported for a dtype that the device lacks) naming op and field; afterwards kernels check nothing.
+// What every native backend checks before an op is enqueued: dtypes, shapes, ranges, segments,
+// cache state, aliasing. Throws Error kInvalidArgument (kUnsupported for a dtype that the device
+// lacks) naming op and field; afterwards kernels check nothing.
 #include "moa/backend.h"
 #include "moa/kv_cache.h"
 #include "moa/ops.h"

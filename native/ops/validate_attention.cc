@@ -21,7 +21,8 @@ void check_frequencies(const OpChecker& check, const TensorRef& frequencies, int
   check.tensor("inverseFrequencies", frequencies, Role::kF32, {&half});
 }
 
-void check_qkv(const OpChecker& check, Heads& heads, const TensorRef& q, const TensorRef& k, const TensorRef& v) {
+void check_qkv(const OpChecker& check, Heads& heads, const TensorRef& q, const TensorRef& k,
+               const TensorRef& v) {
   check.tensor("q", q, Role::kActivation, {&heads.t, &heads.h, &heads.d});
   check.tensor("k", k, Role::kActivation, {&heads.t, &heads.kv, &heads.d});
   check.tensor("v", v, Role::kActivation, {&heads.t, &heads.kv, &heads.d});
@@ -35,7 +36,8 @@ void take_cache_shape(const KvCache& cache, Heads& heads) {
 }
 
 /// Each segment goes on where its sequence ends.
-void check_cached_segments(const OpChecker& check, const KvCache& cache, const std::vector<Segment>& segments) {
+void check_cached_segments(const OpChecker& check, const KvCache& cache,
+                           const std::vector<Segment>& segments) {
   std::vector<int32_t> sequences;
   sequences.reserve(segments.size());
   for (const Segment& segment : segments) sequences.push_back(segment.sequence);
@@ -152,9 +154,14 @@ void validate_attention_backward(const AttentionBackwardParams& p, const DeviceT
   check.tensor("gradV", p.grad_v, Role::kActivation, {&heads.t, &heads.kv, &heads.d});
   check.segments(p.segments, heads.t.value);
   check.finite("scale", p.scale);
-  const std::pair<const char*, const TensorRef&> inputs[] = {{"q", p.q}, {"k", p.k}, {"v", p.v}, {"out", p.out},
-                                                             {"logSumExp", p.log_sum_exp}, {"gradOut", p.grad_out}};
-  const std::pair<const char*, const TensorRef&> outputs[] = {{"gradQ", p.grad_q}, {"gradK", p.grad_k}, {"gradV", p.grad_v}};
+  const std::pair<const char*, const TensorRef&> inputs[] = {{"q", p.q},
+                                                             {"k", p.k},
+                                                             {"v", p.v},
+                                                             {"out", p.out},
+                                                             {"logSumExp", p.log_sum_exp},
+                                                             {"gradOut", p.grad_out}};
+  const std::pair<const char*, const TensorRef&> outputs[] = {
+      {"gradQ", p.grad_q}, {"gradK", p.grad_k}, {"gradV", p.grad_v}};
   for (const auto& [field, tensor] : outputs) {
     for (const auto& [other_field, other] : inputs) check.apart(field, tensor, other_field, other);
   }
@@ -177,8 +184,12 @@ void validate_influence(const InfluenceParams& p, const DeviceTraits& traits) {
   Dim bins{"bins"};
   const std::pair<const char*, const TensorRef&> outputs[] = {
       {"elementwise", p.elementwise}, {"elementwiseSink", p.elementwise_sink}, {"joint", p.joint}};
-  const std::pair<const char*, const TensorRef&> inputs[] = {{"q", p.q}, {"k", p.k}, {"v", p.v}, {"out", p.out},
-                                                             {"logSumExp", p.log_sum_exp}, {"gradOut", p.grad_out}};
+  const std::pair<const char*, const TensorRef&> inputs[] = {{"q", p.q},
+                                                             {"k", p.k},
+                                                             {"v", p.v},
+                                                             {"out", p.out},
+                                                             {"logSumExp", p.log_sum_exp},
+                                                             {"gradOut", p.grad_out}};
   for (const auto& [field, tensor] : outputs) {
     check.tensor(field, tensor, Role::kF32, {&heads.kv, &bins});
     for (const auto& [other_field, other] : inputs) check.apart(field, tensor, other_field, other);
@@ -190,7 +201,8 @@ void validate_influence(const InfluenceParams& p, const DeviceTraits& traits) {
   for (const Segment& segment : p.segments) longest = std::max(longest, segment.row_count);
   const int64_t needed = (longest + kBinTokens - 1) / kBinTokens;
   if (bins.value < needed) {
-    check.fail("at least " + std::to_string(needed) + " bins of 64 tokens", "elementwise", describe(p.elementwise));
+    check.fail("at least " + std::to_string(needed) + " bins of 64 tokens", "elementwise",
+               describe(p.elementwise));
   }
 }
 

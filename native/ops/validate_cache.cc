@@ -8,14 +8,14 @@ namespace moa {
 
 namespace {
 
-constexpr int64_t kMaxDimension = 1 << 16;      // sequences, layers, KV heads: far above any model, far below overflow
-constexpr int64_t kMaxLayerEntries = 1 << 22;   // sequences * layers
+constexpr int64_t kMaxDimension =
+    1 << 16;  // sequences, layers, KV heads: far above any model, far below overflow
+constexpr int64_t kMaxLayerEntries = 1 << 22;  // sequences * layers
 constexpr int32_t kBlockTokens = 64;
 
 void check_capacities(const OpChecker& check, const KvCacheSpec& spec) {
-  const int64_t expected = spec.policy == CachePolicy::kGrow
-                               ? 0
-                               : int64_t{spec.sequences} * spec.layers * spec.kv_heads;
+  const int64_t expected =
+      spec.policy == CachePolicy::kGrow ? 0 : int64_t{spec.sequences} * spec.layers * spec.kv_heads;
   if (static_cast<int64_t>(spec.capacities.size()) != expected) {
     check.fail(std::to_string(expected) + " values [sequences, layers, kvHeads]", "capacities",
                std::to_string(spec.capacities.size()));
@@ -23,7 +23,8 @@ void check_capacities(const OpChecker& check, const KvCacheSpec& spec) {
   for (size_t i = 0; i < spec.capacities.size(); ++i) {
     const int32_t capacity = spec.capacities[i];
     if (capacity > spec.sink && capacity % kBlockTokens == 0 && capacity <= kMaxTokens) continue;
-    check.fail("a multiple of 64 above sink (" + std::to_string(spec.sink) + ") and at most " + std::to_string(kMaxTokens),
+    check.fail("a multiple of 64 above sink (" + std::to_string(spec.sink) + ") and at most " +
+                   std::to_string(kMaxTokens),
                ("capacities[" + std::to_string(i) + "]").c_str(), std::to_string(capacity));
   }
 }
@@ -42,7 +43,8 @@ void validate_cache_spec(const KvCacheSpec& spec) {
   }
   check.head_dim("headDim", spec.head_dim);
   if (spec.dtype == DType::kI32) check.fail("f32, f16 or bf16", "dtype", "i32");
-  if (spec.sink < 0 || spec.sink % kBlockTokens != 0) check.fail("a multiple of 64", "sink", std::to_string(spec.sink));
+  if (spec.sink < 0 || spec.sink % kBlockTokens != 0)
+    check.fail("a multiple of 64", "sink", std::to_string(spec.sink));
   check_capacities(check, spec);
 }
 

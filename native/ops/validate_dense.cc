@@ -112,7 +112,8 @@ void validate_fill(const FillParams& p, const DeviceTraits& traits) {
   const OpChecker check("fill", traits);
   if (p.out.dtype != DType::kI32) return;
   // 2^31 is the first f32 past int32, and every f32 from 2^24 on is an integer.
-  if (p.value >= -2147483648.0f && p.value < 2147483648.0f && p.value == std::floor(p.value)) return;
+  if (p.value >= -2147483648.0f && p.value < 2147483648.0f && p.value == std::floor(p.value))
+    return;
   check.fail("a 32-bit integer", "value", std::to_string(p.value));
 }
 

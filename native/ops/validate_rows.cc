@@ -8,10 +8,11 @@ namespace moa {
 namespace {
 
 /// `list` has the rows that `rows` names in `table`.
-void check_rows(const OpChecker& check, const RowsParams& p, const char* list_field, const TensorRef& list,
-                const TensorRef& table) {
+void check_rows(const OpChecker& check, const RowsParams& p, const char* list_field,
+                const TensorRef& list, const TensorRef& table) {
   const auto count = static_cast<int64_t>(p.rows.size());
-  if (p.x.dtype != p.out.dtype || p.x.ndim != p.out.ndim || !std::equal(p.x.shape + 1, p.x.shape + p.x.ndim, p.out.shape + 1)) {
+  if (p.x.dtype != p.out.dtype || p.x.ndim != p.out.ndim ||
+      !std::equal(p.x.shape + 1, p.x.shape + p.x.ndim, p.out.shape + 1)) {
     check.fail("rows like those of x, " + describe(p.x) + ",", "out", describe(p.out));
   }
   if (list.rows() != count) {

@@ -10,19 +10,24 @@ namespace moa {
 Allocation::Allocation(std::shared_ptr<MemoryPool> pool, void* data, int64_t bytes, MemoryKind kind)
     : pool_(std::move(pool)), data_(data), bytes_(bytes), kind_(kind) {}
 
-Allocation::~Allocation() { pool_->release(data_, bytes_, kind_); }
+Allocation::~Allocation() {
+  pool_->release(data_, bytes_, kind_);
+}
 
-MemoryPool::MemoryPool(std::shared_ptr<RawAllocator> allocator) : allocator_(std::move(allocator)) {}
+MemoryPool::MemoryPool(std::shared_ptr<RawAllocator> allocator)
+    : allocator_(std::move(allocator)) {}
 
 std::shared_ptr<Allocation> MemoryPool::allocate(int64_t bytes, MemoryKind kind, const char* name) {
   const std::lock_guard lock(mutex_);
-  const int64_t ceiling = limit_ > 0 ? std::min(limit_, allocator_->total_bytes()) : allocator_->total_bytes();
+  const int64_t ceiling =
+      limit_ > 0 ? std::min(limit_, allocator_->total_bytes()) : allocator_->total_bytes();
   void* data = bytes <= ceiling - total_ ? allocator_->allocate(bytes) : nullptr;
   if (data == nullptr) {
-    throw Error(ErrorCode::kOutOfMemory, "Expected at most " + std::to_string(std::max<int64_t>(0, ceiling - total_)) +
-                                             " bytes for " + name + " but received a request for " +
-                                             std::to_string(bytes) + " (in use: " + std::to_string(total_) +
-                                             ", limit: " + std::to_string(ceiling) + ")");
+    throw Error(ErrorCode::kOutOfMemory,
+                "Expected at most " + std::to_string(std::max<int64_t>(0, ceiling - total_)) +
+                    " bytes for " + name + " but received a request for " + std::to_string(bytes) +
+                    " (in use: " + std::to_string(total_) + ", limit: " + std::to_string(ceiling) +
+                    ")");
   }
   std::shared_ptr<Allocation> allocation;
   try {

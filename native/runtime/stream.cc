@@ -10,7 +10,8 @@ namespace moa {
 
 namespace {
 
-/// The running exception as an Error whose message names the op; other exceptions are translated by what they are.
+/// The running exception as an Error whose message names the op; other exceptions are translated by
+/// what they are.
 std::exception_ptr named_failure(const char* name) {
   const std::string prefix = std::string(name) + " failed: ";
   try {
@@ -28,13 +29,20 @@ std::exception_ptr named_failure(const char* name) {
 
 }  // namespace
 
-Stream::Stream(std::function<void()> on_start) : thread_([this, on_start = std::move(on_start)] { work(on_start); }) {}
+Stream::Stream(std::function<void()> on_start)
+    : thread_([this, on_start = std::move(on_start)] { work(on_start); }) {}
 
-Stream::~Stream() { stop(); }
+Stream::~Stream() {
+  stop();
+}
 
-void Stream::enqueue(const char* name, Task task) { push({name, host_epoch_, std::move(task), nullptr}); }
+void Stream::enqueue(const char* name, Task task) {
+  push({name, host_epoch_, std::move(task), nullptr});
+}
 
-void Stream::enqueue_observer(Observer observer) { push({nullptr, host_epoch_, nullptr, std::move(observer)}); }
+void Stream::enqueue_observer(Observer observer) {
+  push({nullptr, host_epoch_, nullptr, std::move(observer)});
+}
 
 void Stream::acknowledge(uint64_t epoch) {
   if (epoch == host_epoch_) ++host_epoch_;
@@ -52,7 +60,8 @@ void Stream::push(Item item) {
 }
 
 void Stream::stop() {
-  std::deque<Item> dropped;  // destroyed outside the lock: a task may own the last reference to memory
+  std::deque<Item>
+      dropped;  // destroyed outside the lock: a task may own the last reference to memory
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -74,7 +83,8 @@ void Stream::work(const std::function<void()>& on_start) {
       queue_.pop_front();
     }
     run(item);
-  }  // the task dies here, before the next starts: memory it held is free when a later observer looks
+  }  // the task dies here, before the next starts: memory it held is free when a later observer
+     // looks
 }
 
 void Stream::run(Item& item) {

@@ -11,9 +11,10 @@ namespace moa {
 
 /// One worker thread that runs tasks in the order they were enqueued.
 ///
-/// Failures: when a task throws, its error is kept and the tasks of that stretch are skipped. The stretch ends where the host has
-/// learned of the error: every task carries the host's epoch, and `acknowledge` starts a new one. So of two reads enqueued after a
-/// failure both are told, and neither gives what a skipped op never wrote.
+/// Failures: when a task throws, its error is kept and the tasks of that stretch are skipped. The
+/// stretch ends where the host has learned of the error: every task carries the host's epoch, and
+/// `acknowledge` starts a new one. So of two reads enqueued after a failure both are told, and
+/// neither gives what a skipped op never wrote.
 class Stream {
  public:
   /// A task that is skipped in a failed stretch.
@@ -29,7 +30,8 @@ class Stream {
   /// `name` must be a literal: it says in the error which op failed.
   void enqueue(const char* name, Task task);
   void enqueue_observer(Observer observer);
-  /// The host knows of the failure that an observer got in `epoch`: what is enqueued from now on runs again.
+  /// The host knows of the failure that an observer got in `epoch`: what is enqueued from now on
+  /// runs again.
   void acknowledge(uint64_t epoch);
   /// Drops what has not started, waits for the task that runs, ends the thread. Idempotent.
   void stop();

@@ -34,27 +34,33 @@ class KvCache {
   const KvCacheSpec& spec() const { return spec_; }
   // Callable from any thread.
   virtual int64_t resident_bytes() const = 0;
-  virtual std::vector<double> resident_bytes_per_head() const = 0;  // [layers, kv_heads], summed over sequences
+  virtual std::vector<double> resident_bytes_per_head()
+      const = 0;  // [layers, kv_heads], summed over sequences
 
   // Stream thread only.
   virtual std::vector<int32_t> lengths() const = 0;  // [sequences] tokens seen
   virtual void reset(int sequence) = 0;
-  /// lengths[sequence] += count. `complete` is false when ops before it were skipped after a failure: the sequence then has the
-  /// length that the host counts with, but its tokens are lost and using it throws until it is reset.
+  /// lengths[sequence] += count. `complete` is false when ops before it were skipped after a
+  /// failure: the sequence then has the length that the host counts with, but its tokens are lost
+  /// and using it throws until it is reset.
   virtual void advance(int sequence, int32_t count, bool complete) = 0;
 
-  /// Lengths once everything enqueued so far has run. Owned by the enqueueing thread; validation counts with it.
+  /// Lengths once everything enqueued so far has run. Owned by the enqueueing thread; validation
+  /// counts with it.
   std::vector<int32_t> enqueued_lengths;  // [sequences]
 
  private:
   KvCacheSpec spec_;
 };
 
-/// Ring arithmetic, shared by backends, tests and the plan: where the token at `position` lives, and what is live.
-/// Tokens before `sink` keep their slot; later ones go round the window = capacity - sink.
+/// Ring arithmetic, shared by backends, tests and the plan: where the token at `position` lives,
+/// and what is live. Tokens before `sink` keep their slot; later ones go round the window =
+/// capacity - sink.
 inline int32_t ring_slot(int32_t position, int32_t sink, int32_t capacity) {
   return position < sink ? position : sink + (position - sink) % (capacity - sink);
 }
-inline int32_t live_slots(int32_t length, int32_t capacity) { return length < capacity ? length : capacity; }
+inline int32_t live_slots(int32_t length, int32_t capacity) {
+  return length < capacity ? length : capacity;
+}
 
 }  // namespace moa

@@ -1,6 +1,7 @@
 #pragma once
-// The op interface in C++: one params struct and one validate per op, shared by every native backend. Semantics, shapes and units are
-// documented once, in src/native/backend.ts; names here are the same in snake_case. Pointers are only read while the op runs.
+// The op interface in C++: one params struct and one validate per op, shared by every native
+// backend. Semantics, shapes and units are documented once, in src/native/backend.ts; names here
+// are the same in snake_case. Pointers are only read while the op runs.
 #include <vector>
 
 #include "moa/kv_cache.h"

@@ -6,12 +6,14 @@ namespace moa {
 
 enum class DType : uint8_t { kF32 = 0, kF16 = 1, kBF16 = 2, kI32 = 3 };
 
-inline size_t bytes_per_element(DType t) { return t == DType::kF32 || t == DType::kI32 ? 4 : 2; }
+inline size_t bytes_per_element(DType t) {
+  return t == DType::kF32 || t == DType::kI32 ? 4 : 2;
+}
 
 constexpr int kMaxDims = 4;
 
-/// A view of device memory. Row-major; only the leading dimension may be strided. Owns nothing: whoever enqueues an op keeps
-/// the storage alive until the stream has run it.
+/// A view of device memory. Row-major; only the leading dimension may be strided. Owns nothing:
+/// whoever enqueues an op keeps the storage alive until the stream has run it.
 struct TensorRef {
   void* data = nullptr;
   DType dtype = DType::kF32;

@@ -37,7 +37,10 @@ export function ioError(path: string, action: 'read' | 'write' | 'create', cause
   const reason = REASONS[code] ?? String((cause as Error | undefined)?.message ?? cause);
   return new MoaError(`Could not ${action} ${path}: ${reason}`, {
     code: action === 'read' && code === 'ENOENT' ? 'NOT_FOUND' : 'IO',
-    hint: code === 'ENOSPC' ? 'Free some space or choose another folder with --out, then go on with --resume.' : 'Check the path and its permissions.',
+    hint:
+      code === 'ENOSPC'
+        ? 'Free some space or choose another folder with --out, then go on with --resume.'
+        : 'Check the path and its permissions.',
     cause,
   });
 }

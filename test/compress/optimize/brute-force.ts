@@ -17,6 +17,15 @@ export interface SmallProblem {
 export function allPlans(problem: SmallProblem): number[][] {
   const { layers, kvHeads, rules, rulesPerLayer, profileLengths, constraintLengths } = problem;
   const heads = layers * kvHeads;
+  const densities = constraintLengths.map((tokens) =>
+    rules.map((rule) => spanOfRule(rule, tokens) / (heads * Math.ceil(tokens / 64) * 64)),
+  );
+  const tables = profileLengths.map((tokens) => problem.lossTables.get(tokens) as Float64Array);
+  const sumOver = (value: (r: number, head: number) => number): number => {
+    let sum = 0;
+    for (let head = 0; head < heads; head++) sum += value(choice[head] as number, head);
+    return sum;
+  };
   const found: number[][] = [];
   const choice = new Array<number>(heads).fill(0);
   const visit = (head: number): void => {
@@ -30,15 +39,11 @@ export function allPlans(problem: SmallProblem): number[][] {
     for (let layer = 0; layer < layers; layer++) {
       if (new Set(choice.slice(layer * kvHeads, (layer + 1) * kvHeads)).size > rulesPerLayer) return;
     }
-    for (const [n, tokens] of constraintLengths.entries()) {
-      const density = choice.reduce((sum, r) => sum + spanOfRule(rules[r] as Rule, tokens), 0) / (heads * Math.ceil(tokens / 64) * 64);
+    for (const [n, of] of densities.entries()) {
+      const density = sumOver((r) => of[r] as number);
       if (density < (problem.lower[n] as number) - 1e-9 || density > (problem.upper[n] as number) + 1e-9) return;
     }
-    found.push(
-      profileLengths.map((tokens) =>
-        choice.reduce((sum, r, head) => sum + (problem.lossTables.get(tokens)?.[head * rules.length + r] as number), 0),
-      ),
-    );
+    found.push(tables.map((table) => sumOver((r, head) => table[head * rules.length + r] as number)));
   };
   visit(0);
   return found;

@@ -1,5 +1,6 @@
 // Times the GEMM kernels alone and checks them against a double-precision product.
-// g++ -O3 -march=native -fopenmp -std=c++20 -Inative/include -Inative native/bench/gemm_bench.cc native/cpu/gemm_*.cc
+// g++ -O3 -march=native -fopenmp -std=c++20 -Inative/include -Inative native/bench/gemm_bench.cc
+// native/cpu/gemm_*.cc
 #include <omp.h>
 #include <time.h>
 
@@ -17,7 +18,8 @@ namespace {
 using moa::DType;
 using moa::cpu::GemmArgs;
 
-/// Seconds: of processor time with one thread, which other processes do not disturb; else of the wall clock.
+/// Seconds: of processor time with one thread, which other processes do not disturb; else of the
+/// wall clock.
 double now() {
   timespec t;
   clock_gettime(omp_get_max_threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
@@ -37,11 +39,14 @@ struct Case {
     }
     half.resize(b.size());
     for (size_t i = 0; i < b.size() && dtype != DType::kF32; ++i) {
-      half[i] = dtype == DType::kF16 ? moa::from_float<moa::F16>(b[i]).bits : moa::from_float<moa::BF16>(b[i]).bits;
-      b[i] = dtype == DType::kF16 ? moa::to_float(moa::F16{half[i]}) : moa::to_float(moa::BF16{half[i]});
+      half[i] = dtype == DType::kF16 ? moa::from_float<moa::F16>(b[i]).bits
+                                     : moa::from_float<moa::BF16>(b[i]).bits;
+      b[i] = dtype == DType::kF16 ? moa::to_float(moa::F16{half[i]})
+                                  : moa::to_float(moa::BF16{half[i]});
     }
     const void* stored = dtype == DType::kF32 ? static_cast<const void*>(b.data()) : half.data();
-    args = {a.data(), stored, out.data(), bias.data(), m, n, k, k + pad, transpose_b ? k : n, n + pad, dtype, transpose_b, true};
+    args = {a.data(), stored, out.data(),  bias.data(), m, n, k, k + pad, transpose_b ? k : n,
+            n + pad,  dtype,  transpose_b, true};
   }
 };
 
@@ -54,7 +59,8 @@ double error_of(Case& c, void (*gemm)(const GemmArgs&)) {
     for (int64_t j = 0; j < g.n; ++j) {
       double sum = c.bias[j] + before[i * g.out_stride + j], size = 1;
       for (int64_t k = 0; k < g.k; ++k) {
-        const double x = static_cast<double>(g.a[i * g.a_stride + k]) * c.b[g.transpose_b ? j * g.k + k : k * g.n + j];
+        const double x = static_cast<double>(g.a[i * g.a_stride + k]) *
+                         c.b[g.transpose_b ? j * g.k + k : k * g.n + j];
         sum += x, size += std::abs(x);
       }
       worst = std::max(worst, std::abs(sum - g.out[i * g.out_stride + j]) / size);
@@ -63,7 +69,8 @@ double error_of(Case& c, void (*gemm)(const GemmArgs&)) {
   return worst;
 }
 
-void time_case(const char* name, void (*gemm)(const GemmArgs&), int64_t m, int64_t n, int64_t k, bool transpose_b, DType dtype) {
+void time_case(const char* name, void (*gemm)(const GemmArgs&), int64_t m, int64_t n, int64_t k,
+               bool transpose_b, DType dtype) {
   Case c(m, n, k, transpose_b, dtype, 0);
   c.args.accumulate = false;
   c.args.bias = nullptr;
@@ -73,8 +80,9 @@ void time_case(const char* name, void (*gemm)(const GemmArgs&), int64_t m, int64
     gemm(c.args);
     best = std::min(best, now() - start);
   }
-  std::printf("%-8s M %5ld N %5ld K %4ld %s dtype %d: %8.3f ms %6.1f GF/s\n", name, m, n, k, transpose_b ? "NK" : "KN",
-              static_cast<int>(dtype), best * 1e3, 2e-9 * m * n * k / best);
+  std::printf("%-8s M %5ld N %5ld K %4ld %s dtype %d: %8.3f ms %6.1f GF/s\n", name, m, n, k,
+              transpose_b ? "NK" : "KN", static_cast<int>(dtype), best * 1e3,
+              2e-9 * m * n * k / best);
 }
 
 }  // namespace
@@ -88,14 +96,18 @@ int main(int argc, char**) {
         for (int64_t k : {1, 7, 8, 33, 400, 801}) {
           for (bool t : {true, false}) {
             Case packed(m, n, k, t, dtype, 3), direct(m, n, k, t, dtype, 3);
-            const double e1 = error_of(packed, gemm_packed), e2 = error_of(direct, t ? gemm_dot : gemm_columns);
-            if (!(e1 < 1e-6 && e2 < 1e-6)) std::printf("WRONG %ld %ld %ld t%d d%d: %g %g\n", m, n, k, t, static_cast<int>(dtype), e1, e2);
+            const double e1 = error_of(packed, gemm_packed),
+                         e2 = error_of(direct, t ? gemm_dot : gemm_columns);
+            if (!(e1 < 1e-6 && e2 < 1e-6))
+              std::printf("WRONG %ld %ld %ld t%d d%d: %g %g\n", m, n, k, t, static_cast<int>(dtype),
+                          e1, e2);
           }
         }
       }
     }
   }
-  constexpr int64_t kShapes[][3] = {{4096, 768, 256}, {4096, 256, 256}, {4096, 1408, 256}, {4096, 256, 704}, {512, 768, 256}, {512, 256, 704}};
+  constexpr int64_t kShapes[][3] = {{4096, 768, 256}, {4096, 256, 256}, {4096, 1408, 256},
+                                    {4096, 256, 704}, {512, 768, 256},  {512, 256, 704}};
   for (const auto& s : kShapes) {
     time_case("packed", gemm_packed, s[0], s[1], s[2], true, DType::kF32);
     time_case("packed", gemm_packed, s[0], s[1], s[2], false, DType::kF32);

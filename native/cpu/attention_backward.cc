@@ -1,7 +1,10 @@
-// Backward of dense causal attention, with the weights recomputed from logSumExp (FlashAttention-2, Dao 2023, section 2.3.2):
-//   P = 2^(S - L), G = gradOut . v, dS = P (G - delta), gradQ = scale dS K, gradK = scale dS^T Q, gradV = P^T gradOut.
-// Two passes, query rows across lanes for gradQ, then keys across lanes for gradK and gradV: every output has one writer, so the
-// result is deterministic without atomics, at 7 products where a single pass with shared sums needs 5.
+// Backward of dense causal attention, with the weights recomputed from logSumExp (FlashAttention-2,
+// Dao 2023, section 2.3.2):
+//   P = 2^(S - L), G = gradOut . v, dS = P (G - delta), gradQ = scale dS K, gradK = scale dS^T Q,
+//   gradV = P^T gradOut.
+// Two passes, query rows across lanes for gradQ, then keys across lanes for gradK and gradV: every
+// output has one writer, so the result is deterministic without atomics, at 7 products where a
+// single pass with shared sums needs 5.
 #include <algorithm>
 #include <vector>
 
@@ -17,8 +20,8 @@ struct Inputs {
   PackedHeads of_queries, of_keys;
   float *q, *grad_out;  // packed by of_queries
   float *k, *v;         // packed by of_keys
-  float *log2_sums;     // [heads, rows] L = logSumExp in log2
-  float *deltas;        // [heads, rows] gradOut . out
+  float* log2_sums;     // [heads, rows] L = logSumExp in log2
+  float* deltas;        // [heads, rows] gradOut . out
   int depth, padded_depth, group;
   float to_log2;  // scale * log2(e)
 
@@ -31,7 +34,8 @@ struct Inputs {
         group(static_cast<int>(p.q.shape[1] / p.k.shape[1])),
         to_log2(p.scale * kLog2E) {}
   int64_t floats() const {
-    return 2 * (whole_lines(of_queries.floats()) + whole_lines(of_keys.floats()) + whole_lines(of_queries.row_indices()));
+    return 2 * (whole_lines(of_queries.floats()) + whole_lines(of_keys.floats()) +
+                whole_lines(of_queries.row_indices()));
   }
   void carve(float* p) {
     const auto take = [&](int64_t count) { return (p += whole_lines(count)) - whole_lines(count); };
@@ -59,19 +63,24 @@ struct Inputs {
 struct Workspace {
   float *lanes_a, *lanes_b;  // [D, kGroupRows] q and gradOut, or k and v, across lanes
   float *sums_a, *sums_b;    // [D, kGroupRows] gradQ, or gradK and gradV
-  float *weights;            // [kTileKeys, kGroupRows] S, then P
-  float *gradients;          // [kTileKeys, kGroupRows] G, then dS
+  float* weights;            // [kTileKeys, kGroupRows] S, then P
+  float* gradients;          // [kTileKeys, kGroupRows] G, then dS
 
-  static int64_t floats(int64_t padded_depth) { return kGroupRows * (4 * padded_depth + 2 * kTileKeys); }
+  static int64_t floats(int64_t padded_depth) {
+    return kGroupRows * (4 * padded_depth + 2 * kTileKeys);
+  }
   Workspace(float* p, int64_t padded_depth) {
     const auto take = [&](int64_t count) { return (p += count * kGroupRows) - count * kGroupRows; };
-    lanes_a = take(padded_depth), lanes_b = take(padded_depth), sums_a = take(padded_depth), sums_b = take(padded_depth);
+    lanes_a = take(padded_depth), lanes_b = take(padded_depth), sums_a = take(padded_depth),
+    sums_b = take(padded_depth);
     weights = take(kTileKeys), gradients = take(kTileKeys);
   }
 };
 
-/// S and G of one tile to P and dS: rows of the tile are keys `first + j`, lanes are query rows `row + lane`.
-void key_tile_gradients(const Workspace& w, int count, int32_t first, int32_t row, const float* log2_sums, const float* deltas) {
+/// S and G of one tile to P and dS: rows of the tile are keys `first + j`, lanes are query rows
+/// `row + lane`.
+void key_tile_gradients(const Workspace& w, int count, int32_t first, int32_t row,
+                        const float* log2_sums, const float* deltas) {
   for (int v = 0; v < kRowVecs; ++v) {
     const Vec log2_sum = load(log2_sums + v * kLanes), delta = load(deltas + v * kLanes);
     const IVec position = lane_indices() + (row + v * kLanes);
@@ -90,8 +99,10 @@ void query_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
   const int kv_head = group.head / in.group;
   const int64_t stride = in.padded_depth;
   const int64_t offset = group.row * stride;
-  load_transposed(in.of_queries.rows(in.q, group.segment, group.head) + offset, stride, group.rows, in.depth, in.to_log2, w.lanes_a);
-  load_transposed(in.of_queries.rows(in.grad_out, group.segment, group.head) + offset, stride, group.rows, in.depth, 1.0f, w.lanes_b);
+  load_transposed(in.of_queries.rows(in.q, group.segment, group.head) + offset, stride, group.rows,
+                  in.depth, in.to_log2, w.lanes_a);
+  load_transposed(in.of_queries.rows(in.grad_out, group.segment, group.head) + offset, stride,
+                  group.rows, in.depth, 1.0f, w.lanes_b);
   float log2_sums[kGroupRows] = {}, deltas[kGroupRows] = {}, factors[kGroupRows];
   const int64_t index = in.of_queries.row_index(group.segment, group.head) + group.row;
   std::copy_n(in.log2_sums + index, group.rows, log2_sums);
@@ -108,14 +119,16 @@ void query_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
     key_tile_gradients(w, count, first, group.row, log2_sums, deltas);
     add_weighted_values(keys, stride, count, w.gradients, in.padded_depth, w.sums_a);
   }
-  store_transposed(w.sums_a, factors, group.rows, in.depth, false,
-                   in.params.grad_q.row<float>(segment.row_start + group.row) + group.head * in.depth,
-                   in.params.grad_q.row_stride);
+  store_transposed(
+      w.sums_a, factors, group.rows, in.depth, false,
+      in.params.grad_q.row<float>(segment.row_start + group.row) + group.head * in.depth,
+      in.params.grad_q.row_stride);
 }
 
-/// As key_tile_gradients with the roles swapped: rows of the tile are query rows `first + i`, lanes are keys `key + lane`. Keeps P.
-void row_tile_gradients(const Workspace& w, int count, int valid, int32_t first, int32_t key, const float* log2_sums,
-                        const float* deltas) {
+/// As key_tile_gradients with the roles swapped: rows of the tile are query rows `first + i`, lanes
+/// are keys `key + lane`. Keeps P.
+void row_tile_gradients(const Workspace& w, int count, int valid, int32_t first, int32_t key,
+                        const float* log2_sums, const float* deltas) {
   for (int i = 0; i < count; ++i) {
     const bool cut = first + i < key + kGroupRows - 1 || i >= valid;
     const float log2_sum = i < valid ? log2_sums[i] : 0.0f, delta = i < valid ? deltas[i] : 0.0f;
@@ -134,8 +147,10 @@ void key_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
   const Segment& segment = in.params.segments[group.segment];
   const int64_t stride = in.padded_depth;
   const int64_t offset = group.row * stride;
-  load_transposed(in.of_keys.rows(in.k, group.segment, group.head) + offset, stride, group.rows, in.depth, in.to_log2, w.lanes_a);
-  load_transposed(in.of_keys.rows(in.v, group.segment, group.head) + offset, stride, group.rows, in.depth, 1.0f, w.lanes_b);
+  load_transposed(in.of_keys.rows(in.k, group.segment, group.head) + offset, stride, group.rows,
+                  in.depth, in.to_log2, w.lanes_a);
+  load_transposed(in.of_keys.rows(in.v, group.segment, group.head) + offset, stride, group.rows,
+                  in.depth, 1.0f, w.lanes_b);
   std::fill_n(w.sums_a, stride * kGroupRows, 0.0f);
   std::fill_n(w.sums_b, stride * kGroupRows, 0.0f);
   for (int head = group.head * in.group; head < (group.head + 1) * in.group; ++head) {
@@ -143,11 +158,13 @@ void key_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
       const int valid = std::min(kTileKeys, segment.row_count - first);
       const int count = static_cast<int>(round_up(valid, kKeyStep));
       const float* queries = in.of_queries.rows(in.q, group.segment, head) + first * stride;
-      const float* grad_outs = in.of_queries.rows(in.grad_out, group.segment, head) + first * stride;
+      const float* grad_outs =
+          in.of_queries.rows(in.grad_out, group.segment, head) + first * stride;
       const int64_t index = in.of_queries.row_index(group.segment, head) + first;
       multiply_by_keys(queries, stride, count, w.lanes_a, in.depth, w.weights);
       multiply_by_keys(grad_outs, stride, count, w.lanes_b, in.depth, w.gradients);
-      row_tile_gradients(w, count, valid, first, group.row, in.log2_sums + index, in.deltas + index);
+      row_tile_gradients(w, count, valid, first, group.row, in.log2_sums + index,
+                         in.deltas + index);
       add_weighted_values(queries, stride, count, w.gradients, in.padded_depth, w.sums_a);
       add_weighted_values(grad_outs, stride, count, w.weights, in.padded_depth, w.sums_b);
     }
@@ -155,12 +172,16 @@ void key_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
   float scales[kGroupRows], ones[kGroupRows];
   std::fill_n(scales, kGroupRows, in.params.scale);
   std::fill_n(ones, kGroupRows, 1.0f);
-  const int64_t row = segment.row_start + group.row, column = static_cast<int64_t>(group.head) * in.depth;
-  store_transposed(w.sums_a, scales, group.rows, in.depth, false, in.params.grad_k.row<float>(row) + column, in.params.grad_k.row_stride);
-  store_transposed(w.sums_b, ones, group.rows, in.depth, false, in.params.grad_v.row<float>(row) + column, in.params.grad_v.row_stride);
+  const int64_t row = segment.row_start + group.row,
+                column = static_cast<int64_t>(group.head) * in.depth;
+  store_transposed(w.sums_a, scales, group.rows, in.depth, false,
+                   in.params.grad_k.row<float>(row) + column, in.params.grad_k.row_stride);
+  store_transposed(w.sums_b, ones, group.rows, in.depth, false,
+                   in.params.grad_v.row<float>(row) + column, in.params.grad_v.row_stride);
 }
 
-/// Groups of query rows (gradQ) first in the list, then groups of keys; a key group costs 4/3 products per row-key.
+/// Groups of query rows (gradQ) first in the list, then groups of keys; a key group costs 4/3
+/// products per row-key.
 struct Plan {
   std::vector<RowGroup> query_groups, key_groups;
   int64_t products = 0;
@@ -172,8 +193,10 @@ Plan plan_groups(const Inputs& in) {
     const int32_t count = in.params.segments[s].row_count;
     for (int32_t row = 0; row < count; row += kGroupRows) {
       const int32_t rows = std::min(kGroupRows, count - row);
-      for (int head = 0; head < in.of_queries.heads(); ++head) plan.query_groups.push_back({s, head, row, rows, row + rows});
-      for (int head = 0; head < in.of_keys.heads(); ++head) plan.key_groups.push_back({s, head, row, rows, count - row});
+      for (int head = 0; head < in.of_queries.heads(); ++head)
+        plan.query_groups.push_back({s, head, row, rows, row + rows});
+      for (int head = 0; head < in.of_keys.heads(); ++head)
+        plan.key_groups.push_back({s, head, row, rows, count - row});
     }
     plan.products += static_cast<int64_t>(count) * count * in.of_queries.heads() * in.depth;
   }

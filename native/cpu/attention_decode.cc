@@ -1,6 +1,7 @@
-// One token per sequence over its live slots (flash-decoding): the slots of every (row, KV head) are cut into spans of at most kSpanSlots,
-// so that threads share the bytes evenly however spans differ between heads; each span gives a partial softmax per query head of the
-// group, merged in order. The result does not depend on the number of threads.
+// One token per sequence over its live slots (flash-decoding): the slots of every (row, KV head)
+// are cut into spans of at most kSpanSlots, so that threads share the bytes evenly however spans
+// differ between heads; each span gives a partial softmax per query head of the group, merged in
+// order. The result does not depend on the number of threads.
 #include <algorithm>
 #include <vector>
 
@@ -12,7 +13,8 @@
 namespace moa::cpu {
 namespace {
 
-constexpr int32_t kSpanSlots = 512;  // 128 KB of f32 keys and values at D = 32: long enough to stream, short enough to share out
+constexpr int32_t kSpanSlots = 512;  // 128 KB of f32 keys and values at D = 32: long enough to
+                                     // stream, short enough to share out
 
 /// Slots [first, first + count) of one row's KV head, and where its partial results go.
 struct Span {
@@ -34,7 +36,8 @@ template <class T>
 void score_keys(const float* q, const T* keys, int count, int depth, float* scores) {
   for (int j = 0; j < count; j += kLanes) {
     const T* key[kLanes];
-    for (int i = 0; i < kLanes; ++i) key[i] = keys + static_cast<int64_t>(std::min(j + i, count - 1)) * depth;
+    for (int i = 0; i < kLanes; ++i)
+      key[i] = keys + static_cast<int64_t>(std::min(j + i, count - 1)) * depth;
     Vec sums[kLanes] = {};
     int d = 0;
     for (; d + kLanes <= depth; d += kLanes) {
@@ -45,12 +48,14 @@ void score_keys(const float* q, const T* keys, int count, int depth, float* scor
     for (; d < depth; ++d) {
       for (int i = 0; i < kLanes; ++i) score[i] += q[d] * to_float(key[i][d]);
     }
-    if (j + kLanes > count) score = lane_indices() < count - j ? score : broadcast(-__builtin_inff());
+    if (j + kLanes > count)
+      score = lane_indices() < count - j ? score : broadcast(-__builtin_inff());
     store(scores + j, score);
   }
 }
 
-/// out[d..] += sum of weights[j] * values[j, d..] for kVecs vectors of dimensions; even and odd keys apart to hide the latency.
+/// out[d..] += sum of weights[j] * values[j, d..] for kVecs vectors of dimensions; even and odd
+/// keys apart to hide the latency.
 template <class T, int kVecs>
 void add_values(const float* weights, const T* values, int count, int depth, float* out) {
   Vec even[kVecs], odd[kVecs] = {};
@@ -70,7 +75,8 @@ void add_values(const float* weights, const T* values, int count, int depth, flo
 
 /// One tile of keys and values for one query head.
 template <class T>
-void attend_tile(const float* q, const T* keys, const T* values, int count, const Partial& partial) {
+void attend_tile(const float* q, const T* keys, const T* values, int count,
+                 const Partial& partial) {
   const int depth = partial.depth;
   float scores[kTileKeys] = {};
   score_keys(q, keys, count, depth, scores);
@@ -93,19 +99,24 @@ void attend_tile(const float* q, const T* keys, const T* values, int count, cons
   }
   partial.sum() = sum + reduce_add(total);
   int d = 0;
-  for (; d + 4 * kLanes <= depth; d += 4 * kLanes) add_values<T, 4>(scores, values + d, count, depth, partial.out + d);
-  for (; d + kLanes <= depth; d += kLanes) add_values<T, 1>(scores, values + d, count, depth, partial.out + d);
+  for (; d + 4 * kLanes <= depth; d += 4 * kLanes)
+    add_values<T, 4>(scores, values + d, count, depth, partial.out + d);
+  for (; d + kLanes <= depth; d += kLanes)
+    add_values<T, 1>(scores, values + d, count, depth, partial.out + d);
   for (; d < depth; ++d) {
-    for (int j = 0; j < count; ++j) partial.out[d] += scores[j] * to_float(values[static_cast<int64_t>(j) * depth + d]);
+    for (int j = 0; j < count; ++j)
+      partial.out[d] += scores[j] * to_float(values[static_cast<int64_t>(j) * depth + d]);
   }
 }
 
-/// A span for all query heads of its group, so that keys and values come from memory once; half types that several heads share
-/// are converted once per tile.
+/// A span for all query heads of its group, so that keys and values come from memory once; half
+/// types that several heads share are converted once per tile.
 template <class T>
-void attend_span(const Span& span, const float* queries, float* partials, int group, int depth, float* tile) {
+void attend_span(const Span& span, const float* queries, float* partials, int group, int depth,
+                 float* tile) {
   const T* keys = static_cast<const T*>(span.slots.keys) + static_cast<int64_t>(span.first) * depth;
-  const T* values = static_cast<const T*>(span.slots.values) + static_cast<int64_t>(span.first) * depth;
+  const T* values =
+      static_cast<const T*>(span.slots.values) + static_cast<int64_t>(span.first) * depth;
   for (int g = 0; g < group; ++g) {
     const Partial partial{partials + g * (depth + 2), depth};
     std::fill_n(partial.out, depth, 0.0f);
@@ -117,7 +128,8 @@ void attend_span(const Span& span, const float* queries, float* partials, int gr
     const int64_t offset = static_cast<int64_t>(first) * depth;
     if (group == 1 || std::is_same_v<T, float>) {
       for (int g = 0; g < group; ++g) {
-        attend_tile(queries + g * depth, keys + offset, values + offset, count, Partial{partials + g * (depth + 2), depth});
+        attend_tile(queries + g * depth, keys + offset, values + offset, count,
+                    Partial{partials + g * (depth + 2), depth});
       }
       continue;
     }
@@ -125,12 +137,14 @@ void attend_span(const Span& span, const float* queries, float* partials, int gr
     to_floats(keys + offset, tile, static_cast<int64_t>(count) * depth);
     to_floats(values + offset, tile_values, static_cast<int64_t>(count) * depth);
     for (int g = 0; g < group; ++g) {
-      attend_tile(queries + g * depth, tile, tile_values, count, Partial{partials + g * (depth + 2), depth});
+      attend_tile(queries + g * depth, tile, tile_values, count,
+                  Partial{partials + g * (depth + 2), depth});
     }
   }
 }
 
-/// out = the spans' outputs weighed by 2^(their largest - the largest of all), over the sum of weights.
+/// out = the spans' outputs weighed by 2^(their largest - the largest of all), over the sum of
+/// weights.
 void merge_spans(const float* partials, int spans, int64_t stride, int depth, float* out) {
   float largest = partials[depth], sum = 0.0f;
   for (int s = 1; s < spans; ++s) largest = std::max(largest, partials[s * stride + depth]);
@@ -168,36 +182,46 @@ std::vector<Span> plan_spans(const AttentionDecodeParams& params) {
 
 void attention_decode(const AttentionDecodeParams& params) {
   const std::vector<Span> spans = plan_spans(params);
-  const int heads = static_cast<int>(params.q.shape[1]), depth = static_cast<int>(params.q.shape[2]);
+  const int heads = static_cast<int>(params.q.shape[1]),
+            depth = static_cast<int>(params.q.shape[2]);
   const int group = heads / params.cache->spec().kv_heads;
   int64_t slots = 0;
   for (const Span& span : spans) slots += span.count;
-  constexpr int64_t kSerialElements = 1 << 16;  // of keys, read in less time than waking a thread takes
+  constexpr int64_t kSerialElements =
+      1 << 16;  // of keys, read in less time than waking a thread takes
   const int threads = threads_for(slots * depth, kSerialElements);
   const int64_t rows = static_cast<int64_t>(params.sequences.size());
-  const int64_t query_floats = whole_lines(rows * heads * depth), partial_floats = whole_lines(group * (depth + 2));
-  const int64_t tile_floats = whole_lines(2 * kTileKeys * depth), span_count = static_cast<int64_t>(spans.size());
-  float* queries = scratch_floats(query_floats + partial_floats * span_count + tile_floats * threads);
+  const int64_t query_floats = whole_lines(rows * heads * depth),
+                partial_floats = whole_lines(group * (depth + 2));
+  const int64_t tile_floats = whole_lines(2 * kTileKeys * depth),
+                span_count = static_cast<int64_t>(spans.size());
+  float* queries =
+      scratch_floats(query_floats + partial_floats * span_count + tile_floats * threads);
   float* partials = queries + query_floats;
   float* tiles = partials + partial_floats * span_count;
   for (int64_t row = 0; row < rows; ++row) {
     const float* q = params.q.row<float>(row);
-    for (int i = 0; i < heads * depth; ++i) queries[row * heads * depth + i] = q[i] * (params.scale * kLog2E);
+    for (int i = 0; i < heads * depth; ++i)
+      queries[row * heads * depth + i] = q[i] * (params.scale * kLog2E);
   }
   dispatch_float(params.cache->spec().dtype, [&](auto zero) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int64_t s = 0; s < span_count; ++s) {
       const Span& span = spans[s];
-      const float* q = queries + (static_cast<int64_t>(span.row) * heads + span.kv_head * group) * depth;
+      const float* q =
+          queries + (static_cast<int64_t>(span.row) * heads + span.kv_head * group) * depth;
       attend_span<decltype(zero)>(span, q, partials + s * partial_floats, group, depth,
                                   tiles + thread_index() * tile_floats);
     }
   });
   for (int64_t s = 0; s < span_count;) {
     int64_t end = s + 1;
-    while (end < span_count && spans[end].row == spans[s].row && spans[end].kv_head == spans[s].kv_head) ++end;
+    while (end < span_count && spans[end].row == spans[s].row &&
+           spans[end].kv_head == spans[s].kv_head)
+      ++end;
     for (int g = 0; g < group; ++g) {
-      merge_spans(partials + s * partial_floats + g * (depth + 2), static_cast<int>(end - s), partial_floats, depth,
+      merge_spans(partials + s * partial_floats + g * (depth + 2), static_cast<int>(end - s),
+                  partial_floats, depth,
                   params.out.row<float>(spans[s].row) + (spans[s].kv_head * group + g) * depth);
     }
     s = end;

@@ -1,6 +1,7 @@
-// Tiled attention with online softmax. Work items are blocks of query rows of one head; each walks only the key tiles that some row of
-// it sees, a tile's keys and values are read (converted) once per block, and each group of rows in the block computes only the
-// part of the tile that it sees. Only tiles cut by the causal diagonal, the window's edge or a run's end are masked.
+// Tiled attention with online softmax. Work items are blocks of query rows of one head; each walks
+// only the key tiles that some row of it sees, a tile's keys and values are read (converted) once
+// per block, and each group of rows in the block computes only the part of the tile that it sees.
+// Only tiles cut by the causal diagonal, the window's edge or a run's end are masked.
 #include <algorithm>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace {
 
 constexpr int kBlockGroups = 4;
 constexpr int kBlockRows = kBlockGroups * kGroupRows;
-constexpr float kNoScore = -1e30f;  // below every score yet finite, so that a row with nothing seen so far subtracts to -inf, not NaN
+constexpr float kNoScore = -1e30f;  // below every score yet finite, so that a row with nothing seen
+                                    // so far subtracts to -inf, not NaN
 constexpr float kMasked = -__builtin_inff();
 
 /// A block of rows of one query head.
@@ -41,7 +43,8 @@ struct Workspace {
   explicit Workspace(int64_t head_dim)
       : depth(static_cast<int>(head_dim)), padded_depth(static_cast<int>(round_up(head_dim, 16))) {}
   int64_t floats() const {
-    return padded_depth * (2 * kTileKeys + 2 * kBlockRows) + kTileKeys * kGroupRows + 2 * kBlockRows;
+    return padded_depth * (2 * kTileKeys + 2 * kBlockRows) + kTileKeys * kGroupRows +
+           2 * kBlockRows;
   }
   void carve(float* p) {
     const auto take = [&](int64_t count) { return (p += count) - count; };
@@ -60,13 +63,15 @@ struct Tile {
   int32_t first, count;  // positions [first, first + count)
 };
 
-/// In place where the run's own memory is f32 and may be read to whole register tiles, else copied to the workspace.
+/// In place where the run's own memory is f32 and may be read to whole register tiles, else copied
+/// to the workspace.
 Tile load_tile(const KeyRun& run, int32_t first, int32_t count, const Workspace& w) {
   const int64_t skip = first - run.first;
   const bool whole = run.dtype == DType::kF32 && count % kKeyStep == 0 && w.depth % kKeyStep == 0;
   if (run.padded || whole) {
     const int64_t offset = skip * run.stride;
-    return {static_cast<const float*>(run.keys) + offset, static_cast<const float*>(run.values) + offset, run.stride, first, count};
+    return {static_cast<const float*>(run.keys) + offset,
+            static_cast<const float*>(run.values) + offset, run.stride, first, count};
   }
   const int padded = static_cast<int>(round_up(count, kKeyStep));
   dispatch_float(run.dtype, [&](auto zero) {
@@ -79,8 +84,10 @@ Tile load_tile(const KeyRun& run, int32_t first, int32_t count, const Workspace&
   return {w.keys, w.values, w.padded_depth, first, count};
 }
 
-/// Minus infinity where row position `row + lane` does not see key position `first + j`, or where j >= valid.
-void mask_scores(float* scores, int32_t first, int count, int valid, int32_t row, bool windowed, int32_t window) {
+/// Minus infinity where row position `row + lane` does not see key position `first + j`, or where j
+/// >= valid.
+void mask_scores(float* scores, int32_t first, int count, int valid, int32_t row, bool windowed,
+                 int32_t window) {
   for (int j = 0; j < count; ++j) {
     for (int v = 0; v < kRowVecs; ++v) {
       float* score = scores + j * kGroupRows + v * kLanes;
@@ -93,7 +100,8 @@ void mask_scores(float* scores, int32_t first, int count, int valid, int32_t row
   }
 }
 
-/// Turns scores into weights 2^(score - largest) and brings the running maximum, sum and output up to date.
+/// Turns scores into weights 2^(score - largest) and brings the running maximum, sum and output up
+/// to date.
 void softmax_step(float* scores, int count, float* out_t, int depth, float* largest, float* sums) {
   for (int v = 0; v < kRowVecs; ++v) {
     float* score = scores + v * kLanes;
@@ -121,7 +129,8 @@ void softmax_step(float* scores, int count, float* out_t, int depth, float* larg
 }
 
 /// The part of a tile that a group of rows, positions [row, row + rows), sees.
-void attend_group(const Tile& tile, bool windowed, int32_t window, int32_t row, int rows, const Workspace& w, int group) {
+void attend_group(const Tile& tile, bool windowed, int32_t window, int32_t row, int rows,
+                  const Workspace& w, int group) {
   const int32_t last_row = row + rows - 1;
   const int32_t end = std::min(tile.first + tile.count, last_row + 1);
   int32_t begin = windowed ? std::max(tile.first, row - window + 1) : tile.first;
@@ -132,11 +141,15 @@ void attend_group(const Tile& tile, bool windowed, int32_t window, int32_t row, 
   const float* queries = w.queries + static_cast<int64_t>(group) * w.padded_depth * kGroupRows;
   float* out = w.outs + static_cast<int64_t>(group) * w.padded_depth * kGroupRows;
   multiply_by_keys(tile.keys + skip * tile.stride, tile.stride, count, queries, w.depth, w.scores);
-  const bool cut = begin + count - 1 > row || (windowed && last_row - begin >= window) || begin + count > end;
-  if (cut) mask_scores(w.scores, begin, count, static_cast<int>(end - begin), row, windowed, window);
+  const bool cut =
+      begin + count - 1 > row || (windowed && last_row - begin >= window) || begin + count > end;
+  if (cut)
+    mask_scores(w.scores, begin, count, static_cast<int>(end - begin), row, windowed, window);
   const int value_depth = static_cast<int>(round_up(w.depth, kKeyStep));
-  softmax_step(w.scores, count, out, value_depth, w.largest + group * kGroupRows, w.sums + group * kGroupRows);
-  add_weighted_values(tile.values + skip * tile.stride, tile.stride, count, w.scores, value_depth, out);
+  softmax_step(w.scores, count, out, value_depth, w.largest + group * kGroupRows,
+               w.sums + group * kGroupRows);
+  add_weighted_values(tile.values + skip * tile.stride, tile.stride, count, w.scores, value_depth,
+                      out);
 }
 
 void start_block(const AttentionPrefillParams& params, const Block& block, const Workspace& w) {
@@ -144,8 +157,10 @@ void start_block(const AttentionPrefillParams& params, const Block& block, const
   std::fill_n(w.sums, kBlockRows, 0.0f);
   for (int32_t r = 0, group = 0; r < block.rows; r += kGroupRows, ++group) {
     const int64_t offset = static_cast<int64_t>(group) * w.padded_depth * kGroupRows;
-    const float* q = params.q.row<float>(block.segment->row_start + block.row + r) + block.head * w.depth;
-    load_transposed(q, params.q.row_stride, block.rows - r, w.depth, params.scale * kLog2E, w.queries + offset);
+    const float* q =
+        params.q.row<float>(block.segment->row_start + block.row + r) + block.head * w.depth;
+    load_transposed(q, params.q.row_stride, block.rows - r, w.depth, params.scale * kLog2E,
+                    w.queries + offset);
     std::fill_n(w.outs + offset, w.padded_depth * kGroupRows, 0.0f);
   }
 }
@@ -157,11 +172,12 @@ void finish_block(const AttentionPrefillParams& params, const Block& block, cons
     const int count = std::min(kGroupRows, block.rows - r);
     for (int i = 0; i < kGroupRows; ++i) inverse[i] = 1.0f / w.sums[r + i];
     const float* out_t = w.outs + static_cast<int64_t>(group) * w.padded_depth * kGroupRows;
-    store_transposed(out_t, inverse, count, w.depth, false, params.out.row<float>(row) + block.head * w.depth,
-                     params.out.row_stride);
+    store_transposed(out_t, inverse, count, w.depth, false,
+                     params.out.row<float>(row) + block.head * w.depth, params.out.row_stride);
     if (!params.log_sum_exp) continue;
     for (int i = 0; i < count; ++i) {
-      params.log_sum_exp.row<float>(row + i)[block.head] = w.largest[r + i] / kLog2E + std::log(w.sums[r + i]);
+      params.log_sum_exp.row<float>(row + i)[block.head] =
+          w.largest[r + i] / kLog2E + std::log(w.sums[r + i]);
     }
   }
 }
@@ -175,7 +191,8 @@ void attend_block(const AttentionPrefillParams& params, const Block& block, cons
     for (int32_t first = block.runs->first_seen(run, position); first < end; first += kTileKeys) {
       const Tile tile = load_tile(run, first, std::min(kTileKeys, end - first), w);
       for (int32_t r = 0, group = 0; r < block.rows; r += kGroupRows, ++group) {
-        attend_group(tile, run.windowed, block.runs->window, position + r, std::min(kGroupRows, block.rows - r), w, group);
+        attend_group(tile, run.windowed, block.runs->window, position + r,
+                     std::min(kGroupRows, block.rows - r), w, group);
       }
     }
   }
@@ -183,8 +200,10 @@ void attend_block(const AttentionPrefillParams& params, const Block& block, cons
 }
 
 /// All blocks, the costliest first, so that threads finish together.
-std::vector<Block> plan_blocks(const AttentionPrefillParams& params, const std::vector<KeyRuns>& runs) {
-  const int heads = static_cast<int>(params.q.shape[1]), kv_heads = static_cast<int>(params.k.shape[1]);
+std::vector<Block> plan_blocks(const AttentionPrefillParams& params,
+                               const std::vector<KeyRuns>& runs) {
+  const int heads = static_cast<int>(params.q.shape[1]),
+            kv_heads = static_cast<int>(params.k.shape[1]);
   std::vector<Block> blocks;
   for (size_t s = 0; s < params.segments.size(); ++s) {
     const Segment& segment = params.segments[s];
@@ -198,7 +217,8 @@ std::vector<Block> plan_blocks(const AttentionPrefillParams& params, const std::
       }
     }
   }
-  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.cost > b.cost; });
+  std::stable_sort(blocks.begin(), blocks.end(),
+                   [](const Block& a, const Block& b) { return a.cost > b.cost; });
   return blocks;
 }
 
@@ -209,24 +229,28 @@ void attention_prefill(const AttentionPrefillParams& params) {
   const int kv_heads = static_cast<int>(params.k.shape[1]);
   const Workspace layout(params.q.shape[2]);
   const PackedHeads packing(segments, kv_heads, params.k.shape[2]);
-  const int64_t workspace_floats = whole_lines(layout.floats()), packed_floats = whole_lines(packing.floats());
+  const int64_t workspace_floats = whole_lines(layout.floats()),
+                packed_floats = whole_lines(packing.floats());
   float* packed_keys = scratch_floats(2 * packed_floats + workspace_floats * max_threads());
   float* packed_values = packed_keys + packed_floats;
   float* workspaces = packed_values + packed_floats;
   std::vector<KeyRuns> runs;
   for (size_t s = 0; s < segments.size(); ++s) {
     if (params.cache != nullptr && segments[s].first_position > 0) {
-      cpu_cache(params.cache).expect_stored(segments[s].sequence, params.layer, segments[s].first_position);
+      cpu_cache(params.cache)
+          .expect_stored(segments[s].sequence, params.layer, segments[s].first_position);
     }
     for (int head = 0; head < kv_heads; ++head) {
       runs.push_back(key_runs(params, segments[s], head,
-                              {packing.rows(packed_keys, s, head), packing.rows(packed_values, s, head), packing.padded_depth()}));
+                              {packing.rows(packed_keys, s, head),
+                               packing.rows(packed_values, s, head), packing.padded_depth()}));
     }
   }
   const std::vector<Block> blocks = plan_blocks(params, runs);
   int64_t cost = 0;
   for (const Block& block : blocks) cost += block.cost;
-  constexpr int64_t kSerialProducts = 1 << 18;  // multiply-adds that one core does in less than waking a thread takes
+  constexpr int64_t kSerialProducts =
+      1 << 18;  // multiply-adds that one core does in less than waking a thread takes
   const int threads = threads_for(2 * cost * params.q.shape[2], kSerialProducts);
 #pragma omp parallel num_threads(threads)
   {

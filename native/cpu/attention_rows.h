@@ -1,5 +1,6 @@
 #pragma once
-// What the recomputation of attention weights needs per row and query head, for the backward and the influence.
+// What the recomputation of attention weights needs per row and query head, for the backward and
+// the influence.
 #include <algorithm>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct RowGroup {
 };
 
 /// gradOut . out per row: sum over keys of A G.
-inline float row_delta(const TensorRef& out, const TensorRef& grad_out, int64_t row, int64_t head, int64_t head_dim) {
+inline float row_delta(const TensorRef& out, const TensorRef& grad_out, int64_t row, int64_t head,
+                       int64_t head_dim) {
   const float* x = out.row<const float>(row) + head * head_dim;
   const float* y = grad_out.row<const float>(row) + head * head_dim;
   double sum = 0;
@@ -26,7 +28,8 @@ inline float row_delta(const TensorRef& out, const TensorRef& grad_out, int64_t 
 }
 
 inline void sort_by_cost(std::vector<RowGroup>& groups) {
-  std::stable_sort(groups.begin(), groups.end(), [](const RowGroup& a, const RowGroup& b) { return a.cost > b.cost; });
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const RowGroup& a, const RowGroup& b) { return a.cost > b.cost; });
 }
 
 /// Multiply-adds that one core does in less time than waking a thread takes.

@@ -8,9 +8,11 @@
 namespace moa::cpu {
 namespace {
 
-constexpr int64_t kSerialWork = 1 << 17;  // multiply-adds that one core does in less than waking a thread takes
+constexpr int64_t kSerialWork =
+    1 << 17;  // multiply-adds that one core does in less than waking a thread takes
 
-/// Sums over K of kRows rows of a with kLanes / kRows rows of b: one accumulator each, reduced together at the end.
+/// Sums over K of kRows rows of a with kLanes / kRows rows of b: one accumulator each, reduced
+/// together at the end.
 template <class T, int kRows>
 Vec dot_products(const float* a, int64_t a_stride, const T* const (&b)[kLanes], int64_t depth) {
   constexpr int kColumns = kLanes / kRows;
@@ -21,19 +23,22 @@ Vec dot_products(const float* a, int64_t a_stride, const T* const (&b)[kLanes], 
     for (int r = 0; r < kRows; ++r) x[r] = load(a + r * a_stride + k);
     for (int c = 0; c < kColumns; ++c) {
       const Vec y = load(b[c] + k);
-      for (int r = 0; r < kRows; ++r) sums[r * kColumns + c] = fmadd(x[r], y, sums[r * kColumns + c]);
+      for (int r = 0; r < kRows; ++r)
+        sums[r * kColumns + c] = fmadd(x[r], y, sums[r * kColumns + c]);
     }
   }
   Vec result = reduce_add_each(sums);
   for (; k < depth; ++k) {
     for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns; ++c) result[r * kColumns + c] += a[r * a_stride + k] * to_float(b[c][k]);
+      for (int c = 0; c < kColumns; ++c)
+        result[r * kColumns + c] += a[r * a_stride + k] * to_float(b[c][k]);
     }
   }
   return result;
 }
 
-void write_out(const GemmArgs& args, int64_t row, int64_t column, int64_t columns, const float* values) {
+void write_out(const GemmArgs& args, int64_t row, int64_t column, int64_t columns,
+               const float* values) {
   float* out = args.out + row * args.out_stride + column;
   for (int64_t c = 0; c < columns; ++c) {
     const float value = values[c] + (args.bias != nullptr ? args.bias[column + c] : 0.0f);
@@ -41,13 +46,15 @@ void write_out(const GemmArgs& args, int64_t row, int64_t column, int64_t column
   }
 }
 
-/// All rows x columns [column, column + kLanes), b's rows staying in L1 from the first pair of rows on.
+/// All rows x columns [column, column + kLanes), b's rows staying in L1 from the first pair of rows
+/// on.
 template <class T>
 void dot_strip(const GemmArgs& args, int64_t column) {
   const int64_t columns = std::min<int64_t>(kLanes, args.n - column);
   const T* b[kLanes];  // past N: the last row again, its sums unused
   for (int c = 0; c < kLanes; ++c) {
-    b[c] = static_cast<const T*>(args.b) + (column + std::min<int64_t>(c, columns - 1)) * args.b_stride;
+    b[c] = static_cast<const T*>(args.b) +
+           (column + std::min<int64_t>(c, columns - 1)) * args.b_stride;
   }
   float values[kLanes];
   int64_t row = 0;
@@ -104,7 +111,8 @@ void columns_strip(const GemmArgs& args, int64_t column) {
     for (; c < args.n; ++c) {
       float sum = 0;
       for (int64_t k = 0; k < args.k; ++k) {
-        sum += args.a[row * args.a_stride + k] * to_float(static_cast<const T*>(args.b)[k * args.b_stride + c]);
+        sum += args.a[row * args.a_stride + k] *
+               to_float(static_cast<const T*>(args.b)[k * args.b_stride + c]);
       }
       write_out(args, row, c, 1, &sum);
     }
@@ -117,7 +125,8 @@ void gemm_dot(const GemmArgs& args) {
   const int threads = threads_for(args.m * args.n * args.k, kSerialWork);
   dispatch_float(args.b_dtype, [&](auto zero) {
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t column = 0; column < args.n; column += kLanes) dot_strip<decltype(zero)>(args, column);
+    for (int64_t column = 0; column < args.n; column += kLanes)
+      dot_strip<decltype(zero)>(args, column);
   });
 }
 

@@ -1,4 +1,5 @@
-// GEMM by OpenBLAS, when CMake found it. Its own threads do the work; weights stored in half types are converted a panel at a time.
+// GEMM by OpenBLAS, when CMake found it. Its own threads do the work; weights stored in half types
+// are converted a panel at a time.
 #if defined(MOA_HAVE_OPENBLAS)
 #include <cblas.h>
 
@@ -11,13 +12,15 @@
 namespace moa::cpu {
 namespace {
 
-constexpr int64_t kPanelFloats = 1 << 20;  // of converted weights: 4 MB stay in L3 while the rows pass
+constexpr int64_t kPanelFloats =
+    1 << 20;  // of converted weights: 4 MB stay in L3 while the rows pass
 
-void multiply(const GemmArgs& args, int64_t column, int64_t columns, const float* b, int64_t b_stride) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, args.transpose_b ? CblasTrans : CblasNoTrans, static_cast<int>(args.m),
-              static_cast<int>(columns), static_cast<int>(args.k), 1.0f, args.a, static_cast<int>(args.a_stride), b,
-              static_cast<int>(b_stride), args.accumulate ? 1.0f : 0.0f, args.out + column,
-              static_cast<int>(args.out_stride));
+void multiply(const GemmArgs& args, int64_t column, int64_t columns, const float* b,
+              int64_t b_stride) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, args.transpose_b ? CblasTrans : CblasNoTrans,
+              static_cast<int>(args.m), static_cast<int>(columns), static_cast<int>(args.k), 1.0f,
+              args.a, static_cast<int>(args.a_stride), b, static_cast<int>(b_stride),
+              args.accumulate ? 1.0f : 0.0f, args.out + column, static_cast<int>(args.out_stride));
 }
 
 template <class T>
@@ -28,9 +31,11 @@ void multiply_converted(const GemmArgs& args) {
   for (int64_t column = 0; column < args.n; column += step) {
     const int64_t columns = std::min(step, args.n - column);
     if (args.transpose_b) {
-      for (int64_t c = 0; c < columns; ++c) to_floats(b + (column + c) * args.b_stride, panel + c * args.k, args.k);
+      for (int64_t c = 0; c < columns; ++c)
+        to_floats(b + (column + c) * args.b_stride, panel + c * args.k, args.k);
     } else {
-      for (int64_t k = 0; k < args.k; ++k) to_floats(b + k * args.b_stride + column, panel + k * columns, columns);
+      for (int64_t k = 0; k < args.k; ++k)
+        to_floats(b + k * args.b_stride + column, panel + k * columns, columns);
     }
     multiply(args, column, columns, panel, args.transpose_b ? args.k : columns);
   }

@@ -1,5 +1,6 @@
-// Blocked GEMM after Goto and van de Geijn: a block of b is packed into panels of kPanel columns (shared, L3), a panel stays in L1 while
-// strips of kStrip rows of a pass by, and each strip x panel tile of out lives in registers.
+// Blocked GEMM after Goto and van de Geijn: a block of b is packed into panels of kPanel columns
+// (shared, L3), a panel stays in L1 while strips of kStrip rows of a pass by, and each strip x
+// panel tile of out lives in registers.
 #include <algorithm>
 
 #include "cpu/gemm_kernels.h"
@@ -10,18 +11,21 @@ namespace moa::cpu {
 namespace {
 
 constexpr int kPanelVecs = 2;
-constexpr int kPanel = kPanelVecs * kLanes;           // columns of out per register tile
-constexpr int kStrip = kManyRegisters ? 12 : 6;       // rows: kStrip * kPanelVecs accumulators, the rest for b and a
-constexpr int64_t kMaxDepth = 384;                    // of a packed panel: 384 x 16 floats are 24 KB, most of an L1
-constexpr int64_t kMaxColumns = 2048;                 // of a packed block: with kMaxDepth 3 MB
-constexpr int64_t kBlockRows = 16 * kStrip;           // rows of a per task: a block of a stays in L2
-constexpr int64_t kSerialWork = 1 << 18;              // multiply-adds that one core does in less than waking a thread takes
+constexpr int kPanel = kPanelVecs * kLanes;  // columns of out per register tile
+constexpr int kStrip =
+    kManyRegisters ? 12 : 6;        // rows: kStrip * kPanelVecs accumulators, the rest for b and a
+constexpr int64_t kMaxDepth = 384;  // of a packed panel: 384 x 16 floats are 24 KB, most of an L1
+constexpr int64_t kMaxColumns = 2048;        // of a packed block: with kMaxDepth 3 MB
+constexpr int64_t kBlockRows = 16 * kStrip;  // rows of a per task: a block of a stays in L2
+constexpr int64_t kSerialWork =
+    1 << 18;  // multiply-adds that one core does in less than waking a thread takes
 
 struct Block {
   int64_t column, columns, depth_start, depth;
 };
 
-/// out[k, kPanel] = columns [column, column + kPanel) of b for the block's k; columns past N are zero.
+/// out[k, kPanel] = columns [column, column + kPanel) of b for the block's k; columns past N are
+/// zero.
 template <class T>
 void pack_panel(const GemmArgs& args, const Block& block, int64_t column, float* panel) {
   const T* b = static_cast<const T*>(args.b);
@@ -43,7 +47,8 @@ void pack_panel(const GemmArgs& args, const Block& block, int64_t column, float*
     for (; k + kLanes <= block.depth; k += kLanes) {
       for (int half = 0; half < kPanelVecs; ++half) {
         Vec square[kLanes];
-        for (int i = 0; i < kLanes; ++i) square[i] = load(rows + (half * kLanes + i) * args.b_stride + k);
+        for (int i = 0; i < kLanes; ++i)
+          square[i] = load(rows + (half * kLanes + i) * args.b_stride + k);
         transpose(square);
         for (int i = 0; i < kLanes; ++i) store(panel + (k + i) * kPanel + half * kLanes, square[i]);
       }
@@ -56,7 +61,8 @@ void pack_panel(const GemmArgs& args, const Block& block, int64_t column, float*
   }
 }
 
-/// One register tile: out[kRows, kPanel] = a[kRows, depth] . panel, plus what `out` held when `add`, plus bias when given.
+/// One register tile: out[kRows, kPanel] = a[kRows, depth] . panel, plus what `out` held when
+/// `add`, plus bias when given.
 template <int kRows>
 void multiply_tile(const float* a, int64_t a_stride, const float* panel, int64_t depth, float* out,
                    int64_t out_stride, bool add, const float* bias) {
@@ -79,17 +85,18 @@ void multiply_tile(const float* a, int64_t a_stride, const float* panel, int64_t
 }
 
 template <int kRows>
-void multiply_rows(int64_t rows, const float* a, int64_t a_stride, const float* panel, int64_t depth,
-                   float* out, int64_t out_stride, bool add, const float* bias) {
-  if (rows == kRows) return multiply_tile<kRows>(a, a_stride, panel, depth, out, out_stride, add, bias);
+void multiply_rows(int64_t rows, const float* a, int64_t a_stride, const float* panel,
+                   int64_t depth, float* out, int64_t out_stride, bool add, const float* bias) {
+  if (rows == kRows)
+    return multiply_tile<kRows>(a, a_stride, panel, depth, out, out_stride, add, bias);
   if constexpr (kRows > 1) {
     multiply_rows<kRows - 1>(rows, a, a_stride, panel, depth, out, out_stride, add, bias);
   }
 }
 
 /// Rows [row, row + rows) x one panel of columns.
-void multiply_panel(const GemmArgs& args, const Block& block, int64_t row, int64_t rows, int64_t column,
-                    const float* panel) {
+void multiply_panel(const GemmArgs& args, const Block& block, int64_t row, int64_t rows,
+                    int64_t column, const float* panel) {
   const bool first = block.depth_start == 0;
   const bool add = args.accumulate || !first;
   const int64_t columns = std::min<int64_t>(kPanel, args.n - column);
@@ -105,7 +112,8 @@ void multiply_panel(const GemmArgs& args, const Block& block, int64_t row, int64
     const float* a = args.a + r * args.a_stride + block.depth_start;
     float* out = args.out + r * args.out_stride + column;
     if (whole) {
-      multiply_rows<kStrip>(count, a, args.a_stride, panel, block.depth, out, args.out_stride, add, bias);
+      multiply_rows<kStrip>(count, a, args.a_stride, panel, block.depth, out, args.out_stride, add,
+                            bias);
       continue;
     }
     multiply_rows<kStrip>(count, a, args.a_stride, panel, block.depth, tile, kPanel, false, bias);
@@ -125,9 +133,13 @@ void gemm_blocked(const GemmArgs& args) {
   const int64_t depth_step = (args.k + depth_blocks - 1) / depth_blocks;
   const int64_t columns_step = std::min(kMaxColumns, (args.n + kPanel - 1) / kPanel * kPanel);
   float* packed = scratch_floats(columns_step * std::max<int64_t>(depth_step, 1));
-  // Even blocks of rows, a whole number of strips each; when they are few, columns are shared out too.
-  const int64_t row_blocks = std::max<int64_t>((args.m + kBlockRows - 1) / kBlockRows, std::min<int64_t>(threads, (args.m + kStrip - 1) / kStrip));
-  const int64_t block_rows = ((args.m + row_blocks - 1) / row_blocks + kStrip - 1) / kStrip * kStrip;
+  // Even blocks of rows, a whole number of strips each; when they are few, columns are shared out
+  // too.
+  const int64_t row_blocks =
+      std::max<int64_t>((args.m + kBlockRows - 1) / kBlockRows,
+                        std::min<int64_t>(threads, (args.m + kStrip - 1) / kStrip));
+  const int64_t block_rows =
+      ((args.m + row_blocks - 1) / row_blocks + kStrip - 1) / kStrip * kStrip;
 #pragma omp parallel num_threads(threads)
   for (int64_t column = 0; column < args.n; column += columns_step) {
     const int64_t columns = std::min(columns_step, args.n - column);
@@ -145,8 +157,10 @@ void gemm_blocked(const GemmArgs& args) {
         for (int64_t g = 0; g < column_groups; ++g) {
           const int64_t row = i * block_rows;
           const int64_t rows = std::min(block_rows, args.m - row);
-          for (int64_t p = g * panels / column_groups; p < (g + 1) * panels / column_groups && rows > 0; ++p) {
-            multiply_panel(args, block, row, rows, column + p * kPanel, packed + p * kPanel * block.depth);
+          for (int64_t p = g * panels / column_groups;
+               p < (g + 1) * panels / column_groups && rows > 0; ++p) {
+            multiply_panel(args, block, row, rows, column + p * kPanel,
+                           packed + p * kPanel * block.depth);
           }
         }
       }

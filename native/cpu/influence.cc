@@ -1,6 +1,7 @@
-// Attention influence by distance; the formulas stand in src/native/backend.ts. Query rows lie across lanes, and key tiles of one
-// bin's 64 keys are counted back from the group's last row: of tile t, all but a wedge of the nearest kGroupRows - 1 keys are in
-// distance bin t for every row, and the wedge is in bin t or t - 1. Per row only sums by bin are kept: O(N) memory.
+// Attention influence by distance; the formulas stand in src/native/backend.ts. Query rows lie
+// across lanes, and key tiles of one bin's 64 keys are counted back from the group's last row: of
+// tile t, all but a wedge of the nearest kGroupRows - 1 keys are in distance bin t for every row,
+// and the wedge is in bin t or t - 1. Per row only sums by bin are kept: O(N) memory.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -13,7 +14,8 @@ namespace {
 
 constexpr int kBinKeys = kTileKeys;  // keys per distance bin, and per tile
 static_assert(kGroupRows <= kBinKeys, "a tile spans two bins at most");
-constexpr int64_t kItemsPerHead = 16;  // blocks of rows of one head, each with its own sums: bounds the memory to O(N)
+constexpr int64_t kItemsPerHead =
+    16;  // blocks of rows of one head, each with its own sums: bounds the memory to O(N)
 
 /// Sums over the keys of one bin, per row.
 struct BinSums {
@@ -46,12 +48,14 @@ struct Inputs {
 /// Buffers of one thread.
 struct Workspace {
   float *queries, *grad_outs;  // [D, kGroupRows]
-  float *scores;               // [kTileKeys, kGroupRows] S in log2
-  float *gradients;            // [kTileKeys, kGroupRows] G
-  float *bin_weights;          // [bins, kGroupRows] sum of A over the keys past the sinks
-  float *bin_gradients;        // [bins, kGroupRows] sum of A G over them
+  float* scores;               // [kTileKeys, kGroupRows] S in log2
+  float* gradients;            // [kTileKeys, kGroupRows] G
+  float* bin_weights;          // [bins, kGroupRows] sum of A over the keys past the sinks
+  float* bin_gradients;        // [bins, kGroupRows] sum of A G over them
 
-  static int64_t floats(int64_t padded_depth, int64_t bins) { return kGroupRows * (2 * padded_depth + 2 * kTileKeys + 2 * bins); }
+  static int64_t floats(int64_t padded_depth, int64_t bins) {
+    return kGroupRows * (2 * padded_depth + 2 * kTileKeys + 2 * bins);
+  }
   Workspace(float* p, int64_t padded_depth, int64_t bins) {
     const auto take = [&](int64_t count) { return (p += count * kGroupRows) - count * kGroupRows; };
     queries = take(padded_depth), grad_outs = take(padded_depth);
@@ -65,15 +69,18 @@ struct Rows {
   int32_t first, count;
   float log2_sums[kGroupRows];  // L; +infinity past the last row, so that A is 0 there
   float deltas[kGroupRows];
-  float sink_weights[kGroupRows] = {}, sink_gradients[kGroupRows] = {};  // sums of A and A G over the sinks
-  float own_weights[kGroupRows] = {}, own_gradients[kGroupRows] = {};    // A and G at the row's own key
+  float sink_weights[kGroupRows] = {},
+        sink_gradients[kGroupRows] = {};  // sums of A and A G over the sinks
+  float own_weights[kGroupRows] = {},
+        own_gradients[kGroupRows] = {};  // A and G at the row's own key
 };
 
-/// Keys [begin, end) of a tile whose buffers start at key `first`, all past the sinks or all sinks. In the wedge, the keys less than
-/// kGroupRows - 1 before the tile's end, lane c's key belongs to the tile's own bin only kGroupRows - 1 - c keys or more before the end:
-/// else to the bin before, in `nearer` (distance < 0 in tile 0, where A is made 0).
-void add_keys(const Workspace& w, const Rows& rows, float epsilon, int32_t first, int32_t begin, int32_t end, int32_t tile_end,
-              BinSums& own, BinSums& nearer) {
+/// Keys [begin, end) of a tile whose buffers start at key `first`, all past the sinks or all sinks.
+/// In the wedge, the keys less than kGroupRows - 1 before the tile's end, lane c's key belongs to
+/// the tile's own bin only kGroupRows - 1 - c keys or more before the end: else to the bin before,
+/// in `nearer` (distance < 0 in tile 0, where A is made 0).
+void add_keys(const Workspace& w, const Rows& rows, float epsilon, int32_t first, int32_t begin,
+              int32_t end, int32_t tile_end, BinSums& own, BinSums& nearer) {
   for (int v = 0; v < kRowVecs; ++v) {
     const Vec log2_sum = load(rows.log2_sums + v * kLanes), delta = load(rows.deltas + v * kLanes);
     const IVec wedge = kGroupRows - 1 - (lane_indices() + v * kLanes);
@@ -81,11 +88,13 @@ void add_keys(const Workspace& w, const Rows& rows, float epsilon, int32_t first
     for (int32_t key = begin; key < end; ++key) {
       const int64_t at = static_cast<int64_t>(key - first) * kGroupRows + v * kLanes;
       Vec weight = exp2_nonpositive(load(w.scores + at) - log2_sum);
-      weight = weight > 1.0f ? broadcast(1.0f) : weight;  // rounding: the denominator must stay positive
+      weight =
+          weight > 1.0f ? broadcast(1.0f) : weight;  // rounding: the denominator must stay positive
       if (key > rows.first) weight = position >= key ? weight : Vec{};
       const Vec gradient = load(w.gradients + at), product = weight * gradient;
       Vec effect = abs(weight * (gradient - delta) / (1.0f - weight + epsilon));
-      if (key == 0 && rows.first == 0 && v == 0) effect[0] = std::fabs(product[0]);  // row 0 has no other key to shift weight to
+      if (key == 0 && rows.first == 0 && v == 0)
+        effect[0] = std::fabs(product[0]);  // row 0 has no other key to shift weight to
       const int32_t from_end = tile_end - 1 - key;
       if (from_end >= kGroupRows - 1) {
         own.weights[v] += weight, own.gradients[v] += product, own.effects[v] += effect;
@@ -110,8 +119,8 @@ void add_to_rows(const Vec (&sums)[kRowVecs], float* rows) {
 }
 
 /// Adds one tile's sums: bin `tile` from `own`, bin `tile` - 1 from `nearer`.
-void add_bins(const Workspace& w, Rows& rows, int64_t tile, bool sinks, const BinSums& own, const BinSums& nearer,
-              const ItemSums& sums) {
+void add_bins(const Workspace& w, Rows& rows, int64_t tile, bool sinks, const BinSums& own,
+              const BinSums& nearer, const ItemSums& sums) {
   for (int64_t bin = tile; bin >= std::max<int64_t>(tile - 1, 0); --bin) {
     const BinSums& from = bin == tile ? own : nearer;
     (sinks ? sums.elementwise_sink : sums.elementwise)[bin] += total(from.effects);
@@ -129,16 +138,20 @@ void take_own_keys(const Workspace& w, Rows& rows, int32_t first) {
   }
 }
 
-/// joint[b] += |what the row's output gradient becomes when only the sinks and bins below b stay - delta|.
+/// joint[b] += |what the row's output gradient becomes when only the sinks and bins below b stay -
+/// delta|.
 void add_joint(const Workspace& w, const Rows& rows, int sink, int64_t bins, double* joint) {
   for (int c = 0; c < rows.count; ++c) {
     const int32_t position = rows.first + c;
     double weights = rows.sink_weights[c], gradients = rows.sink_gradients[c];
-    const double own_weight = rows.own_weights[c], own_gradient = rows.own_gradients[c], delta = rows.deltas[c];
+    const double own_weight = rows.own_weights[c], own_gradient = rows.own_gradients[c],
+                 delta = rows.deltas[c];
     const auto change = [&](double kept, double kept_gradients) {
-      return std::abs((kept > 0 ? kept_gradients / kept : own_gradient) - delta);  // all else underflowed: the own key is left
+      return std::abs((kept > 0 ? kept_gradients / kept : own_gradient) -
+                      delta);  // all else underflowed: the own key is left
     };
-    if (position > sink) joint[0] += change(weights + own_weight, gradients + own_weight * own_gradient);
+    if (position > sink)
+      joint[0] += change(weights + own_weight, gradients + own_weight * own_gradient);
     for (int64_t b = 1; b < bins && position - b * kBinKeys >= sink; ++b) {
       weights += w.bin_weights[(b - 1) * kGroupRows + c];
       gradients += w.bin_gradients[(b - 1) * kGroupRows + c];
@@ -147,11 +160,15 @@ void add_joint(const Workspace& w, const Rows& rows, int sink, int64_t bins, dou
   }
 }
 
-Rows load_rows(const Inputs& in, const RowGroup& item, int32_t first, int32_t count, const Workspace& w) {
+Rows load_rows(const Inputs& in, const RowGroup& item, int32_t first, int32_t count,
+               const Workspace& w) {
   const InfluenceParams& p = in.params;
-  const int64_t row = p.segments[item.segment].row_start + first, column = static_cast<int64_t>(item.head) * in.depth;
-  load_transposed(p.q.row<const float>(row) + column, p.q.row_stride, count, in.depth, p.scale * kLog2E, w.queries);
-  load_transposed(p.grad_out.row<const float>(row) + column, p.grad_out.row_stride, count, in.depth, 1.0f, w.grad_outs);
+  const int64_t row = p.segments[item.segment].row_start + first,
+                column = static_cast<int64_t>(item.head) * in.depth;
+  load_transposed(p.q.row<const float>(row) + column, p.q.row_stride, count, in.depth,
+                  p.scale * kLog2E, w.queries);
+  load_transposed(p.grad_out.row<const float>(row) + column, p.grad_out.row_stride, count, in.depth,
+                  1.0f, w.grad_outs);
   Rows rows;
   rows.first = first, rows.count = count;
   std::fill_n(rows.log2_sums, kGroupRows, __builtin_inff());
@@ -163,7 +180,8 @@ Rows load_rows(const Inputs& in, const RowGroup& item, int32_t first, int32_t co
   return rows;
 }
 
-void add_group(const Inputs& in, const RowGroup& item, int32_t first_row, int32_t count, const Workspace& w, const ItemSums& sums) {
+void add_group(const Inputs& in, const RowGroup& item, int32_t first_row, int32_t count,
+               const Workspace& w, const ItemSums& sums) {
   Rows rows = load_rows(in, item, first_row, count, w);
   const int32_t sink = in.params.sink, length = in.params.segments[item.segment].row_count;
   const float* keys = in.of_keys.rows(in.k, item.segment, item.head / in.group);
@@ -173,16 +191,20 @@ void add_group(const Inputs& in, const RowGroup& item, int32_t first_row, int32_
   std::fill_n(w.bin_gradients, own_bins * kGroupRows, 0.0f);
   int32_t tile_end = first_row + kGroupRows;
   for (int64_t tile = 0; tile_end > 0; ++tile, tile_end -= kBinKeys) {
-    const int32_t first = std::max(0, tile_end - kBinKeys), end = std::min({tile_end, first_row + count, length});
+    const int32_t first = std::max(0, tile_end - kBinKeys),
+                  end = std::min({tile_end, first_row + count, length});
     const int keys_read = static_cast<int>(round_up(end - first, kKeyStep));
-    multiply_by_keys(keys + first * static_cast<int64_t>(in.padded_depth), in.padded_depth, keys_read, w.queries, in.depth, w.scores);
-    multiply_by_keys(values + first * static_cast<int64_t>(in.padded_depth), in.padded_depth, keys_read, w.grad_outs, in.depth, w.gradients);
+    multiply_by_keys(keys + first * static_cast<int64_t>(in.padded_depth), in.padded_depth,
+                     keys_read, w.queries, in.depth, w.scores);
+    multiply_by_keys(values + first * static_cast<int64_t>(in.padded_depth), in.padded_depth,
+                     keys_read, w.grad_outs, in.depth, w.gradients);
     if (tile == 0) take_own_keys(w, rows, first);
     const int32_t sinks_end = std::clamp(sink, first, end);
     for (const bool sinks : {false, true}) {
       if (sinks ? sinks_end == first : sinks_end == end) continue;
       BinSums own, nearer;
-      add_keys(w, rows, in.params.epsilon, first, sinks ? first : sinks_end, sinks ? sinks_end : end, tile_end, own, nearer);
+      add_keys(w, rows, in.params.epsilon, first, sinks ? first : sinks_end,
+               sinks ? sinks_end : end, tile_end, own, nearer);
       add_bins(w, rows, tile, sinks, own, nearer, sums);
     }
   }
@@ -193,7 +215,8 @@ std::vector<RowGroup> plan_items(const Inputs& in, int64_t* products) {
   std::vector<RowGroup> items;
   for (size_t s = 0; s < in.params.segments.size(); ++s) {
     const int32_t count = in.params.segments[s].row_count;
-    const auto step = static_cast<int32_t>(round_up((count + kItemsPerHead - 1) / kItemsPerHead, kGroupRows));
+    const auto step =
+        static_cast<int32_t>(round_up((count + kItemsPerHead - 1) / kItemsPerHead, kGroupRows));
     for (int head = 0; head < in.params.q.shape[1]; ++head) {
       for (int32_t row = 0; row < count; row += step) {
         const int32_t rows = std::min(step, count - row);
@@ -230,7 +253,8 @@ void influence(const InfluenceParams& params) {
   };
 #pragma omp parallel num_threads(threads)
   {
-    const Workspace w(scratch + 2 * packed_floats + thread_index() * workspace_floats, in.padded_depth, in.bins + 1);
+    const Workspace w(scratch + 2 * packed_floats + thread_index() * workspace_floats,
+                      in.padded_depth, in.bins + 1);
 #pragma omp for collapse(2) schedule(static)
     for (size_t s = 0; s < params.segments.size(); ++s) {
       for (int head = 0; head < kv_heads; ++head) {
@@ -250,7 +274,8 @@ void influence(const InfluenceParams& params) {
   std::vector<double> totals(static_cast<size_t>(kv_heads) * 3 * in.bins, 0.0);
   for (size_t i = 0; i < items.size(); ++i) {
     double* into = totals.data() + (items[i].head / in.group) * 3 * in.bins;
-    for (int64_t b = 0; b < 3 * in.bins; ++b) into[b] += partial[i * 3 * static_cast<size_t>(in.bins) + b];
+    for (int64_t b = 0; b < 3 * in.bins; ++b)
+      into[b] += partial[i * 3 * static_cast<size_t>(in.bins) + b];
   }
   for (int head = 0; head < kv_heads; ++head) {
     const double* sums = totals.data() + head * 3 * in.bins;

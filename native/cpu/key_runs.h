@@ -1,5 +1,6 @@
 #pragma once
-// Where the keys that a prefill chunk may see lie, as runs in position order, and which of them a row sees.
+// Where the keys that a prefill chunk may see lie, as runs in position order, and which of them a
+// row sees.
 #include <algorithm>
 #include <cstdint>
 
@@ -15,12 +16,14 @@ struct KeyRun {
   DType dtype = DType::kF32;
   int64_t stride = 0;            // elements between positions
   int32_t first = 0, count = 0;  // positions [first, first + count)
-  bool windowed = false;         // seen only by rows less than `window` positions later; else by all later rows
-  bool padded = false;           // readable to whole register tiles in both directions, zeros past the end
+  bool windowed =
+      false;  // seen only by rows less than `window` positions later; else by all later rows
+  bool padded = false;  // readable to whole register tiles in both directions, zeros past the end
 };
 
 struct KeyRuns {
-  static constexpr int kMaxRuns = 5;  // sinks, the ring's two runs, the chunk's own sinks, the rest of the chunk
+  static constexpr int kMaxRuns =
+      5;  // sinks, the ring's two runs, the chunk's own sinks, the rest of the chunk
   KeyRun runs[kMaxRuns];
   int count = 0;
   int32_t window = 0;
@@ -28,7 +31,8 @@ struct KeyRuns {
   void add(const KeyRun& whole, int32_t skip, int32_t count_kept, bool windowed) {
     if (count_kept <= 0) return;
     KeyRun run = whole;
-    const int64_t skipped_bytes = skip * whole.stride * static_cast<int64_t>(bytes_per_element(whole.dtype));
+    const int64_t skipped_bytes =
+        skip * whole.stride * static_cast<int64_t>(bytes_per_element(whole.dtype));
     run.keys = static_cast<const char*>(whole.keys) + skipped_bytes;
     run.values = static_cast<const char*>(whole.values) + skipped_bytes;
     run.first = whole.first + skip;
@@ -60,8 +64,10 @@ struct ChunkRows {
   int64_t stride;
 };
 
-/// The keys of one segment for one KV head: what the cache holds, then the chunk itself, which is appended only afterwards.
-inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head, const ChunkRows& rows) {
+/// The keys of one segment for one KV head: what the cache holds, then the chunk itself, which is
+/// appended only afterwards.
+inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head,
+                        const ChunkRows& rows) {
   KeyRuns result;
   KeyRun chunk;
   chunk.keys = rows.keys, chunk.values = rows.values;

@@ -1,6 +1,7 @@
 #pragma once
-// Vectors of floats by GCC/Clang vector extensions, as wide as the target's registers: 16 lanes with AVX-512, 8 with AVX, else 4.
-// Comparisons and selections are written so that NaN propagates; nothing here relies on -ffast-math.
+// Vectors of floats by GCC/Clang vector extensions, as wide as the target's registers: 16 lanes
+// with AVX-512, 8 with AVX, else 4. Comparisons and selections are written so that NaN propagates;
+// nothing here relies on -ffast-math.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -36,12 +37,18 @@ inline Vec load(const float* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
-inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
-inline Vec broadcast(float x) { return x - Vec{}; }  // x - 0 is x for every x, also -0 and NaN
-inline IVec broadcast(int32_t x) { return x + IVec{}; }
+inline void store(float* p, Vec v) {
+  std::memcpy(p, &v, sizeof v);
+}
+inline Vec broadcast(float x) {
+  return x - Vec{};
+}  // x - 0 is x for every x, also -0 and NaN
+inline IVec broadcast(int32_t x) {
+  return x + IVec{};
+}
 
-/// A load into a register. Compilers else repeat the load in every instruction that uses the operand, and a register tile is then
-/// bound by the load ports.
+/// A load into a register. Compilers else repeat the load in every instruction that uses the
+/// operand, and a register tile is then bound by the load ports.
 inline Vec load_operand(const float* p) {
   Vec v = load(p);
 #if defined(__AVX512F__)
@@ -71,7 +78,9 @@ inline Vec fmadd(Vec a, Vec b, Vec c) {
   return a * b + c;
 #endif
 }
-inline Vec fmadd(float a, Vec b, Vec c) { return fmadd(broadcast(a), b, c); }
+inline Vec fmadd(float a, Vec b, Vec c) {
+  return fmadd(broadcast(a), b, c);
+}
 
 /// The larger; the second where either is NaN.
 inline Vec max(Vec a, Vec b) {
@@ -83,11 +92,14 @@ inline Vec max(Vec a, Vec b) {
   return a > b ? a : b;
 #endif
 }
-inline Vec abs(Vec a) { return reinterpret_cast<Vec>(reinterpret_cast<IVec>(a) & 0x7fffffff); }
+inline Vec abs(Vec a) {
+  return reinterpret_cast<Vec>(reinterpret_cast<IVec>(a) & 0x7fffffff);
+}
 
 inline bool any(IVec mask) {
 #if defined(__AVX512F__)
-  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask)) != 0;
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask)) !=
+         0;
 #elif defined(__AVX__)
   return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
 #else
@@ -105,7 +117,8 @@ inline float reduce_add(Vec v) {
   }
   return x[0];
 }
-/// The largest lane; any lane may be NaN, then the result is unspecified but for the exponentials that follow.
+/// The largest lane; any lane may be NaN, then the result is unspecified but for the exponentials
+/// that follow.
 inline float reduce_max(Vec v) {
   float x[kLanes];
   store(x, v);
@@ -137,8 +150,9 @@ inline Vec load(const BF16* p) {
 /// 2^x for x <= 127, relative error below 2e-7; 0 below 2^-126.5 and at -infinity; NaN at NaN.
 /// x = n + r with |r| <= 1/2; 2^r by a minimax polynomial, 2^n through the exponent bits.
 inline Vec exp2_nonpositive(Vec x) {
-  constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
-  x = max(broadcast(-127.0f), x);                  // n = -127 gives exponent bits 0, that is 0; keeps NaN
+  constexpr float kRoundToInteger =
+      12582912.0f;                 // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
+  x = max(broadcast(-127.0f), x);  // n = -127 gives exponent bits 0, that is 0; keeps NaN
   const Vec shifted = x + kRoundToInteger;
   const Vec r = x - (shifted - kRoundToInteger);
   const IVec power = (reinterpret_cast<IVec>(shifted) << 23) + 0x3f800000;

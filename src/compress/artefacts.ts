@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { MoaError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
+import { readJsonAs } from '../core/json-file.ts';
 import { taskNamed } from '../data/tasks.ts';
 import { type CalibrationOptions, type CalibrationSet, calibrate, calibrationKey, calibrationSetSchema } from './calibrate.ts';
 import type { CompressContext, ProfileUse } from './methods/method.ts';
@@ -77,19 +78,6 @@ function samplesIn(path: string): number {
 }
 
 function storedSet(path: string): CalibrationSet | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-  try {
-    return calibrationSetSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new MoaError(`Expected a calibration set in ${path} but it is malformed`, {
-      code: 'INVALID_FILE',
-      hint: 'Delete the file; it is made again.',
-      cause,
-    });
-  }
+  if (!existsSync(path)) return undefined;
+  return readJsonAs(calibrationSetSchema, path, { what: 'a calibration set', hint: 'Delete the file; it is made again.' });
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
-import { ioError, writeFileAtomic } from '../core/files.ts';
+import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
+import { readJsonAs } from '../core/json-file.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { influenceProfile } from '../model/influence.ts';
 import type { LanguageModel } from '../model/language-model.ts';
@@ -163,31 +163,11 @@ export function saveProfile(path: string, profile: InfluenceProfile): void {
 
 /** Reads a profile; malformed content is INVALID_FILE with file and field. */
 export function loadProfile(path: string): InfluenceProfile {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw ioError(path, 'read', cause);
-  }
   const hint = 'Delete the file; the profile is made again.';
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (cause) {
-    throw new MoaError(`Expected JSON in ${path} but it does not parse`, { code: 'INVALID_FILE', hint, cause });
-  }
-  const parsed = influenceProfileSchema.safeDecode(raw as z.input<typeof influenceProfileSchema>);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new MoaError(`Expected a profile in ${path} but ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it is malformed'}`, {
-      code: 'INVALID_FILE',
-      hint,
-      cause: parsed.error,
-    });
-  }
-  const { layers, kvHeads, bins } = parsed.data;
+  const profile = readJsonAs(influenceProfileSchema, path, { what: 'a profile', hint });
+  const { layers, kvHeads, bins } = profile;
   for (const name of ['elementwise', 'elementwiseSink', 'joint'] as const) {
-    const size = parsed.data[name].length;
+    const size = profile[name].length;
     if (size !== layers * kvHeads * bins) {
       throw new MoaError(`Expected ${layers * kvHeads * bins} numbers for ${name} in ${path} but received ${size}`, {
         code: 'INVALID_FILE',
@@ -195,5 +175,5 @@ export function loadProfile(path: string): InfluenceProfile {
       });
     }
   }
-  return parsed.data;
+  return profile;
 }

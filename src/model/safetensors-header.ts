@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
-import { parseFields, parseJson } from './json-file.ts';
+import { parseJson, parseOrThrow } from '../core/json-file.ts';
 
 /** Where a tensor lies in a safetensors file; `begin` and `end` are byte offsets from the start of the file. */
 export interface TensorEntry {
@@ -70,7 +70,7 @@ export function parseHeader(header: Uint8Array, fileBytes: number, source: strin
   const dataStart = PREFIX_BYTES + header.length;
   const entries: TensorEntry[] = [];
   for (const [name, value] of Object.entries(json)) {
-    if (name === '__metadata__') parseFields(metadataSchema, value, `__metadata__ in ${source}`);
+    if (name === '__metadata__') parseOrThrow(metadataSchema, value, { what: 'strings', path: `__metadata__ in ${source}` });
     else entries.push(parseEntry(name, value, { dataStart, source }));
   }
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
@@ -80,7 +80,7 @@ export function parseHeader(header: Uint8Array, fileBytes: number, source: strin
 
 function parseEntry(name: string, value: unknown, at: { readonly dataStart: number; readonly source: string }): TensorEntry {
   const label = `${describe(name)} in ${at.source}`;
-  const { dtype, shape, data_offsets: offsets } = parseFields(entrySchema, value, label);
+  const { dtype, shape, data_offsets: offsets } = parseOrThrow(entrySchema, value, { what: 'dtype, shape and data_offsets', path: label });
   const bits = Object.hasOwn(BITS, dtype) ? BITS[dtype] : undefined;
   if (bits === undefined) throw invalid(label, `one of the types ${Object.keys(BITS).join(', ')}`, dtype);
   const elements = shape.reduce((product, n) => product * BigInt(n), 1n);

@@ -4,7 +4,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { invalidArgument, MoaError } from '../core/errors.ts';
 import { sha256 } from '../core/hash.ts';
-import { parseFields, parseJson, readJsonFile, readTextFile } from './json-file.ts';
+import { parseJson, parseOrThrow, readJsonAs, readText } from '../core/json-file.ts';
 
 /** The parts without which no tokenizer works; the library reads the rest itself. */
 const tokenizerSchema = z.looseObject({
@@ -26,7 +26,7 @@ export class Tokenizer {
   readonly #tokenizer: HuggingFaceTokenizer;
 
   private constructor(text: string, config: object, source: string) {
-    const json = parseFields(tokenizerSchema, parseJson(text, source), source);
+    const json = parseOrThrow(tokenizerSchema, parseJson(text, source), { what: 'a tokenizer', path: source });
     this.hash = sha256(text);
     this.#source = source;
     this.#tokenizer = guarded(source, () => new HuggingFaceTokenizer(json, config));
@@ -39,9 +39,9 @@ export class Tokenizer {
   /** Reads `folder`/tokenizer.json (and tokenizer_config.json when there). @throws MoaError NOT_FOUND, IO or INVALID_FILE. */
   static read(folder: string): Tokenizer {
     const configPath = join(folder, 'tokenizer_config.json');
-    const config = existsSync(configPath) ? parseFields(z.looseObject({}), readJsonFile(configPath), configPath) : {};
+    const config = existsSync(configPath) ? readJsonAs(z.looseObject({}), configPath, { what: 'a tokenizer configuration' }) : {};
     const path = join(folder, 'tokenizer.json');
-    return new Tokenizer(readTextFile(path), config, path);
+    return new Tokenizer(readText(path), config, path);
   }
 
   /** From tokenizer.json's text; `source` names it in messages. @throws MoaError INVALID_FILE. */

@@ -1,6 +1,6 @@
 import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
-import { parseOrThrow, readJson } from './json-file.ts';
+import { parseOrThrow, readJson } from '../core/json-file.ts';
 import { type Plan, planSchema } from './schema.ts';
 
 /** The plan in a file. Errors: NOT_FOUND, IO, or INVALID_FILE naming the file, the field and its value. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
+import { readJsonAs } from '../core/json-file.ts';
 import { joinRules } from './join-rules.ts';
-import { parseOrThrow, readJson } from './json-file.ts';
 import type { Rule } from './rule.ts';
 import type { ImportTax, Plan } from './schema.ts';
 import { ceilToBlock, densitiesAt, spanOfRule } from './spans.ts';
@@ -41,7 +41,7 @@ export interface ImportedPlan {
 
 /** A published plan from a file. Errors: NOT_FOUND, IO, INVALID_FILE naming file, field and value. */
 export function readPublished(path: string): PublishedPlan {
-  return parseOrThrow(publishedPlanSchema, readJson(path), { what: 'a published plan {alphas, betas}', path });
+  return readJsonAs(publishedPlanSchema, path, { what: 'a published plan {alphas, betas}' });
 }
 
 /**

@@ -1,7 +1,9 @@
 import { closeSync, existsSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
+import { parseJson, parseOrThrow } from '../core/json-file.ts';
 import { acquireLock, type WriterLock } from './lock.ts';
 import { type RecordOf, type RunRecord, recordSchema } from './record.ts';
 
@@ -113,7 +115,7 @@ export class RecordStore {
       throw new MoaError(`Expected an open record store for ${this.#path} but it is closed`, { code: 'INTERNAL' });
     const parsed = recordSchema.safeParse(record);
     if (!parsed.success)
-      throw new MoaError(`Expected a valid record but received ${describe(record)}: ${issueText(parsed.error)}`, {
+      throw new MoaError(`Expected a valid record but received ${describe(record)}: ${z.prettifyError(parsed.error)}`, {
         code: 'INVALID_ARGUMENT',
       });
     const line = Buffer.from(`${JSON.stringify(parsed.data)}\n`);
@@ -172,21 +174,8 @@ export class RecordStore {
   }
 }
 
-function parseLine(text: string, place: string): RunRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new MoaError(`${place} Expected a JSON object but received ${describe(text)}`, { code: 'INVALID_FILE', hint: HINT, cause });
-  }
-  const parsed = recordSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new MoaError(`${place} ${issueText(parsed.error)}`, { code: 'INVALID_FILE', hint: HINT });
-}
-
 const HINT = 'The file was edited, damaged, or written by another version. Restore it or start a new run folder.';
 
-function issueText(error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }): string {
-  const issue = error.issues[0];
-  return `${issue?.path.map(String).join('.') || 'record'}: ${issue?.message ?? 'is malformed'}`;
+function parseLine(text: string, place: string): RunRecord {
+  return parseOrThrow(recordSchema, parseJson(text, place, HINT), { what: 'a record', path: place, hint: HINT });
 }

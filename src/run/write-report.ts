@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
-import { ioError } from '../core/files.ts';
+import { readJsonAs } from '../core/json-file.ts';
 import { loadPlan } from '../plan/file.ts';
 import { headlineText } from '../report/headline-text.ts';
 import { writeReport } from '../report/write.ts';
@@ -22,15 +21,19 @@ export interface WrittenReport {
   readonly text: string;
 }
 
+const HINT = 'The run folder was made by another version or damaged; run the suite again.';
+
 /**
  * Writes summary, tables, charts and pages of a run folder from its records. Needs neither the model nor the backend.
  * @throws NOT_FOUND when the folder holds no run; INVALID_FILE or IO naming the file.
  */
 export async function writeRunReport(folder: string): Promise<WrittenReport> {
   const { records } = readRecords(recordsPath(folder));
-  const suite = readChecked(join(folder, 'suite.json'), suiteSchema);
+  const suite = readJsonAs(suiteSchema, join(folder, 'suite.json'), { what: 'the suite of this run', hint: HINT });
   const environmentPath = join(folder, 'environment.json');
-  const environment = existsSync(environmentPath) ? readChecked(environmentPath, environmentSchema) : null;
+  const environment = existsSync(environmentPath)
+    ? readJsonAs(environmentSchema, environmentPath, { what: 'an environment', hint: HINT })
+    : null;
   const run = recordsOf(records, 'run').at(-1);
   if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });
   const identity = { weightsHash: run.model.weightsHash, device: run.backend.description };
@@ -45,22 +48,4 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   });
   const summary = await writeReport(folder, { records, suite, environment, cells: new Set(hashes) });
   return { summary, text: headlineText(summary) };
-}
-
-function readChecked<S extends z.ZodType>(path: string, schema: S): z.output<S> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw ioError(path, 'read', cause);
-  }
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new MoaError(`Expected a ${path.split('/').at(-1)} of this version in ${path} but it is malformed`, {
-      code: 'INVALID_FILE',
-      hint: 'The run folder was made by another version or damaged; run the suite again.',
-      cause,
-    });
-  }
 }

@@ -86,11 +86,11 @@ describe('RecordStore', () => {
   });
 
   it.each([
-    ['not json\n', 'records.jsonl:2 Expected a JSON object but received "not json"'],
-    ['{"kind":"lost"}\n', 'records.jsonl:2 kind: Invalid'],
-    [`${JSON.stringify({ ...done('aaaaaaaa'), wallMs: -1 })}\n`, 'records.jsonl:2 wallMs: '],
-    [`${JSON.stringify({ ...done('aaaaaaaa'), extra: 1 })}\n`, 'records.jsonl:2 record: Unrecognized key: "extra"'],
-    ['\n', 'records.jsonl:2 Expected a JSON object but received ""'],
+    ['not json\n', 'Expected JSON in RECORDS:2 but received "not json"'],
+    ['{"kind":"lost"}\n', 'Expected a record in RECORDS:2 but received "lost" for kind: Invalid'],
+    [`${JSON.stringify({ ...done('aaaaaaaa'), wallMs: -1 })}\n`, 'Expected a record in RECORDS:2 but received -1 for wallMs: '],
+    [`${JSON.stringify({ ...done('aaaaaaaa'), extra: 1 })}\n`, ': Unrecognized key: "extra"'],
+    ['\n', 'Expected JSON in RECORDS:2 but received ""'],
   ])('refuses a malformed line in the middle: %j', (line, message) => {
     const store = RecordStore.open(path);
     store.append(done('aaaaaaaa'));
@@ -98,7 +98,7 @@ describe('RecordStore', () => {
     appendFileSync(path, `${line}${JSON.stringify(done('bbbbbbbb'))}\n`);
     const error = caught(() => RecordStore.open(path));
     expect(error.code).toBe('INVALID_FILE');
-    expect(error.message).toContain(message);
+    expect(error.message).toContain(message.replace('RECORDS', path));
     expect(existsSync(`${path}.lock`)).toBe(false);
   });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { writeFileAtomic } from '../../core/files.ts';
-import { parseOrThrow, readJson } from '../../plan/json-file.ts';
+import { parseOrThrow, readJsonAs } from '../../core/json-file.ts';
 
 const tokensKey = z.string().regex(/^[1-9]\d{0,9}$/, { error: 'Expected a length in tokens' });
 const matrix = z.array(z.array(z.number()).min(1)).min(1);
@@ -55,7 +55,7 @@ export function nonDominated<T>(points: readonly T[], objectives: (point: T) => 
 
 /** The front in a file. Errors: NOT_FOUND, IO, or INVALID_FILE naming the file, the field and its value. */
 export function loadFront(path: string): ParetoFront {
-  return parseOrThrow(paretoFrontSchema, readJson(path), { what: 'a Pareto front', path });
+  return readJsonAs(paretoFrontSchema, path, { what: 'a Pareto front' });
 }
 
 /** Writes the whole front or nothing. */

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import type { z } from 'zod';
-import { describe, MoaError } from '../../core/errors.ts';
+import { MoaError } from '../../core/errors.ts';
 import { ioError } from '../../core/files.ts';
+import { parseJson, parseOrThrow } from '../../core/json-file.ts';
 
 /** A line of a JSON Lines file, with its number from 1. */
 export interface JsonLine<T> {
@@ -12,6 +13,7 @@ export interface JsonLine<T> {
 /** No known data set has a line near this; without a bound a file without newlines would be read into memory whole. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const NEWLINE = 10;
+const HINT = 'Each line must be one complete JSON object in the format that the data set is published in.';
 
 /**
  * Values of a JSON Lines file, one after the other and never the whole file in memory; empty lines are skipped. Throws NOT_FOUND or IO where it can't be read,
@@ -22,7 +24,9 @@ export async function* readJsonLines<T>(path: string, schema: z.ZodType<T>): Asy
   for await (const bytes of rawLines(path)) {
     line++;
     const text = decodeLine(bytes, `${path}:${line}`).trim();
-    if (text !== '') yield { line, value: parseLine(text, schema, `${path}:${line}`) };
+    if (text === '') continue;
+    const where = `${path}:${line}`;
+    yield { line, value: parseOrThrow(schema, parseJson(text, where, HINT), { what: 'a line of this format', path: where, hint: HINT }) };
   }
 }
 
@@ -36,38 +40,6 @@ function decodeLine(bytes: Uint8Array, where: string): string {
       cause,
     });
   }
-}
-
-function parseLine<T>(text: string, schema: z.ZodType<T>, where: string): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new MoaError(`Expected one JSON value for ${where} but received ${describe(text)}`, {
-      code: 'INVALID_FILE',
-      hint: 'Each line must be one complete JSON object.',
-      cause,
-    });
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? 'the line' : issue.path.join('.');
-  throw new MoaError(
-    `Expected a valid ${field} for ${where} but received ${describe(valueAt(value, issue?.path ?? []))}: ${issue?.message ?? 'invalid'}`,
-    {
-      code: 'INVALID_FILE',
-      hint: 'Compare the line with the format that the data set is published in.',
-      cause: parsed.error,
-    },
-  );
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[key] : undefined),
-    value,
-  );
 }
 
 /** Lines without their newline, as bytes: a character may straddle two chunks of the file. */

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MoaError } from '../../core/errors.ts';
+import { readJsonAs } from '../../core/json-file.ts';
 import { categorySchema, metricNameSchema } from '../sample.ts';
 
 const datasetSchema = z.strictObject({
@@ -28,7 +28,7 @@ export type LongBenchDataset = z.infer<typeof datasetSchema>;
 let known: z.infer<typeof fileSchema> | undefined;
 
 function loadFile(): z.infer<typeof fileSchema> {
-  known ??= fileSchema.parse(JSON.parse(readFileSync(new URL('../../../datasets/longbench.json', import.meta.url), 'utf8')));
+  known ??= readJsonAs(fileSchema, new URL('../../../datasets/longbench.json', import.meta.url), { what: 'LongBench data sets' });
   return known;
 }
 

@@ -23,7 +23,7 @@ const peer = spawn(python, [new URL('pytorch_worker.py', import.meta.url).pathna
   stdio: ['pipe', 'pipe', 'inherit'],
 });
 const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-const nextAnswer = async () => JSON.parse(await answers.next());
+const nextAnswer = async () => JSON.parse((await answers.next()).value);
 const versions = await nextAnswer();
 
 const backend = await createBackend({ name: 'cpu', threads });

@@ -62,6 +62,7 @@ const compressSchema = z.strictObject({
   }),
   profileLengths: lengths.describe('Lengths that are profiled: one optimization objective each.'),
   constrainLengths: lengths.describe('Lengths at which the density budget holds.'),
+  intervals: z.int().min(1).max(16).default(4).describe('Intervals of each objective in the epsilon-constraint grid; more give a finer Pareto front.'),
   validate: z
     .strictObject({ length: lengthTokens, samples: count.default(8) })
     .describe('Unseen, longer samples that pick the plan off the Pareto front.'),

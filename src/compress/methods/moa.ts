@@ -42,7 +42,7 @@ export const moaMethod: Method<MoaOptions> = {
 };
 
 async function optimizeRules(options: MoaOptions, context: CompressContext, profiles: readonly ProfileUse[]): Promise<ParetoFront> {
-  const { profileLengths, constrainLengths } = compressSection(context);
+  const { profileLengths, constrainLengths, intervals } = compressSection(context);
   const { density: budget, heterogeneity, rulesPerLayer } = options;
   const rules = candidateRules({ heterogeneity, profileLengths, constraintLengths: constrainLengths, budget });
   return optimize({
@@ -55,6 +55,7 @@ async function optimizeRules(options: MoaOptions, context: CompressContext, prof
     kvHeads: context.model.config.kvHeads,
     rulesPerLayer,
     heterogeneity,
+    intervals,
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
   });

@@ -39,34 +39,12 @@ export function bootstrapSums(strata: readonly Stratum[], statistic: SumStatisti
   return { estimate, low: sortedQuantile(draws, lowLevel), high: sortedQuantile(draws, highLevel), n };
 }
 
-/** Bootstrap interval of a mean. */
-export function bootstrapMean(values: readonly number[], options: BootstrapOptions): Interval {
-  return bootstrapSums([[Float64Array.from(values), ones(values.length)]], ratioOfFirstTwo, options);
-}
-
-/** Bootstrap interval of mean(first - second); pairs are matched by position and resampled together. */
-export function pairedBootstrap(first: readonly number[], second: readonly number[], options: BootstrapOptions): Interval {
-  requireSameLength(first, second, 'pairedBootstrap');
-  return bootstrapMean(
-    first.map((value, index) => value - (second[index] as number)),
-    options,
-  );
-}
-
-/** Bootstrap interval of mean(first) / mean(second) with pairs resampled together. NaN where the second mean is 0. */
-export function pairedRatioBootstrap(first: readonly number[], second: readonly number[], options: BootstrapOptions): Interval {
-  requireSameLength(first, second, 'pairedRatioBootstrap');
-  return bootstrapSums([[Float64Array.from(first), Float64Array.from(second)]], ratioOfFirstTwo, options);
-}
-
-/** Bootstrap interval of a mean whose observations come in clusters (samples that share a document): whole clusters are resampled; `n` counts clusters. */
-export function clusterBootstrap(values: readonly number[], clusters: readonly string[], options: BootstrapOptions): Interval {
-  requireSameLength(values, clusters, 'clusterBootstrap');
-  return bootstrapSums([clusterColumns([values], clusters)], ratioOfFirstTwo, options);
-}
-
 /** Columns of per-cluster sums of each value list, then the cluster sizes: a stratum whose units are clusters, in order of first appearance. */
 export function clusterColumns(lists: readonly (readonly number[])[], clusters: readonly string[]): Float64Array[] {
+  for (const list of lists) {
+    if (list.length !== clusters.length)
+      throw invalidArgument('two lists of the same length', 'clusterColumns', [list.length, clusters.length]);
+  }
   const index = new Map<string, number>();
   for (const cluster of clusters) if (!index.has(cluster)) index.set(cluster, index.size);
   const columns = Array.from({ length: lists.length + 1 }, () => new Float64Array(index.size));
@@ -79,11 +57,6 @@ export function clusterColumns(lists: readonly (readonly number[])[], clusters: 
     sizes[unit] = (sizes[unit] as number) + 1;
   });
   return columns;
-}
-
-function ratioOfFirstTwo(sums: readonly Float64Array[]): number {
-  const [numerator, denominator] = sums[0] as unknown as [number, number];
-  return numerator / denominator;
 }
 
 interface ResampleOptions {
@@ -167,12 +140,4 @@ function totals(stratum: Stratum): Float64Array {
 
 function unitsOf(stratum: Stratum): number {
   return stratum[0]?.length ?? 0;
-}
-
-function ones(length: number): Float64Array {
-  return new Float64Array(length).fill(1);
-}
-
-function requireSameLength(first: readonly unknown[], second: readonly unknown[], name: string): void {
-  if (first.length !== second.length) throw invalidArgument('two lists of the same length', name, [first.length, second.length]);
 }

@@ -1,6 +1,6 @@
 import { adjustFamily } from './paired.ts';
 import type { RecordOf } from './record.ts';
-import { pooledRetrieval } from './retrieval.ts';
+import { pairedRetrieval } from './retrieval.ts';
 import type { MethodSummary, Summary } from './summary.ts';
 
 /** Methods whose measured KV bytes differ by no more than this compare at equal budget. */
@@ -21,7 +21,7 @@ export function summarizeContrasts(
   const retrieval = samples.filter((sample) => sample.part === 'retrieval');
   const of = (id: string): RecordOf<'sample'>[] => retrieval.filter((sample) => sample.method === id);
   const pairs = budgetGroups(methods.filter((method) => method.id !== baseline)).flatMap(comparisons);
-  const paired = adjustFamily(pairs.map(([own, other]) => pooledRetrieval(other.id, of(own.id), of(other.id))));
+  const paired = adjustFamily(pairs.map(([own, other]) => pairedRetrieval(other.id, of(own.id), of(other.id))));
   return pairs.flatMap(([own], i) => {
     const result = paired[i];
     return result === null || result === undefined ? [] : [{ method: own.id, length: null, paired: result }];

@@ -43,15 +43,3 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
     methods: [...new Set(kept.flatMap((record) => (record.kind === 'run' ? [] : [record.method])))],
   };
 }
-
-/** Groups in order of first appearance. */
-export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const k = key(item);
-    const group = groups.get(k);
-    if (group === undefined) groups.set(k, [item]);
-    else group.push(item);
-  }
-  return groups;
-}

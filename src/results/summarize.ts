@@ -1,3 +1,4 @@
+import { groupBy } from '../core/group-by.ts';
 import { densityAt } from '../plan/spans.ts';
 import type { Suite } from '../suite/schema.ts';
 import { checkRun } from './checks/run.ts';
@@ -6,7 +7,7 @@ import type { Environment } from './environment.ts';
 import type { RecordOf, RunRecord } from './record.ts';
 import { summarizeRetrieval } from './retrieval.ts';
 import { summarizePerplexity, summarizeScores } from './scores.ts';
-import { groupBy, type Selection, selectRecords } from './selection.ts';
+import { type Selection, selectRecords } from './selection.ts';
 import { summarizeCapacity, summarizeSpeed } from './speed.ts';
 import { type MethodSummary, SUMMARY_VERSION, type Summary } from './summary.ts';
 import { writeVerdicts } from './verdicts.ts';

@@ -38,7 +38,7 @@ const depthCell = z.strictObject({
   accuracy: estimateSchema,
 });
 
-/** Longest tested length up to which accuracy stays at or above the threshold: by points, and by lower and upper Wilson bounds. 0: none. */
+/** Longest tested length up to which accuracy stays at or above the threshold, with its interval in tested lengths (Jeffreys, isotonic). 0: none. */
 const effectiveContext = z.strictObject({
   threshold: z.number(),
   tokens: z.int(),
@@ -51,7 +51,7 @@ const retrieval = z.strictObject({
   task: z.string(),
   lengths: z.array(retrievalAtLength),
   depths: z.array(depthCell),
-  /** Unweighted mean over lengths; bootstrap over clusters within lengths. */
+  /** Unweighted mean over lengths: Wilson with equally many samples a length, else bootstrap over clusters within lengths. */
   mean: estimateSchema,
   meanToBaseline: pairedSchema.nullable(),
   effectiveContext,
@@ -60,7 +60,7 @@ const retrieval = z.strictObject({
 const score = z.strictObject({
   name: z.string(),
   score: estimateSchema,
-  /** Ratio of means to the baseline, paired bootstrap; null without baseline or when it scores 0. */
+  /** Ratio of means to the baseline, paired bootstrap; null without baseline or when it scores too near 0 for a bound. */
   relative: estimateSchema.nullable(),
 });
 const scores = z.strictObject({

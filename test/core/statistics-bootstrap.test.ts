@@ -2,13 +2,17 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Rng } from '../../src/core/rng.ts';
 import { mean, standardDeviation } from '../../src/core/statistics.ts';
-import {
-  bootstrapMean,
-  bootstrapSums,
-  clusterBootstrap,
-  pairedBootstrap,
-  pairedRatioBootstrap,
-} from '../../src/core/statistics-bootstrap.ts';
+import { type BootstrapOptions, bootstrapSums, clusterColumns } from '../../src/core/statistics-bootstrap.ts';
+
+const ratioOfFirstTwo = ([sums]: readonly Float64Array[]): number => (sums?.[0] as number) / (sums?.[1] as number);
+const clusteredMean = (values: readonly number[], clusters: readonly string[], options: BootstrapOptions) =>
+  bootstrapSums([clusterColumns([values], clusters)], ratioOfFirstTwo, options);
+const bootstrapMean = (values: readonly number[], options: BootstrapOptions) =>
+  clusteredMean(
+    values,
+    values.map((_, i) => String(i)),
+    options,
+  );
 
 test('equal seeds give equal intervals, other seeds others', () => {
   const values = [0.1, 0.5, 0.2, 0.9, 0.4];
@@ -54,10 +58,13 @@ test('pairing takes the shared variation out', () => {
   const rng = new Rng('pairs');
   const dense = Array.from({ length: 100 }, () => rng.random());
   const sparse = dense.map((value) => value - 0.05 + 0.01 * rng.normal());
-  const difference = pairedBootstrap(sparse, dense, { seed: 5 });
+  const difference = bootstrapMean(
+    sparse.map((value, i) => value - (dense[i] as number)),
+    { seed: 5 },
+  );
   expect(difference.estimate).toBeCloseTo(-0.05, 2);
   expect(difference.high).toBeLessThan(-0.045);
-  const ratio = pairedRatioBootstrap(sparse, dense, { seed: 5 });
+  const ratio = bootstrapSums([[Float64Array.from(sparse), Float64Array.from(dense)]], ratioOfFirstTwo, { seed: 5 });
   expect(ratio.estimate).toBeCloseTo(mean(sparse) / mean(dense), 12);
   expect(ratio.high).toBeLessThan(1);
 });
@@ -67,12 +74,12 @@ test('samples of one document count once: clusters widen the interval', () => {
   const documents = Array.from({ length: 30 }, () => rng.random());
   const values = documents.flatMap((value) => [value, value, value, value]);
   const clusters = documents.flatMap((_, index) => [`d${index}`, `d${index}`, `d${index}`, `d${index}`]);
-  const clustered = clusterBootstrap(values, clusters, { seed: 6 });
+  const clustered = clusteredMean(values, clusters, { seed: 6 });
   const plain = bootstrapMean(values, { seed: 6 });
   expect(clustered).toMatchObject({ n: 30 });
   expect(clustered.estimate).toBeCloseTo(plain.estimate, 12);
   expect((clustered.high - clustered.low) / (plain.high - plain.low)).toBeCloseTo(2, 0);
-  const single = clusterBootstrap(
+  const single = clusteredMean(
     documents,
     documents.map((_, index) => `d${index}`),
     { seed: 6 },
@@ -109,8 +116,7 @@ test('bad arguments are typed errors', () => {
     () => bootstrapMean([], { seed: 1 }),
     () => bootstrapMean([1], { seed: 1, resamples: 0 }),
     () => bootstrapMean([1], { seed: 1, level: 1 }),
-    () => pairedBootstrap([1], [1, 2], { seed: 1 }),
-    () => clusterBootstrap([1, 2], ['a'], { seed: 1 }),
+    () => clusteredMean([1, 2], ['a'], { seed: 1 }),
   ]) {
     expect(call).toThrow(expect.objectContaining({ name: 'MoaError', code: 'INVALID_ARGUMENT' }));
   }

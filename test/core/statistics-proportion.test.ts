@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { mcnemarExact, minimumDetectableEffect, wilsonInterval } from '../../src/core/statistics-proportion.ts';
+import { describe, expect, test } from 'vitest';
+import { Rng } from '../../src/core/rng.ts';
+import { mcnemarExact, minimumDetectableEffect, newcombePaired, wilsonInterval } from '../../src/core/statistics-proportion.ts';
 
 test.each([
   // Newcombe 1998, table I, method 3 (15/148, 1/29), and 9/10, 90/100, 450/500
@@ -77,4 +78,53 @@ test('arguments out of range are typed errors', () => {
     () => minimumDetectableEffect({ pairs: 10, discordance: 1.1 }),
   ];
   for (const call of calls) expect(call).toThrow(expect.objectContaining({ name: 'MoaError', code: 'INVALID_ARGUMENT' }));
+});
+
+describe('newcombePaired', () => {
+  test('does not collapse when no pair disagrees', () => {
+    // p = 1 on both sides: only Wilson's lower limit of 54/54 remains.
+    const { low } = wilsonInterval(54, 54);
+    const interval = newcombePaired({ both: 54, gained: 0, lost: 0, neither: 0 });
+    expect(interval).toEqual({ estimate: 0, low: expect.closeTo(low - 1, 12), high: expect.closeTo(1 - low, 12), n: 54 });
+  });
+
+  test('is antisymmetric, holds the estimate and stays within [-1, 1]', () => {
+    const count = fc.integer({ min: 0, max: 60 });
+    fc.assert(
+      fc.property(count, count, count, count, (both, gained, lost, neither) => {
+        fc.pre(both + gained + lost + neither > 0);
+        const own = newcombePaired({ both, gained, lost, neither });
+        const swapped = newcombePaired({ both, gained: lost, lost: gained, neither });
+        expect(own.low).toBeCloseTo(-swapped.high, 12);
+        expect(own.low).toBeLessThanOrEqual(own.estimate);
+        expect(own.high).toBeGreaterThanOrEqual(own.estimate);
+        expect(own.low).toBeGreaterThanOrEqual(-1);
+        expect(own.high).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  test('covers the truth about 95 times in 100', () => {
+    const rng = new Rng('coverage');
+    const shares = [0.7, 0.03, 0.12, 0.15];
+    let covered = 0;
+    for (let study = 0; study < 1000; study++) {
+      const counts = [0, 0, 0, 0];
+      for (let pair = 0; pair < 80; pair++) {
+        let u = rng.random();
+        const cell = shares.findIndex((share) => {
+          u -= share;
+          return u < 0;
+        });
+        const at = cell < 0 ? 3 : cell;
+        counts[at] = (counts[at] ?? 0) + 1;
+      }
+      const [both = 0, gained = 0, lost = 0, neither = 0] = counts;
+      const { low, high } = newcombePaired({ both, gained, lost, neither });
+      if (low <= -0.09 && high >= -0.09) covered++;
+    }
+    // 950 expected; three standard errors are 21.
+    expect(covered).toBeGreaterThan(929);
+    expect(covered).toBeLessThan(985);
+  });
 });

@@ -49,10 +49,3 @@ export function roundHalfEven(value: number): number {
   if (rest !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;
 }
-
-/** `round(value, 2)`: correctly rounded from the exact binary value; only odd multiples of 1/8 are exact ties. */
-export function roundToCents(value: number): number {
-  const eighths = value * 8;
-  if (Number.isInteger(eighths) && eighths % 2 !== 0) return roundHalfEven(value * 100) / 100;
-  return Number(value.toFixed(2));
-}

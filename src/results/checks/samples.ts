@@ -1,6 +1,6 @@
+import { groupBy } from '../../core/group-by.ts';
 import { spansAt } from '../../plan/spans.ts';
 import { percent } from '../phrases.ts';
-import { groupBy } from '../selection.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 

@@ -3,12 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { MoaError } from '../../../src/core/errors.ts';
 import { longBenchDataset } from '../../../src/data/readers/longbench-datasets.ts';
 import type { MetricName } from '../../../src/data/sample.ts';
-import { longBenchScore, longBenchScoreByLength } from '../../../src/evaluate/longbench.ts';
-import { roundToCents } from '../../../src/evaluate/metrics/python-text.ts';
 import { METRICS } from '../../../src/evaluate/metrics/registry.ts';
 import { stringMatchAll, stringMatchPart } from '../../../src/evaluate/metrics/string-match.ts';
 import { tokenF1 } from '../../../src/evaluate/metrics/token-f1.ts';
 import { scoreOutput } from '../../../src/evaluate/score.ts';
+import { longBenchScore, longBenchScoreByLength, roundToCents } from './official-scorer.ts';
 
 interface Case {
   readonly id: string;

@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-// Native ops use every core themselves; two files at a time keep a 2-core machine honest.
+// Two files at a time with one native thread each: OpenMP threads that share cores with other work wait for each other.
 const common = { pool: 'forks', maxWorkers: 2 } as const;
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
+      { test: { ...common, name: 'unit', env: { MOABENCH_THREADS: '1' }, include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
       // Whole runs of the command line and a browser: minutes on a loaded machine, so the limit only ends hangs.
       { test: { ...common, name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 300_000 } },
     ],

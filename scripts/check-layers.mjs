@@ -36,7 +36,8 @@ const problems = [];
 for (const file of sources(src)) {
   const name = relative(src, file);
   const layer = name.includes('/') ? name.split('/')[0] : 'index';
-  if (layer !== 'index' && !order.includes(layer)) problems.push(`src/${name}: folder ${layer} is not in the order of scripts/check-layers.mjs`);
+  if (layer !== 'index' && !order.includes(layer))
+    problems.push(`src/${name}: folder ${layer} is not in the order of scripts/check-layers.mjs`);
   const text = readFileSync(file, 'utf8');
   if (/\.node['"]/.test(text) && layer !== 'native') problems.push(`src/${name}: only src/native may load the addon`);
   for (const match of text.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)) {
@@ -45,7 +46,8 @@ for (const file of sources(src)) {
     const other = target.split('/')[0];
     if (order.indexOf(other) > order.indexOf(layer)) problems.push(`src/${name} imports ${target}: ${other} comes after ${layer}`);
     for (const pair of strangers) {
-      if (pair.includes(layer) && pair.includes(other) && layer !== other) problems.push(`src/${name} imports ${target}: ${layer} and ${other} do not know each other`);
+      if (pair.includes(layer) && pair.includes(other) && layer !== other)
+        problems.push(`src/${name} imports ${target}: ${layer} and ${other} do not know each other`);
     }
   }
 }

@@ -2,7 +2,9 @@
 import { spawnSync } from 'node:child_process';
 
 const check = process.argv.includes('--check');
-const listed = spawnSync('git', ['ls-files', '-co', '--exclude-standard', 'native/*.h', 'native/*.cc', 'native/*.cu'], { encoding: 'utf8' });
+const listed = spawnSync('git', ['ls-files', '-co', '--exclude-standard', 'native/*.h', 'native/*.cc', 'native/*.cu'], {
+  encoding: 'utf8',
+});
 const files = listed.stdout.split('\n').filter(Boolean);
 const result = spawnSync('clang-format', [...(check ? ['--dry-run', '--Werror'] : ['-i']), ...files], { stdio: 'inherit' });
 if (result.error) {

@@ -12,7 +12,7 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Whether an error is the answer to Ctrl-C. */
-export function isAbort(error: unknown): boolean {
+function isAbort(error: unknown): boolean {
   return error instanceof MoaError ? error.code === 'ABORTED' : error instanceof Error && error.name === 'AbortError';
 }
 

@@ -28,7 +28,7 @@ export const calibrationSetSchema = z.strictObject({
 });
 
 export type CalibrationSet = z.infer<typeof calibrationSetSchema>;
-export type CalibrationItem = CalibrationSet['items'][number];
+type CalibrationItem = CalibrationSet['items'][number];
 
 export interface CalibrationOptions {
   readonly tasks: readonly TaskName[];

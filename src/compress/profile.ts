@@ -29,7 +29,7 @@ const float64Base64 = z.codec(
  * Attention influence of every (layer, KV head) by distance at one length, summed over calibration samples.
  * Arrays are [layers, kvHeads, bins] in nats; see InfluenceParams in native/backend.ts for the two criteria.
  */
-export const influenceProfileSchema = z.strictObject({
+const influenceProfileSchema = z.strictObject({
   format: z.literal('moabench-profile'),
   version: z.literal(1),
   weightsHash: z.string(),

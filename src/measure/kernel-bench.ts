@@ -20,7 +20,7 @@ export interface KernelBenchOptions extends AttentionShape {
   readonly onProgress?: OnProgress;
 }
 
-export interface KernelResult {
+interface KernelResult {
   readonly id: string;
   readonly samplesMs: readonly number[];
   readonly medianMs: number;
@@ -29,7 +29,7 @@ export interface KernelResult {
 }
 
 /** Time of one kernel over time of another, with its 95% interval over paired rounds. */
-export interface KernelRatio extends Interval {
+interface KernelRatio extends Interval {
   readonly name: string;
 }
 

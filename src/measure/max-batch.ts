@@ -1,6 +1,6 @@
 import { MoaError } from '../core/errors.ts';
 
-export interface BatchTrial {
+interface BatchTrial {
   readonly batch: number;
   readonly fits: boolean;
   /** Largest use during the trial; null when it did not fit. */

@@ -20,7 +20,7 @@ import { recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 
 /** The checkout or the installed package: where package.json is. */
-export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface RunOptions {
   readonly suitePath: string;

@@ -1,7 +1,5 @@
 import type { Suite, SuiteMethod } from './schema.ts';
 
-export type CacheKind = 'static' | 'dense' | 'dynamic';
-
 interface CellCommon {
   /** Readable and unique within the suite, such as `retrieval/lines/4096/moa-50`. */
   readonly id: string;
@@ -50,7 +48,6 @@ export interface MaxBatchCell extends TimedCell {
 }
 
 export type Cell = PlanCell | QualityCell | PrefillCell | DecodeCell | MaxBatchCell;
-export type CellKind = Cell['kind'];
 
 /**
  * The cells of a suite in the order to run them: plans, quality, efficiency. Cells that differ only in the method follow one another,

@@ -62,7 +62,12 @@ const compressSchema = z.strictObject({
   }),
   profileLengths: lengths.describe('Lengths that are profiled: one optimization objective each.'),
   constrainLengths: lengths.describe('Lengths at which the density budget holds.'),
-  intervals: z.int().min(1).max(16).default(4).describe('Intervals of each objective in the epsilon-constraint grid; more give a finer Pareto front.'),
+  intervals: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(4)
+    .describe('Intervals of each objective in the epsilon-constraint grid; more give a finer Pareto front.'),
   validate: z
     .strictObject({ length: lengthTokens, samples: count.default(8) })
     .describe('Unseen, longer samples that pick the plan off the Pareto front.'),
@@ -187,7 +192,6 @@ export const suiteSchema = z.strictObject(shape).superRefine((suite, ctx) => {
 export type Suite = z.infer<typeof suiteSchema>;
 export type SuiteMethod = Suite['methods'][number];
 export type MethodOfSuite<K extends SuiteMethod['method']> = Extract<SuiteMethod, { method: K }>;
-export type CompressOptions = z.infer<typeof compressSchema>;
 
 function isAscending(values: readonly number[]): boolean {
   return values.every((value, i) => i === 0 || value > (values[i - 1] as number));

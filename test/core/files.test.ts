@@ -1,0 +1,30 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { ioError, writeFileAtomic } from '../../src/core/files.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'moabench-files-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('writes the whole file, makes its folder, replaces an old one, and leaves nothing else behind', () => {
+  const path = join(folder, 'a', 'b.json');
+  writeFileAtomic(path, 'old');
+  writeFileAtomic(path, 'new');
+  expect(readFileSync(path, 'utf8')).toBe('new');
+  expect(readdirSync(join(folder, 'a'))).toEqual(['b.json']);
+});
+
+test('a target that cannot be replaced is an IO error that names it, and the temporary file is gone', () => {
+  const path = join(folder, 'taken');
+  mkdirSync(path);
+  writeFileSync(join(path, 'inside'), '');
+  expect(() => writeFileAtomic(path, 'x')).toThrow(expect.objectContaining({ code: 'IO', message: expect.stringContaining(path) }));
+  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('a full disk is one sentence with a way on', () => {
+  const error = ioError('runs/a/records.jsonl', 'write', Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }));
+  expect(error).toMatchObject({ code: 'IO', message: 'Could not write runs/a/records.jsonl: the disk is full' });
+  expect(error.hint).toContain('--resume');
+});

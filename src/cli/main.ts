@@ -12,6 +12,7 @@ import { EXIT, errorText, exitCodeOf } from './exit-code.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
+// Commands import what they run when they run it: help and errors stay quick.
 const program = new Command('moabench')
   .description('Benchmark attention compression end to end: compress, score, time and compare on one code path.')
   .version(version)

@@ -54,7 +54,7 @@ export function decodeAttentionArm(backend: Backend, id: string, shape: Attentio
   const chunk = random(backend, rng, [tokens, kvHeads, headDim]);
   for (let b = 0; b < batch; b++) {
     backend.cacheAppend({ cache, layer: 0, k: chunk, v: chunk, segments: Int32Array.of(0, tokens, 0, b) });
-    backend.cacheAdvance({ cache, sequences: Int32Array.of(b), counts: Int32Array.of(tokens) });
+    backend.cacheAdvance({ cache, sequences: Int32Array.of(b), counts: Int32Array.of(tokens - 1) }); // the last token is being decoded
   }
   const q = random(backend, rng, [batch, heads, headDim]);
   const out = backend.tensor('f32', [batch, heads, headDim]);

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { writeRunReport } from '../../run/write-report.ts';
 
 /** moabench report: summary, tables, charts and pages again, from the records of a run folder. */
 export function reportCommand(): Command {
@@ -9,6 +8,7 @@ export function reportCommand(): Command {
     .option('--json', 'print the summary as JSON', false)
     .addHelpText('after', '\nExample:\n  $ moabench report runs/quick-20261123-231500')
     .action(async (folder: string, flags: { json: boolean }) => {
+      const { writeRunReport } = await import('../../run/write-report.ts');
       const report = await writeRunReport(folder);
       process.stdout.write(flags.json ? `${JSON.stringify(report.summary)}\n` : `${report.text}\nreport: ${folder}/report.html\n`);
     });

@@ -1,7 +1,5 @@
 import { Command } from 'commander';
-import { dryRun } from '../../run/dry-run.ts';
-import { type RunResult, runSuite } from '../../run/run-suite.ts';
-import { writeRunReport } from '../../run/write-report.ts';
+import type { RunResult } from '../../run/run-suite.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { progressDisplay } from '../progress-display.ts';
@@ -56,10 +54,13 @@ function suiteCommand(name: string): Command {
 
 async function execute(suitePath: string, flags: RunFlags, only: readonly string[]): Promise<void> {
   if (flags.dryRun) {
+    const { dryRun } = await import('../../run/dry-run.ts');
     const lines = await dryRun({ suitePath, only, resume: flags.resume, ...(flags.out === undefined ? {} : { out: flags.out }) });
     process.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
     return;
   }
+  const { runSuite } = await import('../../run/run-suite.ts');
+  const { writeRunReport } = await import('../../run/write-report.ts');
   const display = progressDisplay({ quiet: flags.quiet });
   const result = await interruptible(
     async (signal) => {

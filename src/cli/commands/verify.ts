@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type CaseReport, type ConformanceReport, runConformance } from '../../conformance/run.ts';
+import type { CaseReport, ConformanceReport } from '../../conformance/run.ts';
 import { MoaError } from '../../core/errors.ts';
 import { createBackend } from '../../native/backends.ts';
 import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
@@ -30,6 +30,7 @@ export function verifyCommand(): Command {
       const reference = await createTfjsBackend();
       try {
         const ops = flags.op;
+        const { runConformance } = await import('../../conformance/run.ts');
         const report = await interruptible(
           (signal) =>
             runConformance({

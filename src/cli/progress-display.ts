@@ -19,6 +19,7 @@ export function progressDisplay(options: { readonly quiet: boolean }): ProgressD
 function barDisplay(): ProgressDisplay {
   let bar: SingleBar | undefined;
   let stage = '';
+  let lastDone = 0;
   const stop = (): void => {
     bar?.stop();
     bar = undefined;
@@ -28,7 +29,9 @@ function barDisplay(): ProgressDisplay {
     stop,
     onProgress: (progress) => {
       const key = `${progress.stage}/${progress.total}`;
-      if (key !== stage) {
+      const fresh = key !== stage || progress.done < lastDone;
+      lastDone = progress.done;
+      if (fresh) {
         stop();
         stage = key;
         bar = new SingleBar(
@@ -55,20 +58,25 @@ function payload(progress: Progress): object {
 function lineDisplay(): ProgressDisplay {
   let stage = '';
   let started = 0;
+  let startedAt = 0;
+  let lastDone = 0;
   let last = 0;
   return {
     stop: () => {},
     onProgress: (progress) => {
       const now = performance.now() / 1000;
       const key = `${progress.stage}/${progress.total}`;
-      const fresh = key !== stage;
+      const fresh = key !== stage || progress.done < lastDone;
+      lastDone = progress.done;
       if (fresh) {
         stage = key;
         started = now;
+        startedAt = progress.done;
       }
       if (!fresh && now - last < LOG_INTERVAL_S) return;
       last = now;
-      const eta = progress.done > 0 ? `, ETA ${duration(((now - started) / progress.done) * (progress.total - progress.done))}` : '';
+      const done = progress.done - startedAt;
+      const eta = done > 0 ? `, ETA ${duration(((now - started) / done) * (progress.total - progress.done))}` : '';
       process.stderr.write(`${progress.stage}: ${progress.done}/${progress.total}${eta} ${progress.detail ?? ''}\n`);
     },
   };

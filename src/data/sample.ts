@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const CATEGORIES = ['single-doc-qa', 'multi-doc-qa', 'few-shot', 'summarization', 'synthetic', 'code'] as const;
+const CATEGORIES = ['single-doc-qa', 'multi-doc-qa', 'few-shot', 'summarization', 'synthetic', 'code'] as const;
 export const categorySchema = z.enum(CATEGORIES);
 /** LongBench's six categories. */
 export type Category = z.infer<typeof categorySchema>;

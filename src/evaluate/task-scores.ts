@@ -9,7 +9,7 @@ export interface TaskSample extends ScoredSample {
 }
 
 /** Score of a task, or unweighted mean over the tasks of a group; 0..1, cluster bootstrap within tasks. */
-export interface TaskScore {
+interface TaskScore {
   readonly name: string;
   readonly score: Interval;
   /** Ratio to the baseline's on the same samples, paired bootstrap; null without a baseline, or where it scores too near 0 for a bound. */

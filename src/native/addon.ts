@@ -31,7 +31,7 @@ function unavailable(what: string, cause?: unknown): MoaError {
  * waited for (measured: decode 7 times slower with two busy cores shared). About 10 us of spinning still covers the gap between two ops.
  */
 function boundSpinning(): void {
-  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '10000';
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '10000';
 }
 
 let loaded: Addon | undefined;

@@ -74,7 +74,7 @@ export const syntheticEnvironment: Environment = {
   backend: { name: 'cpu', description: 'synthetic, 2 threads', details: { avx2: true } },
 };
 
-export function syntheticPlan(id: string): Plan {
+function syntheticPlan(id: string): Plan {
   const density = id === 'dense' ? 1 : id.endsWith('25') ? 0.25 : 0.5;
   const kind = id.split('-')[0] ?? '';
   const grid = (value: (layer: number, head: number) => number): number[][] =>

@@ -9,7 +9,7 @@ import { BYTES_PER_ELEMENT } from '../native/backend.ts';
 import type { Plan } from '../plan/schema.ts';
 import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
 import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
-import { cellHash } from './cell-hash.ts';
+import { cellHash, WITHOUT_PLAN } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
@@ -147,7 +147,7 @@ function open<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: re
   for (const cell of cells) {
     const plan = context.plans.get(cell.method);
     if (plan === undefined) {
-      recordSkipped(context, { cell, hash: '00000000' }, `method ${cell.method} has no plan (see its failed record)`);
+      recordSkipped(context, { cell, hash: WITHOUT_PLAN }, `method ${cell.method} has no plan (see its failed record)`);
       continue;
     }
     contenders.push({

@@ -7,20 +7,22 @@ import { writeFileAtomic } from '../core/files.ts';
 import { loadPlan, planHash, savePlan } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { PlanCell } from '../suite/cells.ts';
-import { planCellHash } from './cell-hash.ts';
+import { planCellHash, WITHOUT_PLAN } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
 
 /** Makes, or finds again, the plan of every method; a method without a plan has a failed record and no entry in `context.plans`. */
 export async function makePlans(context: RunContext, cells: readonly PlanCell[]): Promise<void> {
   for (const cell of cells) {
-    const open = { cell, hash: planCellHash(cell, context.suite, context.suiteFolder, context.identity) };
     const path = planPath(context.folder, cell.method);
-    if (isCompleted(context, open.hash) && existsSync(path)) {
-      context.plans.set(cell.method, loadPlan(path));
-      continue;
+    let open: OpenCell<PlanCell> = { cell, hash: WITHOUT_PLAN };
+    try {
+      open = { cell, hash: planCellHash(cell, context.suite, context.suiteFolder, context.identity) };
+      if (isCompleted(context, open.hash) && existsSync(path)) context.plans.set(cell.method, loadPlan(path));
+      else await makePlan(context, open, path);
+    } catch (error) {
+      recordFailed(context, open, error);
     }
-    await makePlan(context, open, path);
   }
 }
 
@@ -31,25 +33,20 @@ export function planPath(folder: string, method: string): string {
 
 async function makePlan(context: RunContext, open: OpenCell<PlanCell>, path: string): Promise<void> {
   const started = performance.now();
-  try {
-    const result = await compress(open.cell.options, {
-      model: context.model,
-      suite: context.suite,
-      suiteFolder: context.suiteFolder,
-      profileFolder: join(context.folder, 'profile'),
-      signal: context.signal,
-      onProgress: (progress) => context.onProgress({ ...progress, detail: `${open.cell.method} ${progress.detail ?? ''}` }),
-    });
-    savePlan(path, result.plan);
-    if (result.front !== null) {
-      writeFileAtomic(join(context.folder, 'plans', `${open.cell.method}.front.json`), `${JSON.stringify(result.front)}\n`);
-    }
-    context.plans.set(open.cell.method, result.plan);
-    recordCompression(context, open, result, { path, wallMs: performance.now() - started });
-    recordCompleted(context, open, started);
-  } catch (error) {
-    recordFailed(context, open, error);
-  }
+  const result = await compress(open.cell.options, {
+    model: context.model,
+    suite: context.suite,
+    suiteFolder: context.suiteFolder,
+    profileFolder: join(context.folder, 'profile'),
+    signal: context.signal,
+    onProgress: (progress) => context.onProgress({ ...progress, detail: `${open.cell.method} ${progress.detail ?? ''}` }),
+  });
+  savePlan(path, result.plan);
+  if (result.front !== null)
+    writeFileAtomic(join(context.folder, 'plans', `${open.cell.method}.front.json`), `${JSON.stringify(result.front)}\n`);
+  context.plans.set(open.cell.method, result.plan);
+  recordCompression(context, open, result, { path, wallMs: performance.now() - started });
+  recordCompleted(context, open, started);
 }
 
 function recordCompression(

@@ -11,7 +11,7 @@ import { readRecords } from '../results/store.ts';
 import type { Summary } from '../results/summary.ts';
 import { expandCells } from '../suite/cells.ts';
 import { suiteSchema } from '../suite/schema.ts';
-import { cellHash } from './cell-hash.ts';
+import { cellHash, WITHOUT_PLAN } from './cell-hash.ts';
 import { planPath } from './make-plans.ts';
 import { recordsPath } from './run-folder.ts';
 
@@ -37,14 +37,15 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   const run = recordsOf(records, 'run').at(-1);
   if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });
   const identity = { weightsHash: run.model.weightsHash, device: run.backend.description };
+  const outcomes = recordsOf(records, 'outcome');
   const hashes = expandCells(suite).flatMap((cell) => {
     if (cell.kind === 'plan')
-      return recordsOf(records, 'plan')
-        .filter((r) => r.method === cell.method)
+      return outcomes
+        .filter((r) => r.cellId === cell.id)
         .slice(-1)
         .map((r) => r.cell);
     const path = planPath(folder, cell.method);
-    return existsSync(path) ? [cellHash(cell, suite, identity, loadPlan(path))] : [];
+    return existsSync(path) ? [cellHash(cell, suite, identity, loadPlan(path))] : [WITHOUT_PLAN];
   });
   const summary = await writeReport(folder, { records, suite, environment, cells: new Set(hashes) });
   return { summary, text: headlineText(summary) };

@@ -125,6 +125,22 @@ describe('what cannot be run', () => {
     expect(run.stderr).toMatch(/^error: Could not create .*file\/run: .*not a folder/m);
   });
 
+  test('a method without a plan fails alone: the others are scored, and the report says what happened', async () => {
+    const mixed = join(folder, 'mixed.yaml');
+    const methods = '[{ id: dense, method: dense }, { id: lost, method: plan, path: none.json }]';
+    writeFileSync(
+      mixed,
+      `version: 1\nname: mixed\nmodel: { path: models/reference }\nmethods: ${methods}\nquality: { retrieval: { lengths: [512], samples: 1 } }\n`,
+    );
+    const path = join(folder, 'mixed');
+    const run = await moabench(['run', mixed, '--out', path]).ended;
+    expect(run).toMatchObject({ code: 1, stdout: expect.stringMatching(/failed +plan\/lost: .*none\.json/) });
+    expect(run.stdout).toContain('skipped retrieval/lines/512/lost');
+    const summary = summarySchema.parse(JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8')));
+    expect(summary.cells.failed).toEqual([{ cellId: 'plan/lost', message: expect.stringContaining('none.json') }]);
+    expect(summary.methods[0]?.retrieval?.lengths[0]?.accuracy.n).toBe(1);
+  });
+
   test('a model that is not there is named', async () => {
     const missing = join(folder, 'missing.yaml');
     writeFileSync(

@@ -3,6 +3,9 @@ import { countText, percent, percentWithInterval, points, pText, ratioText } fro
 import { hardest } from './speed.ts';
 import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
 
+/** Below this p-value a difference is stated as one. */
+const ALPHA = 0.05;
+
 /** The findings in plain words; every number with its interval and n. */
 export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
   const labels = new Map(summary.methods.map((method) => [method.id, method.label]));
@@ -40,18 +43,34 @@ function quality(method: MethodSummary, baseline: string): string[] {
 }
 
 function difference(paired: Paired, baseline: string): string {
-  const { delta, lost, gained, detectable } = paired;
-  const evidence = `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${lost} lost and ${gained} gained of ${delta.n}, ${pText(paired.p)}`;
-  if (paired.p < 0.05) return `${delta.estimate < 0 ? 'worse' : 'better'} than ${baseline}: ${evidence}.`;
+  const { detectable } = paired;
+  const evidence = `${evidenceOf(paired)}, ${pText(paired.p)}`;
+  const direction = directionOf(paired, paired.p);
+  if (direction !== null) return `${direction.word} than ${baseline}${direction.caveat}: ${evidence}.`;
   const missed = detectable === null ? '' : ` Differences under ${points(detectable)} points could have been missed.`;
   return `no difference from ${baseline} is visible (${evidence}).${missed}`;
 }
 
 function contrast(own: string, other: string, paired: Paired): string {
-  const { delta, lost, gained } = paired;
-  const evidence = `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${gained} gained and ${lost} lost of ${delta.n}, Holm-adjusted ${pText(paired.pHolm)}`;
-  if (paired.pHolm >= 0.05) return `At equal KV memory, ${own} and ${other} cannot be told apart (${evidence}).`;
-  return `At equal KV memory, ${own} is ${delta.estimate > 0 ? 'better' : 'worse'} at retrieval than ${other}: ${evidence}.`;
+  const evidence = `${evidenceOf(paired)}, Holm-adjusted ${pText(paired.pHolm)}`;
+  const direction = directionOf(paired, paired.pHolm);
+  if (direction === null) return `At equal KV memory, ${own} and ${other} cannot be told apart (${evidence}).`;
+  return `At equal KV memory, ${own} is ${direction.word} at retrieval than ${other}${direction.caveat}: ${evidence}.`;
+}
+
+function evidenceOf({ delta, lost, gained }: Paired): string {
+  return `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${lost} lost and ${gained} gained of ${delta.n}`;
+}
+
+/**
+ * Which way a difference goes, by interval and test together; null when both allow none. With few samples, or many comparisons, the exact test
+ * may still allow chance where the interval no longer holds 0: neither "different" nor "no difference" would be true.
+ */
+function directionOf({ delta }: Paired, p: number): { readonly word: 'better' | 'worse'; readonly caveat: string } | null {
+  const word = delta.estimate < 0 ? 'worse' : 'better';
+  if (p < ALPHA) return { word, caveat: '' };
+  const excludesZero = delta.low > 0 || delta.high < 0;
+  return excludesZero ? { word, caveat: `, but with too few samples (n = ${delta.n}) to be certain` } : null;
 }
 
 function speed(method: MethodSummary, baseline: string): string[] {

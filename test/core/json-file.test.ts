@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { MoaError } from '../../src/core/errors.ts';
 import { parseJson, parseOrThrow, readJson, readJsonAs } from '../../src/core/json-file.ts';
+import { errorOf } from '../error-of.ts';
 
 const schema = z.strictObject({ name: z.string(), sizes: z.array(z.int().min(1)) });
 const context = { what: 'a box', path: 'box.json', hint: 'Make it again.' };
@@ -16,16 +16,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'moabench-json-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const errorOf = (call: () => unknown): MoaError => {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof MoaError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-};
 
 describe('parseOrThrow', () => {
   it('names the file, the first wrong field, its value and how many more are wrong', () => {

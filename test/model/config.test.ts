@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { MoaError } from '../../src/core/errors.ts';
 import { parseModelConfig, readModelConfig } from '../../src/model/config.ts';
 import { PRESETS } from '../../src/model/presets.ts';
+import { errorOf } from '../error-of.ts';
 
 const BASE = {
   architectures: ['LlamaForCausalLM'],
@@ -20,15 +21,7 @@ const BASE = {
   hidden_act: 'silu',
 };
 
-function errorOf(json: unknown): MoaError {
-  try {
-    parseModelConfig(json, 'config.json');
-  } catch (error) {
-    if (error instanceof MoaError) return error;
-    throw error;
-  }
-  throw new Error('no error');
-}
+const configError = (json: unknown): MoaError => errorOf(() => parseModelConfig(json, 'config.json'));
 
 describe('parseModelConfig', () => {
   test('fills in what transformers would', () => {
@@ -107,7 +100,7 @@ describe('parseModelConfig', () => {
     ['INVALID_FILE', { rms_norm_eps: 'x' }, /rms_norm_eps/],
     ['INVALID_FILE', { architectures: ['MistralForCausalLM'], num_key_value_heads: undefined }, /num_key_value_heads/],
   ])('%s for %j', (code, change, message) => {
-    const error = errorOf({ ...BASE, ...change });
+    const error = configError({ ...BASE, ...change });
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
   });

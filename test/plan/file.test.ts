@@ -3,24 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MoaError } from '../../src/core/errors.ts';
 import { loadPlan, parsePlan, planHash, savePlan } from '../../src/plan/file.ts';
 import { importPublished, readPublished } from '../../src/plan/import.ts';
 import type { Plan } from '../../src/plan/schema.ts';
+import { errorOf } from '../error-of.ts';
 import { samplePlan } from './plans.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'plan-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function errorOf(action: () => unknown): MoaError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof MoaError) return error;
-    throw error;
-  }
-  throw new Error('Expected an error');
-}
 
 describe('plan files', () => {
   it('come back as they were saved, with one line a layer and nothing else in the folder', () => {

@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MoaError } from '../../src/core/errors.ts';
 import type { RunRecord } from '../../src/results/record.ts';
 import { RecordStore, readRecords } from '../../src/results/store.ts';
+import { errorOf } from '../error-of.ts';
 
 const time = '2025-03-01T12:00:00.000Z';
 const done = (cell: string, status: 'completed' | 'failed' = 'completed'): RunRecord => {
@@ -34,16 +35,6 @@ let path: string;
 beforeEach(() => {
   path = join(mkdtempSync(join(tmpdir(), 'store-')), 'run', 'records.jsonl');
 });
-
-function caught(action: () => unknown): MoaError {
-  try {
-    action();
-  } catch (error) {
-    expect(error).toBeInstanceOf(MoaError);
-    return error as MoaError;
-  }
-  throw new Error('Expected an error');
-}
 
 describe('RecordStore', () => {
   it('appends lines and finds them again by cell', () => {
@@ -96,7 +87,7 @@ describe('RecordStore', () => {
     store.append(done('aaaaaaaa'));
     store.close();
     appendFileSync(path, `${line}${JSON.stringify(done('bbbbbbbb'))}\n`);
-    const error = caught(() => RecordStore.open(path));
+    const error = errorOf(() => RecordStore.open(path));
     expect(error.code).toBe('INVALID_FILE');
     expect(error.message).toContain(message.replace('RECORDS', path));
     expect(existsSync(`${path}.lock`)).toBe(false);
@@ -125,7 +116,7 @@ describe('RecordStore', () => {
     const store = RecordStore.open(path);
     store.append(done('aaaaaaaa'));
     const size = statSync(path).size;
-    expect(caught(() => store.append({ ...loss('aaaaaaaa', 's1'), cell: 'NOT HEX' } as RunRecord)).code).toBe('INVALID_ARGUMENT');
+    expect(errorOf(() => store.append({ ...loss('aaaaaaaa', 's1'), cell: 'NOT HEX' } as RunRecord)).code).toBe('INVALID_ARGUMENT');
     expect(statSync(path).size).toBe(size);
     store.close();
   });
@@ -140,7 +131,7 @@ describe('RecordStore', () => {
     fs.writeSync = ((descriptor: number, data: Uint8Array) =>
       calls++ === 0 ? writeSync(descriptor, data, 0, 20) : writeSync(full, data)) as typeof writeSync;
     syncBuiltinESMExports();
-    const error = caught(() => store.append(done('bbbbbbbb')));
+    const error = errorOf(() => store.append(done('bbbbbbbb')));
     fs.writeSync = writeSync;
     syncBuiltinESMExports();
     fs.closeSync(full);
@@ -156,7 +147,7 @@ describe('RecordStore', () => {
 describe('writer lock', () => {
   it('admits one writer', () => {
     const store = RecordStore.open(path);
-    const error = caught(() => RecordStore.open(path));
+    const error = errorOf(() => RecordStore.open(path));
     expect(error.message).toBe(`Expected to be the only writer of this run but process ${process.pid} holds ${path}.lock`);
     expect(error.code).toBe('IO');
     store.close();
@@ -179,6 +170,6 @@ describe('writer lock', () => {
   it('respects the lock of another machine', () => {
     RecordStore.open(path).close();
     writeFileSync(`${path}.lock`, JSON.stringify({ pid: 1, started: null, host: 'elsewhere', token: 't' }));
-    expect(caught(() => RecordStore.open(path)).message).toContain('process 1 on elsewhere holds');
+    expect(errorOf(() => RecordStore.open(path)).message).toContain('process 1 on elsewhere holds');
   });
 });

@@ -29,7 +29,7 @@ export function ablationCharts(summary: Summary, styles: readonly MethodStyle[])
       id: `ablation-${i + 1}`,
       section: 'retrieval' as const,
       title: `What each freedom buys${share === null ? '' : ` at ${percent(share)} of the KV memory`}`,
-      caption: 'Mean retrieval accuracy over all lengths of methods with equal resident KV bytes (within 1%); whiskers are 95% intervals.',
+      caption: 'Mean retrieval accuracy over all lengths of methods with equal resident KV bytes (within 2%); whiskers are 95% intervals.',
       alt,
       size: 'wide' as const,
       rows,

@@ -48,7 +48,7 @@ export function environmentFacts(environment: Environment | null, summary: Summa
       'System',
       `${os.distribution ?? os.platform} (${os.release}, ${os.arch})${container.detected === null ? '' : `, in ${container.detected}`}`,
     ],
-    ['Backend', `${environment.backend.name}: ${environment.backend.description}`],
+    ['Backend', environment.backend.description],
     ...Object.entries(environment.backend.details).map(([name, value]): Fact => [name, String(value)]),
     ['Node.js', environment.node],
     [

@@ -35,7 +35,7 @@ export function summarize({ records, suite, environment, cells }: SummarizeOptio
     finished: records.at(-1)?.time ?? null,
     command: run?.command ?? null,
     model: run?.model ?? null,
-    backend: run === null ? null : `${run.backend.name}: ${run.backend.description}`,
+    backend: run === null ? null : run.backend.description,
     baseline,
     methods,
     contrasts,

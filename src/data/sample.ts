@@ -45,6 +45,8 @@ export const sampleSchema = z
     targetTokens: z.int().positive(),
     /** The prompt's length by the tokenizer it was made for. */
     promptTokens: z.int().positive(),
+    /** Prompt tokens that a reader cut out of the middle to fit; left out for prompts made to size. */
+    truncatedTokens: z.int().nonnegative().optional(),
     /** Where the evidence sits in the context: 0 at its start, below 1 at its end. */
     depth: z.number().min(0).max(1).optional(),
     /** [start, end) of the evidence in `prompt`, UTF-16 units. */

@@ -105,7 +105,7 @@ async function recordSample(context: RunContext, { cell, hash, plan }: Contender
     promptTokens: tokens.length,
     newTokens: generated.tokens.length,
     finish: generated.finish,
-    truncatedTokens: 0,
+    truncatedTokens: sample.truncatedTokens ?? 0,
     evidenceDistance: evidenceDistance(context, sample),
     promptTail: sample.prompt.slice(-PROMPT_TAIL_CHARS),
     output,

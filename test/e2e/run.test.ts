@@ -106,6 +106,39 @@ function lineCount(path: string): number {
   return existsSync(log(path)) ? readFileSync(log(path), 'utf8').split('\n').length - 1 : 0;
 }
 
+test('LongEval and LongBench files are scored as they are, and truncation is counted', async () => {
+  const question = '\\nNow the record is over. Tell me what is the <REGISTER_CONTENT> in line calm-river? I need the number.\\n';
+  const line = 'line calm-river: REGISTER_CONTENT is <4711>\\n';
+  const item = `{"random_idx":["calm-river",0],"expected_number":4711,"num_lines":1,"correct_line":"${line}","prompt":"Now the record start:\\n\\n${line}${question}"}`;
+  writeFileSync(join(folder, 'cases.jsonl'), `${item}\n`);
+  const context = 'Anna Dorf owns a brass compass. '.repeat(300);
+  const qasper = {
+    input: 'What does Anna Dorf own?',
+    context,
+    answers: ['a brass compass'],
+    all_classes: null,
+    length: 1800,
+    dataset: 'qasper',
+    language: 'en',
+    _id: 'x1',
+  };
+  writeFileSync(join(folder, 'qasper.jsonl'), `${JSON.stringify(qasper)}\n`);
+  const files = join(folder, 'files.yaml');
+  const quality = [
+    'quality:',
+    '  retrieval: { lengths: [512], samples: 1, source: { kind: longeval, files: [{ path: cases.jsonl, length: 512 }] } }',
+    '  longbench: { tasks: [qasper], length: 1024, samples: 1, source: { kind: longbench, folder: . } }',
+  ].join('\n');
+  writeFileSync(files, `version: 1\nname: files\nmodel: { path: models/reference }\nmethods: [{ id: dense, method: dense }]\n${quality}\n`);
+  const path = join(folder, 'files');
+  expect(await moabench(['run', files, '--out', path]).ended).toMatchObject({ code: 0 });
+  const [lines, qa] = recordsOf(readRecords(log(path)).records, 'sample');
+  expect(lines).toMatchObject({ task: 'lines', expected: ['4711'], truncatedTokens: 0 });
+  expect(qa).toMatchObject({ task: 'qasper', expected: ['a brass compass'] });
+  expect(qa?.promptTokens).toBeLessThanOrEqual(1024);
+  expect(qa?.truncatedTokens).toBeGreaterThan(1000);
+});
+
 describe('what cannot be run', () => {
   test('a malformed suite gives file, line, field and value, and exit code 2', async () => {
     const bad = join(folder, 'bad.yaml');

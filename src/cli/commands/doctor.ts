@@ -30,6 +30,15 @@ function doctorText({ node, memory, backends, tfjs }: DoctorReport): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const lines = [`node      ${node}`, `memory    ${gib(memory.freeBytes)} free of ${gib(memory.totalBytes)}`];
   for (const b of backends) lines.push(`${b.name.padEnd(9)} ${b.available ? `yes  ${b.description}` : `no   ${b.reason}`}`);
+  const cpu = backends.find((b) => b.name === 'cpu');
+  if (cpu?.available) lines.push(`${'openblas'.padEnd(9)} ${blasText(cpu.description)}`);
   lines.push(`${'tfjs'.padEnd(9)} yes  ${tfjs.flavour} ${tfjs.version}: ${tfjs.reason}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Which GEMM library the addon was built with, from the backend's own description. */
+function blasText(description: string): string {
+  return /openblas/i.test(description)
+    ? 'yes  used for large matrix products'
+    : 'no   not found when the addon was built; install it (Debian: libopenblas-dev) and run `npm run build:native`; the built-in GEMM is used';
 }

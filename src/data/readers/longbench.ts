@@ -36,7 +36,8 @@ export async function* readLongBench(path: string, options: LongBenchOptions): A
   const { targetTokens, model, lengths = [0, Number.POSITIVE_INFINITY] } = options;
   for await (const { line, value } of readJsonLines(path, itemSchema)) {
     if (value.length < lengths[0] || value.length >= lengths[1]) continue;
-    const prompt = fittedPrompt(value, dataset, options);
+    const { prompt, wholeTokens } = fittedPrompt(value, dataset, options);
+    const promptTokens = countedPrompt(prompt, model, { targetTokens, where: `${path}:${line}` });
     const classes = value.all_classes ?? [];
     yield {
       id: `longbench/${options.dataset}/${value._id}`,
@@ -49,17 +50,19 @@ export async function* readLongBench(path: string, options: LongBenchOptions): A
       ...(dataset.firstLineOnly ? { firstLineOnly: true } : {}),
       maxNewTokens: dataset.maxNewTokens,
       targetTokens,
-      promptTokens: countedPrompt(prompt, model, { targetTokens, where: `${path}:${line}` }),
+      promptTokens,
+      truncatedTokens: Math.max(0, wholeTokens - promptTokens),
       cluster: `${options.dataset}/${sha256(value.context).slice(0, 16)}`,
     };
   }
 }
 
+/** The prompt cut in the middle to fit, and the tokens that it would have had whole. */
 function fittedPrompt(
   item: z.infer<typeof itemSchema>,
   dataset: LongBenchDataset,
   { targetTokens, truncateTo, model }: LongBenchOptions,
-): string {
+): { readonly prompt: string; readonly wholeTokens: number } {
   const { tokenizer } = model;
   const wrap = dataset.chat ? model.wrapUser : (text: string): string => text;
   const plain = dataset.prompt.replace(/\{(context|input)\}/g, (_, field: 'context' | 'input') => item[field]);
@@ -75,5 +78,5 @@ function fittedPrompt(
     room -= over;
     prompt = wrap(truncateMiddle(plain, room, tokenizer));
   }
-  return prompt;
+  return { prompt, wholeTokens: tokenizer.encode(wrap(plain)).length };
 }

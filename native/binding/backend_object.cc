@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "binding/env_state.h"
+#include "binding/graph_object.h"
 #include "binding/js_error.h"
 #include "binding/js_value.h"
 #include "binding/kv_cache_object.h"
 #include "binding/op_params.h"
+#include "binding/recording.h"
 #include "binding/tensor_object.h"
 #include "moa/error.h"
 #include "ops/validate.h"
@@ -39,6 +41,8 @@ Napi::Function BackendObject::define(Napi::Env env) {
                       InstanceMethod<&BackendObject::tensor>("tensor"),
                       InstanceMethod<&BackendObject::kv_cache>("kvCache"),
                       InstanceMethod<&BackendObject::synchronize>("synchronize"),
+                      InstanceMethod<&BackendObject::capture>("capture"),
+                      InstanceMethod<&BackendObject::time>("time"),
                       InstanceMethod<&BackendObject::memory>("memory"),
                       InstanceMethod<&BackendObject::reset_peak>("resetPeak"),
                       InstanceMethod<&BackendObject::set_memory_limit>("setMemoryLimit"),
@@ -56,13 +60,20 @@ BackendObject::BackendObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<BackendObject>(info) {
   guarded(info.Env(), [&] {
     BackendInit*& init = EnvState::of(info.Env()).backend_init;
-    if (init == nullptr) throw_invalid("createCpuBackend()", "making a Backend", "new");
+    if (init == nullptr) throw_invalid("createBackend()", "making a Backend", "new");
     session_ = std::move(init->session);
     init = nullptr;
     const Napi::Env env = info.Env();
+    const DeviceTraits& device = session_->traits();
+    Napi::Object traits = Napi::Object::New(env);
+    traits.Set("halfActivations", device.half_activations);
+    traits.Set("graphs", true);
+    traits.Set("timer", device.timer);
+    traits.Freeze();
     info.This().As<Napi::Object>().DefineProperties(
         {Napi::PropertyDescriptor::Value("name", Napi::String::New(env, session_->traits().name),
                                          napi_enumerable),
+         Napi::PropertyDescriptor::Value("traits", traits, napi_enumerable),
          Napi::PropertyDescriptor::Value("description",
                                          Napi::String::New(env, session_->backend().description()),
                                          napi_enumerable)});
@@ -79,9 +90,23 @@ Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char
     Params params = read(reader);
     session_->expect_alive(name);  // after reading: a getter of the caller's may have disposed it
     validate(params, session_->traits());
-    session_->stream().enqueue(name,
-                               [&backend = session_->backend(), op, params = std::move(params),
-                                keep = reader.take_keep_alive()] { (backend.*op)(params); });
+    const auto keep = std::make_shared<const KeepAlive>(reader.take_keep_alive());
+    if (const auto& recording = session_->recording; recording != nullptr) {
+      if constexpr (!kRecordable<Params>) session_->expect_not_recording(name);
+      recording->keep_alive.push_back(keep);
+      if constexpr (kDependsOnLengths<Params>) {
+        if (params.cache->spec().policy == CachePolicy::kGrow)
+          throw_invalid("a ring or full cache in a recording", name, "one that grows");
+        recording->checks.push_back(
+            [params, validate, traits = session_->traits()] { validate(params, traits); });
+      }
+    }
+    auto task = [&backend = session_->backend(), op, params, keep] { (backend.*op)(params); };
+    if (session_->recording != nullptr && !session_->traits().device_graphs) {
+      session_->recording->tasks.emplace_back(std::move(task));
+    } else {
+      session_->stream().enqueue(name, std::move(task));
+    }
     return info.Env().Undefined();
   });
 }
@@ -98,6 +123,7 @@ Napi::Value BackendObject::cache_advance(const Napi::CallbackInfo& info) {
     ParamsReader reader("cacheAdvance", info[0], *session_);
     const CacheAdvanceParams params = read_cache_advance(reader);
     session_->expect_alive("cacheAdvance");
+    session_->expect_not_recording("cacheAdvance");
     validate_cache_advance(params);
     for (size_t i = 0; i < params.sequences.size(); ++i) {
       params.cache->enqueued_lengths[static_cast<size_t>(params.sequences[i])] += params.counts[i];
@@ -105,9 +131,7 @@ Napi::Value BackendObject::cache_advance(const Napi::CallbackInfo& info) {
     // An observer runs also after a failure: the host's lengths and the stream's never part.
     session_->stream().enqueue_observer(
         [params, keep = reader.take_keep_alive()](const std::exception_ptr& failure, uint64_t) {
-          for (size_t i = 0; i < params.sequences.size(); ++i) {
-            params.cache->advance(params.sequences[i], params.counts[i], failure == nullptr);
-          }
+          params.cache->advance(params.sequences, params.counts, failure == nullptr);
         });
     return info.Env().Undefined();
   });
@@ -142,7 +166,41 @@ Napi::Value BackendObject::kv_cache(const Napi::CallbackInfo& info) {
 Napi::Value BackendObject::synchronize(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     session_->expect_alive("Backend.synchronize");
+    session_->expect_not_recording("Backend.synchronize");
     return session_->promise_after(info.Env().Undefined(), nullptr);
+  });
+}
+
+Napi::Value BackendObject::capture(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return GraphObject::capture(info.Env(), session_, info[0]);
+  });
+}
+
+Napi::Value BackendObject::time(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    session_->expect_alive("Backend.time");
+    session_->expect_not_recording("Backend.time");
+    if (!info[0].IsFunction())
+      throw_invalid("a function", "Backend.time enqueue", describe_js(info[0]));
+    Backend& backend = session_->backend();
+    session_->stream().enqueue("time", [&backend] {
+      backend.synchronize();
+      backend.timer_start();
+    });
+    info[0].As<Napi::Function>().Call({});
+    // A task of its own: waiting for the promise must not count.
+    const auto passed = std::make_shared<double>(0);
+    session_->stream().enqueue("time", [&backend, passed] { *passed = backend.timer_stop_ms(); });
+    Napi::Float64Array milliseconds = Napi::Float64Array::New(info.Env(), 1);
+    double* out = milliseconds.Data();
+    const Napi::Promise promise =
+        session_->promise_after(milliseconds, [passed, out] { *out = *passed; });
+    const Napi::Function first =
+        Napi::Function::New(info.Env(), [](const Napi::CallbackInfo& call) -> Napi::Value {
+          return call[0].As<Napi::Float64Array>().Get(0u);
+        });
+    return promise.Get("then").As<Napi::Function>().Call(promise, {first});
   });
 }
 
@@ -154,6 +212,14 @@ Napi::Value BackendObject::memory(const Napi::CallbackInfo& info) {
     use.Set("kvBytes", static_cast<double>(pool.bytes(MemoryKind::kKv)));
     use.Set("workspaceBytes", static_cast<double>(pool.bytes(MemoryKind::kWorkspace)));
     use.Set("peakBytes", static_cast<double>(pool.peak_bytes()));
+    if (const auto device = session_->backend().device_memory()) {
+      Napi::Object memory = Napi::Object::New(info.Env());
+      memory.Set("freeBytes", static_cast<double>(device->free_bytes));
+      memory.Set("totalBytes", static_cast<double>(device->total_bytes));
+      memory.Set("poolReservedBytes", static_cast<double>(device->pool_reserved_bytes));
+      memory.Set("poolUsedBytes", static_cast<double>(device->pool_used_bytes));
+      use.Set("device", memory);
+    }
     return use;
   });
 }

@@ -29,6 +29,8 @@ class BackendObject : public Napi::ObjectWrap<BackendObject> {
   Napi::Value reset_peak(const Napi::CallbackInfo& info);
   Napi::Value set_memory_limit(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
+  Napi::Value capture(const Napi::CallbackInfo& info);
+  Napi::Value time(const Napi::CallbackInfo& info);
   Napi::Value cache_advance(const Napi::CallbackInfo& info);
 #define MOA_DECLARE_METHOD(method, Params, name) Napi::Value method(const Napi::CallbackInfo& info);
   MOA_FOR_EACH_OP(MOA_DECLARE_METHOD)

@@ -85,8 +85,7 @@ Napi::Function KvCacheObject::define(Napi::Env env) {
 
 Napi::Object KvCacheObject::create(Napi::Env env, const std::shared_ptr<Session>& session,
                                    Napi::Value spec_value) {
-  const std::shared_ptr<KvCache> cache =
-      session->backend().make_kv_cache(read_spec(spec_value), session->pool());
+  const std::shared_ptr<KvCache> cache = session->backend().make_kv_cache(read_spec(spec_value));
   KvCacheInit init{std::make_shared<Owned>(session, cache, cache->resident_bytes())};
   EnvState& state = EnvState::of(env);
   return construct(state.kv_cache_class, state.kv_cache_init, init);
@@ -144,6 +143,7 @@ Napi::Value KvCacheObject::lengths(const Napi::CallbackInfo& info) {
 Napi::Value KvCacheObject::reset(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     expect_alive("KvCache.reset");
+    session()->expect_not_recording("KvCache.reset");
     const int64_t last = cache()->spec().sequences - 1;
     const int sequence = static_cast<int>(read_integer(info[0], "KvCache.reset sequence", 0, last));
     cache()->enqueued_lengths[static_cast<size_t>(sequence)] = 0;

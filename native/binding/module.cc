@@ -6,11 +6,13 @@
 
 #include "binding/backend_object.h"
 #include "binding/env_state.h"
+#include "binding/graph_object.h"
 #include "binding/js_error.h"
 #include "binding/js_value.h"
 #include "binding/kv_cache_object.h"
 #include "binding/tensor_object.h"
 #include "cpu/cpu_backend.h"
+#include "cuda_host/cuda_backend.h"
 #include "moa/error.h"
 
 namespace moa::binding {
@@ -18,6 +20,7 @@ namespace moa::binding {
 namespace {
 
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxDevices = 1024;
 
 /// The instruction set that this build needs and the machine lacks, or undefined. The addon is
 /// built for one machine; copied to another (a shared node_modules, a container image) it would end
@@ -63,17 +66,45 @@ Napi::Value describe_cpu_backend(const Napi::CallbackInfo& info) {
   });
 }
 
+/// A backend on a CUDA device; throws UNAVAILABLE with the reason when there is none.
+Napi::Value create_cuda_backend(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object options = read_object(info[0], "createCudaBackend options");
+    const std::string library =
+        read_string(options.Get("library"), "createCudaBackend.library", "a path");
+    const int64_t device =
+        read_integer(options.Get("device"), "createCudaBackend.device", 0, kMaxDevices);
+    return BackendObject::create(info.Env(),
+                                 cuda::make_cuda_backend(library, static_cast<int>(device)));
+  });
+}
+
+/// One line about a CUDA device; throws as createCudaBackend.
+Napi::Value describe_cuda_backend(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string library = read_string(info[0], "describeCudaBackend library", "a path");
+    const int64_t device = read_integer(info[1], "describeCudaBackend device", 0, kMaxDevices);
+    return Napi::String::New(
+        info.Env(), cuda::make_cuda_backend(library, static_cast<int>(device))->description());
+  });
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto state = std::make_unique<EnvState>();
   state->tensor_class = Napi::Persistent(TensorObject::define(env));
   state->kv_cache_class = Napi::Persistent(KvCacheObject::define(env));
   state->backend_class = Napi::Persistent(BackendObject::define(env));
+  state->graph_class = Napi::Persistent(GraphObject::define(env));
   state->array_buffer_class =
       Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
   env.SetInstanceData(state.release());
   exports.Set("createCpuBackend", Napi::Function::New(env, create_cpu_backend, "createCpuBackend"));
   exports.Set("describeCpuBackend",
               Napi::Function::New(env, describe_cpu_backend, "describeCpuBackend"));
+  exports.Set("createCudaBackend",
+              Napi::Function::New(env, create_cuda_backend, "createCudaBackend"));
+  exports.Set("describeCudaBackend",
+              Napi::Function::New(env, describe_cuda_backend, "describeCudaBackend"));
   exports.Set("useErrorClass", Napi::Function::New(env, use_error_class, "useErrorClass"));
   exports.Set("cpuMismatch", Napi::Function::New(env, cpu_mismatch, "cpuMismatch"));
   return exports;

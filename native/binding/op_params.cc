@@ -82,6 +82,14 @@ FillParams read_fill(ParamsReader& reader) {
   return p;
 }
 
+FillUniformParams read_fill_uniform(ParamsReader& reader) {
+  FillUniformParams p;
+  p.out = reader.tensor("out");
+  p.seed = reader.seed("seed");
+  p.deviation = reader.number("deviation");
+  return p;
+}
+
 RowsParams read_gather_rows(ParamsReader& reader) {
   RowsParams p;
   p.x = reader.tensor("x");

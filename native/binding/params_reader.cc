@@ -1,6 +1,5 @@
 #include "binding/params_reader.h"
 
-#include <cstring>
 #include <limits>
 
 #include "binding/js_value.h"
@@ -94,19 +93,27 @@ bool ParamsReader::optional_boolean(const char* field, bool otherwise) {
   return value.IsUndefined() ? otherwise : read_boolean(value, name(field));
 }
 
-std::vector<int32_t> ParamsReader::integers(const char* field) {
-  return read_int32_array(get(field), name(field));
+uint64_t ParamsReader::seed(const char* field) {
+  constexpr int64_t kEnd = int64_t{1} << 53;  // what a JavaScript number counts exactly
+  return static_cast<uint64_t>(read_integer(get(field), name(field), 0, kEnd - 1));
 }
 
-std::vector<Segment> ParamsReader::segments(const char* field) {
-  const std::vector<int32_t> values = integers(field);
-  constexpr size_t kFields = sizeof(Segment) / sizeof(int32_t);
-  if (values.size() % kFields != 0) {
-    throw_invalid("four values per segment", name(field), std::to_string(values.size()));
+View<int32_t> ParamsReader::integers(const char* field) {
+  auto values =
+      std::make_shared<const std::vector<int32_t>>(read_int32_array(get(field), name(field)));
+  const View<int32_t> view{values->data(), static_cast<int64_t>(values->size())};
+  keep_alive_.push_back(std::const_pointer_cast<std::vector<int32_t>>(std::move(values)));
+  return view;
+}
+
+View<Segment> ParamsReader::segments(const char* field) {
+  const View<int32_t> values = integers(field);
+  constexpr int64_t kFields = sizeof(Segment) / sizeof(int32_t);
+  if (values.count % kFields != 0) {
+    throw_invalid("four values per segment", name(field), std::to_string(values.count));
   }
-  std::vector<Segment> segments(values.size() / kFields);
-  if (!values.empty()) std::memcpy(segments.data(), values.data(), values.size() * sizeof(int32_t));
-  return segments;
+  // A Segment is four int32 with nothing between them.
+  return {reinterpret_cast<const Segment*>(values.data), values.count / kFields};
 }
 
 }  // namespace moa::binding

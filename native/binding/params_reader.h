@@ -25,10 +25,11 @@ class ParamsReader {
   float number(const char* field);
   float optional_number(const char* field, float otherwise);
   int32_t integer(const char* field);
+  uint64_t seed(const char* field);
   bool boolean(const char* field);
   bool optional_boolean(const char* field, bool otherwise);
-  std::vector<int32_t> integers(const char* field);
-  std::vector<Segment> segments(const char* field);
+  View<int32_t> integers(const char* field);
+  View<Segment> segments(const char* field);
 
   KeepAlive take_keep_alive() { return std::move(keep_alive_); }
 

@@ -4,11 +4,15 @@
 #include <utility>
 
 #include "binding/js_error.h"
+#include "binding/recording.h"
+#include "moa/error.h"
 
 namespace moa::binding {
 
 Owned::Owned(std::shared_ptr<Session> session, std::shared_ptr<void> content, int64_t bytes)
-    : session_(std::move(session)), content_(std::move(content)), bytes_(bytes) {
+    : session_(std::move(session)),
+      content_(std::move(content)),
+      bytes_(session_->traits().host_memory ? bytes : 0) {
   session_->owned_.insert(this);
   Napi::MemoryManagement::AdjustExternalMemory(session_->env(), bytes_);
 }
@@ -46,7 +50,7 @@ Session::Session(Napi::Env env, std::unique_ptr<Backend> backend)
     : env_(env),
       backend_(std::move(backend)),
       traits_(backend_->traits()),
-      pool_(std::make_shared<MemoryPool>(backend_->allocator())),
+      pool_(backend_->pool()),
       stream_([this] { backend_->start_stream_thread(); }) {}
 
 void Session::open_channel() {
@@ -81,6 +85,10 @@ void Session::end_with_environment(void* data) {
 
 void Session::expect_alive(const char* name) const {
   if (disposed_) throw_invalid("a live backend", name, "a disposed one");
+}
+
+void Session::expect_not_recording(const char* name) const {
+  if (recording != nullptr) throw_invalid("only ops of a step in a recording", name, "a call");
 }
 
 void Session::free_all() {

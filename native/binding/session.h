@@ -12,6 +12,7 @@
 namespace moa::binding {
 
 class Session;
+struct Recording;
 
 /// What a tensor or a cache owns, shared with its views; ops that wait on the stream hold the
 /// Allocation or KvCache itself, so disposing under their feet is safe. JavaScript thread only.
@@ -30,7 +31,7 @@ class Owned {
  private:
   std::shared_ptr<Session> session_;
   std::shared_ptr<void> content_;  // Allocation of a tensor, KvCache of a cache
-  int64_t bytes_;                  // reported to V8
+  int64_t bytes_;                  // reported to V8: 0 for memory of a device
 };
 
 /// One backend instance with its stream and memory, and the promises that wait for it. All methods
@@ -51,10 +52,16 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<MemoryPool>& pool() { return pool_; }
   Stream& stream() { return stream_; }
 
+  /// The recording in progress: ops enqueued now belong to it. JavaScript thread only.
+  std::shared_ptr<Recording> recording;
+
   /// Throws when the backend has been disposed; `name` is the call.
   void expect_alive(const char* name) const;
   bool environment_alive() const { return environment_alive_; }
   Napi::Env env() const { return env_; }
+
+  /// Throws while a recording is in progress; `name` is the call.
+  void expect_not_recording(const char* name) const;
 
   /// A promise of `value`, resolved when the stream gets there and `work` (stream thread; may be
   /// empty) has run. Rejects with the stretch's failure, or with what `work` throws.

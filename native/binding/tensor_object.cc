@@ -157,6 +157,7 @@ Napi::Value TensorObject::reshape(const Napi::CallbackInfo& info) {
 Napi::Value TensorObject::write(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     expect_alive("Tensor.write");
+    session()->expect_not_recording("Tensor.write");
     const HostData data = read_host_data(info, ref_.dtype);
     if ((data.dtype == DType::kI32) != (ref_.dtype == DType::kI32)) {
       throw_invalid(ref_.dtype == DType::kI32 ? "i32 elements" : "float elements",
@@ -182,6 +183,7 @@ Napi::Value TensorObject::write(const Napi::CallbackInfo& info) {
 Napi::Value TensorObject::read(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     expect_alive("Tensor.read");
+    session()->expect_not_recording("Tensor.read");
     const Napi::Env env = info.Env();
     const int64_t elements = ref_.size();
     // Through the constructor: where V8 has no memory for it, it throws; the C function would end

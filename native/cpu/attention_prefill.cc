@@ -225,7 +225,7 @@ std::vector<Block> plan_blocks(const AttentionPrefillParams& params,
 }  // namespace
 
 void attention_prefill(const AttentionPrefillParams& params) {
-  const std::vector<Segment>& segments = params.segments;
+  const View<Segment> segments = params.segments;
   const int kv_heads = static_cast<int>(params.k.shape[1]);
   const Workspace layout(params.q.shape[2]);
   const PackedHeads packing(segments, kv_heads, params.k.shape[2]);

@@ -65,9 +65,10 @@ constexpr const char* simd_level() {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : threads_(threads) {}
+  explicit CpuBackend(int threads)
+      : threads_(threads), pool_(std::make_shared<MemoryPool>(std::make_shared<HeapAllocator>())) {}
 
-  DeviceTraits traits() const override { return {"cpu", false}; }
+  DeviceTraits traits() const override { return {.name = "cpu"}; }
   std::string description() const override {
 #if defined(MOA_HAVE_OPENBLAS)
     const char* blas = "OpenBLAS";
@@ -82,12 +83,11 @@ class CpuBackend final : public Backend {
 #endif
     return "cpu: " + threads + simd_level() + ", " + blas;
   }
-  std::shared_ptr<RawAllocator> allocator() const override {
-    return std::make_shared<HeapAllocator>();
+  const std::shared_ptr<MemoryPool>& pool() const override {
+    return pool_;
   }
-  std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec,
-                                         std::shared_ptr<MemoryPool> pool) const override {
-    return std::make_shared<CpuKvCache>(std::move(spec), std::move(pool));
+  std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec) override {
+    return std::make_shared<CpuKvCache>(std::move(spec), pool_);
   }
 
   void start_stream_thread() override {
@@ -114,6 +114,7 @@ class CpuBackend final : public Backend {
 
  private:
   int threads_;
+  std::shared_ptr<MemoryPool> pool_;
 };
 
 }  // namespace

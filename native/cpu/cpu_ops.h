@@ -15,6 +15,7 @@ void silu_mul(const SiluMulParams& params);
 void silu_mul_backward(const SiluMulBackwardParams& params);
 void add(const AddParams& params);
 void fill(const FillParams& params);
+void fill_uniform(const FillUniformParams& params);
 void gather_rows(const RowsParams& params);
 void scatter_rows(const RowsParams& params);
 void attention_prefill(const AttentionPrefillParams& params);

@@ -11,7 +11,7 @@ namespace moa::cpu {
 /// attention reads each of them many times.
 class PackedHeads {
  public:
-  PackedHeads(const std::vector<Segment>& segments, int64_t heads, int64_t head_dim)
+  PackedHeads(View<Segment> segments, int64_t heads, int64_t head_dim)
       : heads_(heads), depth_(head_dim), padded_depth_(round_up(head_dim, kKeyStep)) {
     for (const Segment& segment : segments) {
       starts_.push_back(rows_);

@@ -179,7 +179,7 @@ void OpChecker::heads(int64_t heads, int64_t kv_heads) const {
        std::to_string(heads) + " heads");
 }
 
-void OpChecker::segments(const std::vector<Segment>& segments, int64_t rows) const {
+void OpChecker::segments(View<Segment> segments, int64_t rows) const {
   if (segments.empty()) fail("at least one segment", "segments", "none");
   int64_t end = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
@@ -203,12 +203,11 @@ void OpChecker::layer(const KvCache& cache, int layer) const {
   integer_in("layer", layer, 0, cache.spec().layers);
 }
 
-void OpChecker::distinct_sequences(const KvCache& cache,
-                                   const std::vector<int32_t>& sequences) const {
+void OpChecker::distinct_sequences(const KvCache& cache, View<int32_t> sequences) const {
   if (sequences.empty()) fail("at least one sequence", "sequences", "none");
   for (const int32_t sequence : sequences)
     integer_in("sequences", sequence, 0, cache.spec().sequences);
-  std::vector<int32_t> sorted(sequences);
+  std::vector<int32_t> sorted(sequences.begin(), sequences.end());
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end())

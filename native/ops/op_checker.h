@@ -51,9 +51,9 @@ class OpChecker {
   void head_dim(const char* field, int64_t value) const;  // multiple of 8, 8 to 256
   void heads(int64_t heads, int64_t kv_heads) const;
   /// In order of rows, disjoint, within `rows`; positions from 0 that stay within int32.
-  void segments(const std::vector<Segment>& segments, int64_t rows) const;
+  void segments(View<Segment> segments, int64_t rows) const;
   void layer(const KvCache& cache, int layer) const;
-  void distinct_sequences(const KvCache& cache, const std::vector<int32_t>& sequences) const;
+  void distinct_sequences(const KvCache& cache, View<int32_t> sequences) const;
   /// A `full` cache must have slots for `end` tokens in every head of the layers [first_layer,
   /// end_layer).
   void room(const KvCache& cache, int32_t sequence, int first_layer, int end_layer,

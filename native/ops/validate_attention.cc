@@ -36,12 +36,11 @@ void take_cache_shape(const KvCache& cache, Heads& heads) {
 }
 
 /// Each segment goes on where its sequence ends.
-void check_cached_segments(const OpChecker& check, const KvCache& cache,
-                           const std::vector<Segment>& segments) {
+void check_cached_segments(const OpChecker& check, const KvCache& cache, View<Segment> segments) {
   std::vector<int32_t> sequences;
   sequences.reserve(segments.size());
   for (const Segment& segment : segments) sequences.push_back(segment.sequence);
-  check.distinct_sequences(cache, sequences);
+  check.distinct_sequences(cache, {sequences.data(), static_cast<int64_t>(sequences.size())});
   for (const Segment& segment : segments) {
     const int32_t length = cache.enqueued_lengths[static_cast<size_t>(segment.sequence)];
     if (segment.first_position == length) continue;

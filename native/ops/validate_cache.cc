@@ -11,7 +11,6 @@ namespace {
 constexpr int64_t kMaxDimension =
     1 << 16;  // sequences, layers, KV heads: far above any model, far below overflow
 constexpr int64_t kMaxLayerEntries = 1 << 22;  // sequences * layers
-constexpr int32_t kBlockTokens = 64;
 
 void check_capacities(const OpChecker& check, const KvCacheSpec& spec) {
   const int64_t expected =

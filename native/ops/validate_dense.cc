@@ -117,6 +117,12 @@ void validate_fill(const FillParams& p, const DeviceTraits& traits) {
   check.fail("a 32-bit integer", "value", std::to_string(p.value));
 }
 
+void validate_fill_uniform(const FillUniformParams& p, const DeviceTraits& traits) {
+  const OpChecker check("fillUniform", traits);
+  check.dtype("out", p.out, Role::kWeight);
+  check.not_negative("deviation", p.deviation);
+}
+
 void validate_argmax(const ArgmaxParams& p, const DeviceTraits& traits) {
   const OpChecker check("argmax", traits);
   Dim b{"B"}, v{"V"};

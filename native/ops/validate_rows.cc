@@ -31,7 +31,7 @@ void validate_gather_rows(const RowsParams& p, const DeviceTraits& traits) {
 void validate_scatter_rows(const RowsParams& p, const DeviceTraits& traits) {
   const OpChecker check("scatterRows", traits);
   check_rows(check, p, "x", p.x, p.out);
-  std::vector<int32_t> sorted(p.rows);
+  std::vector<int32_t> sorted(p.rows.begin(), p.rows.end());
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end()) check.fail("distinct rows", "rows", std::to_string(*twice) + " twice");

@@ -9,6 +9,9 @@ import type { Backend } from './backend.ts';
 export interface Addon {
   createCpuBackend(options: { readonly threads: number }): Backend;
   describeCpuBackend(threads: number): string;
+  /** `library`: path of libmoabench_cuda.so; the first one opened serves the whole process. */
+  createCudaBackend(options: { readonly library: string; readonly device: number }): Backend;
+  describeCudaBackend(library: string, device: number): string;
   useErrorClass(errorClass: typeof MoaError): void;
   /** The instruction set that the build needs and this machine lacks. */
   cpuMismatch(): string | undefined;

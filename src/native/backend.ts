@@ -1,5 +1,5 @@
 /**
- * The op interface: what a model needs from a device. `cpu` (native/cpu) and later `cuda` implement it in native code, `tfjs`
+ * The op interface: what a model needs from a device. `cpu` (native/cpu) and `cuda` (native/cuda) implement it in native code, `tfjs`
  * (src/reference) independently in TF.js.
  *
  * Rules that hold for every op:
@@ -10,7 +10,8 @@
  *   column slices of one fused projection. Outputs never alias inputs unless an op says so.
  * - Dimension words: T tokens (rows of all segments), B batch, H query heads, Hkv KV heads (H % Hkv == 0, query head h uses KV head
  *   floor(h / (H / Hkv))), D head dim, V vocabulary, F feed-forward width, N length.
- * - Compute is float32 (or better); storage is the tensor's dtype. On `cpu` activations are f32, weights f32|f16|bf16.
+ * - Sums are float32 (or better); storage is the tensor's dtype. Weights are f32|f16|bf16. Activations are f32 everywhere, and f16|bf16
+ *   where `traits.halfActivations`: matrix products then take 16-bit operands, the probabilities of attention included.
  */
 export type DType = 'f32' | 'f16' | 'bf16' | 'i32';
 export type FloatDType = Exclude<DType, 'i32'>;
@@ -89,6 +90,37 @@ export interface MemoryUse {
   readonly workspaceBytes: number;
   /** Largest sum of the three since the backend was made or `resetPeak` was called. */
   readonly peakBytes: number;
+  /** What the device says, other programs and the driver's own use included; absent where host memory is used. */
+  readonly device?: DeviceMemory;
+}
+
+export interface DeviceMemory {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Held by this backend's pool, in use or kept for reuse. */
+  readonly poolReservedBytes: number;
+  readonly poolUsedBytes: number;
+}
+
+/** What a backend has beyond the ops. */
+export interface BackendTraits {
+  /** Activations may be f16 or bf16, not only f32. */
+  readonly halfActivations: boolean;
+  /** `capture` works. */
+  readonly graphs: boolean;
+  /** What `time` reads. */
+  readonly timer: 'cuda events' | 'stream thread clock' | 'wall clock';
+}
+
+/** Ops recorded once, enqueued again as one. */
+export interface Graph {
+  /**
+   * Enqueues everything that was recorded, on the same tensors and caches. Arguments that depend on cache lengths are checked again, as
+   * if each op had been called.
+   */
+  replay(): void;
+  /** Idempotent; a replay afterwards is INVALID_ARGUMENT. */
+  dispose(): void;
 }
 
 export interface GemmParams {
@@ -144,6 +176,12 @@ export interface AddParams {
 export interface FillParams {
   readonly out: Tensor;
   readonly value: number;
+}
+/** Deterministic random numbers of a flat distribution with mean 0: the same on every backend (native/include/moa/uniform.h). */
+export interface FillUniformParams {
+  readonly out: Tensor; // f32|f16|bf16, elements counted in row-major order
+  readonly seed: number; // integer in [0, 2^53)
+  readonly deviation: number; // standard deviation, finite and >= 0
 }
 export interface RowsParams {
   readonly x: Tensor;
@@ -267,6 +305,7 @@ export interface Ops {
   siluMulBackward(params: SiluMulBackwardParams): void;
   add(params: AddParams): void;
   fill(params: FillParams): void;
+  fillUniform(params: FillUniformParams): void;
   gatherRows(params: RowsParams): void;
   scatterRows(params: RowsParams): void;
   attentionPrefill(params: AttentionPrefillParams): void;
@@ -285,6 +324,7 @@ export type BackendName = 'cpu' | 'cuda' | 'tfjs';
 
 export interface Backend extends Ops {
   readonly name: BackendName;
+  readonly traits: BackendTraits;
   /** One line for records: device, threads, SIMD, libraries. */
   readonly description: string;
   /** Zero-filled tensor; throws OUT_OF_MEMORY. */
@@ -292,6 +332,13 @@ export interface Backend extends Ops {
   kvCache(spec: KvCacheSpec): KvCache;
   /** Resolves when everything enqueued before is done; rejects with the first failure since the last call. */
   synchronize(): Promise<void>;
+  /**
+   * Records the ops that `record` enqueues instead of running them; everything they use lives as long as the graph. Not recordable:
+   * cacheAdvance, KvCache.reset, appends to a `grow` cache, prefill, writes and reads: INVALID_ARGUMENT. Throws UNSUPPORTED without `traits.graphs`.
+   */
+  capture(record: () => void): Graph;
+  /** Milliseconds that the stream spends on what `enqueue` enqueues, by `traits.timer`; what was enqueued before is awaited first. */
+  time(enqueue: () => void): Promise<number>;
   memory(): MemoryUse;
   resetPeak(): void;
   /** Upper limit for the sum of all allocations in bytes; beyond it `tensor` and `kvCache` throw OUT_OF_MEMORY. 0: none. */

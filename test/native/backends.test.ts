@@ -13,10 +13,16 @@ const load = () => import('../../src/native/backends.ts');
 describe('listBackends', () => {
   test('describes cpu and says why cuda is missing', async () => {
     vi.stubEnv('MOABENCH_THREADS', '3');
+    vi.stubEnv('MOABENCH_CUDA_LIBRARY', '/nowhere/libmoabench_cuda.so');
     const { listBackends } = await load();
     expect(listBackends()).toEqual([
       { name: 'cpu', available: true, description: expect.stringMatching(/^cpu: 3 threads, .+, (OpenBLAS|built-in GEMM)$/) },
-      { name: 'cuda', available: false, reason: 'libmoabench_cuda.so is not built' },
+      {
+        name: 'cuda',
+        available: false,
+        reason: 'Expected the CUDA library at /nowhere/libmoabench_cuda.so but it has not been built',
+        hint: expect.stringContaining('npm run build:native'),
+      },
     ]);
   });
 
@@ -43,6 +49,7 @@ describe('createBackend', () => {
     const backend = await createBackend({ name: 'cpu', threads: 1 });
     expect(backend).toMatchObject({ name: 'cpu', description: expect.stringContaining('1 thread,') });
     await backend.dispose();
+    vi.stubEnv('MOABENCH_CUDA_LIBRARY', '/nowhere/libmoabench_cuda.so');
     await expect(createBackend({ name: 'cuda' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(createBackend({ name: 'tfjs' })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     await expect(createBackend({ name: 'cpu', threads: 0 })).rejects.toMatchObject({

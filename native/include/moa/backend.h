@@ -1,8 +1,9 @@
 #pragma once
 // What a device must provide. The binding owns the stream thread and calls everything below `stream
-// thread` on it, so a backend is its memory, its cache and one function per op; libmoabench_cuda.so
-// will hand out one of these through its single C symbol.
+// thread` on it, so a backend is its memory, its cache and one function per op.
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "moa/kv_cache.h"
@@ -11,10 +12,19 @@
 
 namespace moa {
 
-/// What validation must know of a device.
+/// What validation and the host must know of a device.
 struct DeviceTraits {
   const char* name = "";
   bool half_activations = false;  // f16 and bf16 activations, not only weights and caches
+  bool host_memory = true;        // tensors live in the memory that V8 must know about
+  bool device_graphs = false;     // capture_begin and capture_end record; else the host does
+  const char* timer = "stream thread clock";
+};
+
+/// Memory of the whole device and of the backend's pool, in bytes.
+struct DeviceMemory {
+  int64_t free_bytes = 0, total_bytes = 0;  // other programs and the driver's own use included
+  int64_t pool_reserved_bytes = 0, pool_used_bytes = 0;
 };
 
 /// Ops with a params struct of their own. X(method, Params, "name as in backend.ts")
@@ -28,6 +38,7 @@ struct DeviceTraits {
   X(silu_mul_backward, SiluMulBackwardParams, "siluMulBackward")      \
   X(add, AddParams, "add")                                            \
   X(fill, FillParams, "fill")                                         \
+  X(fill_uniform, FillUniformParams, "fillUniform")                   \
   X(gather_rows, RowsParams, "gatherRows")                            \
   X(scatter_rows, RowsParams, "scatterRows")                          \
   X(attention_prefill, AttentionPrefillParams, "attentionPrefill")    \
@@ -40,6 +51,16 @@ struct DeviceTraits {
   X(attention_backward, AttentionBackwardParams, "attentionBackward") \
   X(influence, InfluenceParams, "influence")
 
+/// Ops recorded by a backend, to be run again as one.
+class CommandGraph {
+ public:
+  virtual ~CommandGraph() = default;
+  CommandGraph() = default;
+  CommandGraph(const CommandGraph&) = delete;
+  CommandGraph& operator=(const CommandGraph&) = delete;
+  virtual void replay() = 0;  // stream thread
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -47,9 +68,10 @@ class Backend {
   virtual DeviceTraits traits() const = 0;
   /// One line for records: device, threads, SIMD level, libraries.
   virtual std::string description() const = 0;
-  virtual std::shared_ptr<RawAllocator> allocator() const = 0;
-  virtual std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec,
-                                                 std::shared_ptr<MemoryPool> pool) const = 0;
+  virtual const std::shared_ptr<MemoryPool>& pool() const = 0;
+  virtual std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec) = 0;
+  /// Empty where memory is the host's. Any thread.
+  virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
 
   // Stream thread.
   virtual void start_stream_thread() = 0;
@@ -59,9 +81,27 @@ class Backend {
   /// for what was launched before.
   virtual void download(const TensorRef& x, void* out) = 0;
   virtual void synchronize() = 0;
+
+  /// Time from start to stop, both in stream order.
+  virtual void timer_start() { timer_start_ = std::chrono::steady_clock::now(); }
+  virtual double timer_stop_ms() {
+    const std::chrono::duration<double, std::milli> passed =
+        std::chrono::steady_clock::now() - timer_start_;
+    return passed.count();
+  }
+
+  /// Where traits().device_graphs: ops between begin and end are recorded, not run. `abandon` ends
+  /// a recording that failed, and does nothing when there is none.
+  virtual void capture_begin();
+  virtual std::unique_ptr<CommandGraph> capture_end();
+  virtual void capture_abandon() {}
+
 #define MOA_DECLARE_OP(method, Params, name) virtual void method(const Params& params) = 0;
   MOA_FOR_EACH_OP(MOA_DECLARE_OP)
 #undef MOA_DECLARE_OP
+
+ private:
+  std::chrono::steady_clock::time_point timer_start_;
 };
 
 }  // namespace moa

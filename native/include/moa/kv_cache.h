@@ -1,9 +1,13 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "moa/ring.h"
 #include "moa/tensor.h"
+#include "moa/view.h"
 
 namespace moa {
 
@@ -20,47 +24,68 @@ struct KvCacheSpec {
     const int64_t row = static_cast<int64_t>(sequence) * layers + layer;
     return capacities[static_cast<size_t>(row * kv_heads + kv_head)];
   }
+  /// One head's key, or value, of one token.
+  int64_t token_bytes() const { return head_dim * static_cast<int64_t>(bytes_per_element(dtype)); }
 };
 
-/// A backend's cache: its layout and its residence are the backend's own business.
+/// A backend's cache. What is stored is counted here; where and how is the backend's own business.
+///
+/// The token at position p lives in slot ring_slot(p, spec().sink, capacity) under every policy:
+/// `full` and `grow` never wrap. With n tokens stored, slots [0, live_slots(n, capacity)) hold
+/// tokens; the ring's order is arbitrary, which softmax ignores.
 class KvCache {
  public:
-  explicit KvCache(KvCacheSpec spec)
-      : enqueued_lengths(static_cast<size_t>(spec.sequences), 0), spec_(std::move(spec)) {}
+  explicit KvCache(KvCacheSpec spec);
   virtual ~KvCache() = default;
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
 
   const KvCacheSpec& spec() const { return spec_; }
-  // Callable from any thread.
-  virtual int64_t resident_bytes() const = 0;
-  virtual std::vector<double> resident_bytes_per_head()
-      const = 0;  // [layers, kv_heads], summed over sequences
+  /// Whether old tokens leave: the mask is then sink + window per head, window = capacity - sink;
+  /// otherwise causal only.
+  bool windowed() const { return spec_.policy == CachePolicy::kRing; }
+  // Callable from any thread. `ring` and `full` reside whole; `grow` is exactly its tokens.
+  int64_t resident_bytes() const;
+  std::vector<double> resident_bytes_per_head() const;  // [layers, kv_heads], over sequences
 
   // Stream thread only.
-  virtual std::vector<int32_t> lengths() const = 0;  // [sequences] tokens seen
-  virtual void reset(int sequence) = 0;
-  /// lengths[sequence] += count. `complete` is false when ops before it were skipped after a
-  /// failure: the sequence then has the length that the host counts with, but its tokens are lost
-  /// and using it throws until it is reset.
-  virtual void advance(int sequence, int32_t count, bool complete) = 0;
+  /// Tokens seen, not counting those appended since the last advance: the position of the next
+  /// token.
+  int32_t length(int sequence) const { return lengths_[static_cast<size_t>(sequence)]; }
+  const std::vector<int32_t>& lengths() const { return lengths_; }  // [sequences]
+  /// Throws unless tokens [0, tokens) of the sequence have been appended to the layer (a ring may
+  /// have dropped the older ones).
+  void expect_stored(int sequence, int layer, int32_t tokens) const;
+  /// Makes slots for tokens [first, first + count), which the caller then writes; with kGrow this
+  /// is the reallocation and the copy of all before.
+  void reserve(int sequence, int layer, int32_t first, int32_t count);
+  virtual void reset(int sequence);  // as advance, does not throw
+  /// lengths[sequences[i]] += counts[i]. `complete` is false when ops before it were skipped after
+  /// a failure: the sequences then have the lengths that the host counts with, but their tokens are
+  /// lost and using them throws until they are reset.
+  virtual void advance(View<int32_t> sequences, View<int32_t> counts, bool complete);
 
   /// Lengths once everything enqueued so far has run. Owned by the enqueueing thread; validation
   /// counts with it.
   std::vector<int32_t> enqueued_lengths;  // [sequences]
 
+ protected:
+  /// kGrow: makes storage for exactly `tokens` tokens of which the first `kept` are copied over.
+  virtual void grow(int sequence, int layer, int32_t kept, int32_t tokens) = 0;
+  int32_t stored_tokens(int sequence, int layer) const {
+    return stored_[layer_index(sequence, layer)].load(std::memory_order_relaxed);
+  }
+  size_t layer_index(int sequence, int layer) const {
+    return static_cast<size_t>(sequence) * static_cast<size_t>(spec_.layers) +
+           static_cast<size_t>(layer);
+  }
+
  private:
   KvCacheSpec spec_;
+  // [sequences, layers] tokens appended; atomic because resident_bytes reads from another thread.
+  std::unique_ptr<std::atomic<int32_t>[]> stored_;
+  std::vector<int32_t> lengths_;  // [sequences]
+  std::vector<bool> incomplete_;  // [sequences] tokens were lost to a failure
 };
-
-/// Ring arithmetic, shared by backends, tests and the plan: where the token at `position` lives,
-/// and what is live. Tokens before `sink` keep their slot; later ones go round the window =
-/// capacity - sink.
-inline int32_t ring_slot(int32_t position, int32_t sink, int32_t capacity) {
-  return position < sink ? position : sink + (position - sink) % (capacity - sink);
-}
-inline int32_t live_slots(int32_t length, int32_t capacity) {
-  return length < capacity ? length : capacity;
-}
 
 }  // namespace moa

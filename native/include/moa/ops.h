@@ -1,13 +1,16 @@
 #pragma once
 // The op interface in C++: one params struct and one validate per op, shared by every native
 // backend. Semantics, shapes and units are documented once, in src/native/backend.ts; names here
-// are the same in snake_case. Pointers are only read while the op runs.
-#include <vector>
+// are the same in snake_case. Plain data: pointers and views are only read while the op runs, and
+// whoever enqueues an op keeps them alive until then.
+#include <cstdint>
 
-#include "moa/kv_cache.h"
 #include "moa/tensor.h"
+#include "moa/view.h"
 
 namespace moa {
+
+class KvCache;
 
 /// A run of consecutive tokens of one sequence in a packed batch.
 struct Segment {
@@ -32,7 +35,7 @@ struct RmsNormBackwardParams {
 };
 struct RopeParams {
   TensorRef q, k, inverse_frequencies;
-  std::vector<Segment> segments;
+  View<Segment> segments;
   float scale = 1;
   bool inverse = false;
 };
@@ -49,13 +52,19 @@ struct FillParams {
   TensorRef out;
   float value = 0;
 };
+/// Element i of `out` (row-major) = deviation * sqrt(3) * uniform_unit(seed, i), see uniform.h.
+struct FillUniformParams {
+  TensorRef out;
+  uint64_t seed = 0;
+  float deviation = 1;
+};
 struct RowsParams {
   TensorRef x, out;
-  std::vector<int32_t> rows;
+  View<int32_t> rows;
 };
 struct AttentionPrefillParams {
   TensorRef q, k, v, out, log_sum_exp;  // log_sum_exp optional
-  std::vector<Segment> segments;
+  View<Segment> segments;
   float scale = 1;
   KvCache* cache = nullptr;  // optional
   int layer = 0;
@@ -64,25 +73,25 @@ struct CacheAppendParams {
   KvCache* cache = nullptr;
   int layer = 0;
   TensorRef k, v;
-  std::vector<Segment> segments;
+  View<Segment> segments;
 };
 struct DecodeAppendParams {
   KvCache* cache = nullptr;
   int layer = 0;
   TensorRef q, k, v, inverse_frequencies;
-  std::vector<int32_t> sequences;
+  View<int32_t> sequences;
   float scale = 1;
 };
 struct AttentionDecodeParams {
   KvCache* cache = nullptr;
   int layer = 0;
   TensorRef q, out;
-  std::vector<int32_t> sequences;
+  View<int32_t> sequences;
   float scale = 1;
 };
 struct CacheAdvanceParams {
   KvCache* cache = nullptr;
-  std::vector<int32_t> sequences, counts;
+  View<int32_t> sequences, counts;
 };
 struct ArgmaxParams {
   TensorRef logits, out;
@@ -96,12 +105,12 @@ struct CrossEntropyParams {
 };
 struct AttentionBackwardParams {
   TensorRef q, k, v, out, log_sum_exp, grad_out, grad_q, grad_k, grad_v;
-  std::vector<Segment> segments;
+  View<Segment> segments;
   float scale = 1;
 };
 struct InfluenceParams {
   TensorRef q, k, v, out, log_sum_exp, grad_out, elementwise, elementwise_sink, joint;
-  std::vector<Segment> segments;
+  View<Segment> segments;
   float scale = 1, epsilon = 0;
   int sink = 64;
 };

@@ -1,0 +1,19 @@
+# libmoabench_cuda.so: one exported symbol, static CUDA runtime, no libcuda or cuBLAS at link time.
+file(GLOB MOABENCH_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/cuda/*.cc)
+add_library(moabench_cuda SHARED ${MOABENCH_CUDA_SOURCES})
+set_target_properties(moabench_cuda PROPERTIES
+  LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
+  CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON
+  CUDA_RUNTIME_LIBRARY Static
+  CUDA_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+target_include_directories(moabench_cuda PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/include)
+target_include_directories(moabench_cuda SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+foreach(architecture IN LISTS MOABENCH_CUDA_ARCHITECTURES)
+  target_compile_options(moabench_cuda PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-gencode arch=compute_${architecture},code=sm_${architecture}>")
+endforeach()
+# Uncompressed, so that CI reads kernels from the library (scripts/kernels).
+target_compile_options(moabench_cuda PRIVATE
+  "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-O3 --expt-relaxed-constexpr -Xfatbin -no-compress -Xcompiler -Wall>")
+target_link_options(moabench_cuda PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,now)
+target_link_libraries(moabench_cuda PRIVATE Threads::Threads ${CMAKE_DL_LIBS} rt)

@@ -1,0 +1,13 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "moa/backend.h"
+
+namespace moa::cuda {
+
+/// A backend on one device of libmoabench_cuda.so at `library`. Throws kUnavailable with the reason
+/// when there is no library, driver or suitable device.
+std::unique_ptr<Backend> make_cuda_backend(const std::string& library, int device);
+
+}  // namespace moa::cuda

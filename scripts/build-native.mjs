@@ -1,11 +1,11 @@
 // Builds native/build/moabench.node with CMake: `node scripts/build-native.mjs [--asan]`. Quiet unless it fails.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const FAILURE_LINES = 40;
-const JOBS = '2';
 const INSTALL = {
   linux: 'sudo apt-get install g++ cmake',
   darwin: 'xcode-select --install && brew install cmake',
@@ -34,8 +34,12 @@ function expectTools() {
   );
 }
 
-function cmake(args) {
+/** What the last build printed, for scripts/kernels/check.mjs. */
+const LOG = 'build.log';
+
+function cmake(args, log) {
   const result = spawnSync('cmake', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (log !== undefined) writeFileSync(log, `${result.stdout ?? ''}${result.stderr ?? ''}`);
   if (result.status === 0) return;
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}`.trimEnd().split('\n');
   stop(
@@ -51,7 +55,7 @@ function build(asan) {
     cmake(['-S', native, '-B', directory, ...(works('ninja') ? ['-G', 'Ninja'] : []), ...options]);
   }
   // Configured once: the build itself looks for new source files and does nothing when all is up to date.
-  cmake(['--build', directory, '--parallel', JOBS]);
+  cmake(['--build', directory, '--parallel', String(Math.max(2, availableParallelism()))], join(directory, LOG));
 }
 
 build(process.argv.includes('--asan'));

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 
 const check = process.argv.includes('--check');
-const listed = spawnSync('git', ['ls-files', '-co', '--exclude-standard', 'native/*.h', 'native/*.cc', 'native/*.cu'], {
+const listed = spawnSync('git', ['ls-files', '-co', '--exclude-standard', 'native/*.h', 'native/*.cc', 'native/*.cu', 'native/*.cuh'], {
   encoding: 'utf8',
 });
 const files = listed.stdout.split('\n').filter(Boolean);

@@ -38,7 +38,8 @@ enum class Scratch : uint8_t {
   kCount
 };
 
-class BlasLt;  // gemm_cublaslt.cc
+class BlasLt;        // gemm_cublaslt.cc
+struct PrefillWork;  // attention_prefill.cu
 
 struct ScratchBuffer {
   ScratchBuffer(const MemoryHooks& hooks, int64_t bytes);
@@ -70,6 +71,7 @@ struct Context {
   // Scratch memory that was replaced while capturing: the graph's earlier launches use it.
   std::vector<std::shared_ptr<ScratchBuffer>> captured_buffers;
   std::shared_ptr<BlasLt> blas;  // null until asked for; see gemm
+  std::shared_ptr<PrefillWork> prefill_work;  // what kPrefillWork holds; null until asked for
   cudaEvent_t timer_begin = nullptr, timer_end = nullptr;
 
   int multiprocessors() const { return properties.multiProcessorCount; }

@@ -40,6 +40,8 @@ const influenceProfileSchema = z.strictObject({
   bins: z.number().int().positive(),
   sink: z.number().int().nonnegative(),
   epsilon: z.number().positive(),
+  /** Of the forward and backward; gradients at attention's outputs too. */
+  activationDType: z.enum(['f32', 'f16', 'bf16']).default('f32'),
   /** Samples summed so far; the profile is complete when it equals `totalSamples`. */
   samples: z.number().int().nonnegative(),
   totalSamples: z.number().int().positive(),
@@ -106,7 +108,7 @@ function addRows(
       if (!Number.isFinite(value)) {
         throw new MoaError(`Expected a finite influence for row ${row}, bin ${b} but received ${value}`, {
           code: 'INTERNAL',
-          hint: 'The model or the backend produced NaN or infinity in the backward pass; run `moabench verify`.',
+          hint: 'The model or the backend produced NaN or infinity in the backward pass; run `moabench verify`. In f16 gradients may have overflowed: use bf16.',
         });
       }
       out[row * bins + b] = (out[row * bins + b] as number) + value;
@@ -130,6 +132,7 @@ function resumable(model: LanguageModel, set: CalibrationSet, options: ProfileOp
     bins,
     sink: options.sink,
     epsilon: options.epsilon,
+    activationDType: model.activationDType,
     samples: 0,
     totalSamples: set.items.length,
     lossSum: 0,
@@ -143,7 +146,8 @@ function resumable(model: LanguageModel, set: CalibrationSet, options: ProfileOp
     stored.calibrationHash === empty.calibrationHash &&
     stored.weightsHash === empty.weightsHash &&
     stored.sink === empty.sink &&
-    stored.epsilon === empty.epsilon;
+    stored.epsilon === empty.epsilon &&
+    stored.activationDType === empty.activationDType;
   return same ? stored : empty;
 }
 

@@ -1,9 +1,12 @@
 import type { ErrorCode } from '../core/errors.ts';
-import type { Ops, Tensor } from '../native/backend.ts';
+import type { BackendTraits, FloatDType, Ops, Tensor } from '../native/backend.ts';
 import type { Stage } from './stage.ts';
 
-/** What a case is about: an op, or what every backend's tensors and memory account must do. */
-export type OpName = keyof Ops | 'tensor' | 'memory';
+/** What a case is about: an op, or what every backend's tensors, memory account and graphs must do. */
+export type OpName = keyof Ops | 'tensor' | 'memory' | 'graph';
+
+/** What not every backend has. */
+export type Requirement = 'halfActivations' | 'graphs';
 
 /** What a case hands back: tensors are read after the run; arrays are compared as they are. */
 export type CaseOutputs = Readonly<Record<string, Tensor | Float32Array | Float64Array | Int32Array>>;
@@ -26,11 +29,33 @@ export interface ConformanceCase {
   readonly run: (stage: Stage) => CaseOutputs | Promise<CaseOutputs>;
   /** The error code that the run must throw, for misuse. */
   readonly rejects?: ErrorCode;
+  /** Left out, and counted as skipped, on a backend that lacks one of them. */
+  readonly requires?: readonly Requirement[];
 }
 
 /** Storage rounding is the same everywhere and compute is float32, so only the order of summation differs. */
 export const FLOAT32_ORDER: Tolerance = { relative: 5e-6, reason: 'float32 sums of a few hundred terms in another order' };
 export const EXACT: Tolerance = { relative: 0, reason: 'copies, roundings and indices have one right answer' };
+
+/** Distance of neighbours just above a power of two, relative to it: 7 and 10 stored bits. */
+const UNIT = { bf16: 2 ** -7, f16: 2 ** -10 } as const;
+
+/** Of an output stored as `dtype` that is within `float32` of the reference before it is rounded. */
+export function storedAs(dtype: FloatDType, float32: Tolerance): Tolerance {
+  if (dtype === 'f32') return float32;
+  const reason = `${float32.reason}; then a value near the middle of two ${dtype} numbers may go to either`;
+  return { relative: UNIT[dtype] + float32.relative, reason };
+}
+
+/** What a backend must have for activations of these dtypes. */
+export function needs(...activations: readonly (FloatDType | undefined)[]): Pick<ConformanceCase, 'requires'> {
+  return activations.some((dtype) => dtype === 'f16' || dtype === 'bf16') ? { requires: ['halfActivations'] } : {};
+}
+
+/** What the case requires and the backend lacks. */
+export function missingTraits(testCase: ConformanceCase, traits: BackendTraits): readonly Requirement[] {
+  return (testCase.requires ?? []).filter((requirement) => !traits[requirement]);
+}
 
 /** Parameters as the case's name: `M=3 N=4 bias dtype=bf16`; false and undefined are left out, true is the bare key. */
 export function caseName(parameters: Readonly<Record<string, string | number | boolean | undefined | ArrayLike<number>>>): string {

@@ -33,3 +33,13 @@ function elementError(actual: number, expected: number, scale: number): number {
   const error = Math.abs(actual - expected);
   return error === 0 ? 0 : error / scale; // a reference that is zero everywhere allows no error: x / 0 is Infinity
 }
+
+/** The first element of two runs whose bits differ, for a person; null when there is none. */
+export function bitDifference(first: Float32Array | Float64Array | Int32Array, second: typeof first): string | null {
+  if (first.length !== second.length) return `has ${second.length} elements instead of ${first.length}`;
+  const [a, b] = [first, second].map((x) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength)) as [Uint8Array, Uint8Array];
+  const byte = a.findIndex((bits, i) => bits !== b[i]);
+  if (byte < 0) return null;
+  const at = Math.floor(byte / first.BYTES_PER_ELEMENT);
+  return `[${at}] ${second[at]} after ${first[at]}`;
+}

@@ -1,5 +1,6 @@
+import { invalidArgument } from '../core/errors.ts';
 import type { Rng } from '../core/rng.ts';
-import type { Backend, DType, FloatDType, KvCache, KvCacheSpec, Tensor } from '../native/backend.ts';
+import type { Backend, DType, FloatDType, Graph, KvCache, KvCacheSpec, Tensor } from '../native/backend.ts';
 
 interface RandomOptions {
   readonly dtype?: FloatDType;
@@ -24,7 +25,9 @@ export class Stage {
 
   /** Normal random values. */
   normals(count: number, deviation = 1, mean = 0): Float32Array {
-    return Float32Array.from({ length: count }, () => mean + deviation * this.rng.normal());
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) values[i] = mean + deviation * this.rng.normal();
+    return values;
   }
 
   /** A tensor of normal random values. */
@@ -61,15 +64,21 @@ export class Stage {
   /** Random q [T, H, D], k and v [T, Hkv, D] as column slices of one fused projection [T, (H + 2 Hkv) D]. */
   fusedQkv(
     tokens: number,
-    sizes: { readonly heads: number; readonly kvHeads: number; readonly headDim: number; readonly deviation?: number },
+    sizes: {
+      readonly heads: number;
+      readonly kvHeads: number;
+      readonly headDim: number;
+      readonly deviation?: number;
+      readonly activations?: FloatDType;
+    },
   ): {
     readonly q: Tensor;
     readonly k: Tensor;
     readonly v: Tensor;
     readonly fused: Tensor;
   } {
-    const { heads, kvHeads, headDim, deviation = 1 } = sizes;
-    const fused = this.normal([tokens, (heads + 2 * kvHeads) * headDim], { deviation });
+    const { heads, kvHeads, headDim, deviation = 1, activations = 'f32' } = sizes;
+    const fused = this.normal([tokens, (heads + 2 * kvHeads) * headDim], { deviation, dtype: activations });
     const q = fused.columns(0, [heads, headDim]);
     const k = fused.columns(heads * headDim, [kvHeads, headDim]);
     const v = fused.columns((heads + kvHeads) * headDim, [kvHeads, headDim]);
@@ -80,6 +89,11 @@ export class Stage {
     return this.#own(this.backend.kvCache(spec));
   }
 
+  /** The ops that `record` enqueues, recorded; a backend without graphs (the reference) enqueues them at every replay. */
+  graph(record: () => void): Graph {
+    return this.#own(this.backend.traits.graphs ? this.backend.capture(record) : enqueuedAgain(record));
+  }
+
   dispose(): void {
     for (const item of this.#owned.splice(0)) item.dispose();
   }
@@ -88,6 +102,19 @@ export class Stage {
     this.#owned.push(item);
     return item;
   }
+}
+
+function enqueuedAgain(record: () => void): Graph {
+  let alive = true;
+  return {
+    replay(): void {
+      if (!alive) throw invalidArgument('a live graph', 'replay', 'a disposed one');
+      record();
+    },
+    dispose(): void {
+      alive = false;
+    },
+  };
 }
 
 function count(shape: readonly number[]): number {

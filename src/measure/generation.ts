@@ -2,7 +2,7 @@ import type { OnProgress } from '../core/progress.ts';
 import type { CacheKind, Spans } from '../model/caches.ts';
 import { generate } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
-import type { FloatDType } from '../native/backend.ts';
+import type { BackendTraits, DeviceMemory, FloatDType } from '../native/backend.ts';
 import { interleave } from './interleave.ts';
 
 /** One contender of a timing: a method with the cache it runs on. */
@@ -21,7 +21,12 @@ export interface GenerationTiming {
   /** Largest sum of weights, caches and workspace during the arm's rounds. */
   readonly peakBytes: number;
   readonly rssBytes: number;
+  /** What the device said after the last round; null for host memory. */
+  readonly deviceMemory: DeviceMemory | null;
 }
+
+/** What `samplesMs` are read from: users wait for the host too, whatever the device's own clock says. */
+export const GENERATION_TIMER: BackendTraits['timer'] = 'wall clock';
 
 export interface GenerationTimingOptions {
   readonly phase: 'prefill' | 'decode';
@@ -31,6 +36,8 @@ export interface GenerationTimingOptions {
   readonly newTokens: number;
   readonly kvDType: FloatDType;
   readonly chunkTokens: number;
+  /** Whether decode steps are replayed from a recording, see `generate`. */
+  readonly graph: 'on' | 'off';
   readonly rounds: number;
   readonly seed: string;
   readonly signal?: AbortSignal;
@@ -62,13 +69,16 @@ export async function timeGeneration(
           cacheKind: arm.cacheKind,
           kvDType: options.kvDType,
           chunkTokens: options.chunkTokens,
+          graph: options.graph,
           stopTokens: [],
           ...(options.signal === undefined ? {} : { signal: options.signal }),
         });
+        const { peakBytes, device = null } = model.backend.memory();
         memory.set(arm.id, {
           residentBytes: result.kvBytes.resident,
-          peakBytes: model.backend.memory().peakBytes,
+          peakBytes,
           rssBytes: process.memoryUsage.rss(),
+          deviceMemory: device,
         });
         return options.phase === 'prefill' ? result.prefillMs : result.decodeMs;
       },

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { invalidArgument } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
 import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
@@ -6,7 +5,7 @@ import type { Arm } from './interleave.ts';
 
 /** A timed kernel with the work it must do, so that a time becomes a rate against a ceiling. */
 export interface KernelArm extends Arm {
-  /** Bytes that must be read at least once per run. */
+  /** Bytes that must be read or written at least once per run. */
   readonly bytes: number;
   /** Floating-point operations per run (a multiply-add counts two). */
   readonly flops: number;
@@ -20,6 +19,8 @@ export interface AttentionShape {
   readonly headDim: number;
   readonly tokens: number;
   readonly kvDType: FloatDType;
+  /** Of queries, keys, values and outputs, and of the rows of matrix products. */
+  readonly activations: FloatDType;
 }
 
 /** Slots per KV head: everything, the same share for all, or the same total with half the heads four times the other half's. */
@@ -39,8 +40,8 @@ export function benchSpans(profile: SpanProfile, kvHeads: number, tokens: number
 
 /** Attention of one new token per sequence over its live slots. */
 export function decodeAttentionArm(backend: Backend, id: string, shape: AttentionShape, spans: Int32Array): KernelArm {
-  const { batch, heads, kvHeads, headDim, tokens } = shape;
-  const rng = new Rng(id);
+  const { batch, heads, kvHeads, headDim, tokens, activations } = shape;
+  const random = randomTensors(backend, id);
   const cache = backend.kvCache({
     policy: 'ring',
     sequences: batch,
@@ -51,28 +52,28 @@ export function decodeAttentionArm(backend: Backend, id: string, shape: Attentio
     sink: 64,
     capacities: repeat(spans, batch),
   });
-  const chunk = random(backend, rng, [tokens, kvHeads, headDim]);
+  const chunk = random([tokens, kvHeads, headDim], activations);
   for (let b = 0; b < batch; b++) {
     backend.cacheAppend({ cache, layer: 0, k: chunk, v: chunk, segments: Int32Array.of(0, tokens, 0, b) });
     backend.cacheAdvance({ cache, sequences: Int32Array.of(b), counts: Int32Array.of(tokens - 1) }); // the last token is being decoded
   }
-  const q = random(backend, rng, [batch, heads, headDim]);
-  const out = backend.tensor('f32', [batch, heads, headDim]);
+  const q = random([batch, heads, headDim], activations);
+  const out = backend.tensor(activations, [batch, heads, headDim]);
   const sequences = Int32Array.from({ length: batch }, (_, b) => b);
   const slots = spans.reduce((sum, c) => sum + Math.min(c, tokens), 0) * batch;
   return {
     id,
     bytes: slots * headDim * 2 * BYTES_PER_ELEMENT[shape.kvDType],
     flops: slots * headDim * 4 * (heads / kvHeads),
-    run: () => timed(backend, () => backend.attentionDecode({ cache, layer: 0, q, out, sequences, scale: headDim ** -0.5 })),
+    run: () => backend.time(() => backend.attentionDecode({ cache, layer: 0, q, out, sequences, scale: headDim ** -0.5 })),
     dispose: () => disposeAll(cache, chunk, q, out),
   };
 }
 
 /** Whole-prompt attention of one sequence. Rows see sinks and their window; flops count visible pairs only. */
 export function prefillAttentionArm(backend: Backend, id: string, shape: AttentionShape, spans: Int32Array): KernelArm {
-  const { heads, kvHeads, headDim, tokens } = shape;
-  const rng = new Rng(id);
+  const { heads, kvHeads, headDim, tokens, activations } = shape;
+  const random = randomTensors(backend, id);
   const cache = backend.kvCache({
     policy: 'ring',
     sequences: 1,
@@ -83,7 +84,7 @@ export function prefillAttentionArm(backend: Backend, id: string, shape: Attenti
     sink: 64,
     capacities: spans,
   });
-  const [q, k, v, out] = [heads, kvHeads, kvHeads, heads].map((h) => random(backend, rng, [tokens, h, headDim])) as [
+  const [q, k, v, out] = [heads, kvHeads, kvHeads, heads].map((h) => random([tokens, h, headDim], activations)) as [
     Tensor,
     Tensor,
     Tensor,
@@ -93,9 +94,9 @@ export function prefillAttentionArm(backend: Backend, id: string, shape: Attenti
   const pairs = spans.reduce((sum, span) => sum + visiblePairs(tokens, span), 0) * (heads / kvHeads);
   return {
     id,
-    bytes: tokens * (2 * heads + 2 * kvHeads) * headDim * 4,
+    bytes: tokens * (2 * heads + 2 * kvHeads) * headDim * BYTES_PER_ELEMENT[activations],
     flops: pairs * headDim * 4,
-    run: () => timed(backend, () => backend.attentionPrefill({ q, k, v, out, segments, scale: headDim ** -0.5, cache, layer: 0 })),
+    run: () => backend.time(() => backend.attentionPrefill({ q, k, v, out, segments, scale: headDim ** -0.5, cache, layer: 0 })),
     dispose: () => disposeAll(cache, q, k, v, out),
   };
 }
@@ -113,53 +114,56 @@ export interface GemmShape {
   readonly n: number;
   readonly k: number;
   readonly weights: FloatDType;
+  readonly activations: FloatDType;
 }
 
 /** A projection of `m` rows: [m, k] times the transpose of [n, k]. */
 export function gemmArm(backend: Backend, id: string, shape: GemmShape): KernelArm {
-  const { m, n, k, weights } = shape;
-  const rng = new Rng(id);
-  const a = random(backend, rng, [m, k]);
-  const b = random(backend, rng, [n, k], weights);
-  const out = backend.tensor('f32', [m, n]);
+  const { m, n, k, weights, activations } = shape;
+  const random = randomTensors(backend, id);
+  const a = random([m, k], activations);
+  const b = random([n, k], weights);
+  const out = backend.tensor(activations, [m, n]);
   return {
     id,
-    bytes: m * k * 4 + n * k * BYTES_PER_ELEMENT[weights],
+    bytes: m * k * BYTES_PER_ELEMENT[activations] + n * k * BYTES_PER_ELEMENT[weights],
     flops: 2 * m * n * k,
-    run: () => timed(backend, () => backend.gemm({ a, b, out, transposeB: true })),
+    run: () => backend.time(() => backend.gemm({ a, b, out, transposeB: true })),
     dispose: () => disposeAll(a, b, out),
   };
 }
 
+const CEILING_COLUMNS = 65536;
+const ROWS_PER_MIB = 2 ** 20 / (CEILING_COLUMNS * 4);
+
+export interface ReadCeilingArm extends KernelArm {
+  /** Enqueues a reading of the first `mebibytes`: fills caches with what no other arm reads, and leaves no line to write back. */
+  evict(mebibytes: number): void;
+}
+
 /** The read-only bandwidth ceiling: an argmax over `mebibytes` of float32, which reads every byte once and writes a few. */
-export function readCeilingArm(backend: Backend, id: string, mebibytes: number): KernelArm {
-  const rows = mebibytes * 4;
-  const logits = random(backend, new Rng(id), [rows, 65536]);
+export function readCeilingArm(backend: Backend, id: string, mebibytes: number): ReadCeilingArm {
+  const rows = mebibytes * ROWS_PER_MIB;
+  const logits = randomTensors(backend, id)([rows, CEILING_COLUMNS], 'f32');
   const out = backend.tensor('i32', [rows]);
   return {
     id,
-    bytes: rows * 65536 * 4,
+    bytes: rows * CEILING_COLUMNS * 4,
     flops: 0,
-    run: () => timed(backend, () => backend.argmax({ logits, out })),
+    run: () => backend.time(() => backend.argmax({ logits, out })),
+    evict: (part) => backend.argmax({ logits: logits.rows(0, part * ROWS_PER_MIB), out: out.rows(0, part * ROWS_PER_MIB) }),
     dispose: () => disposeAll(logits, out),
   };
 }
 
-async function timed(backend: Backend, enqueue: () => void): Promise<number> {
-  const start = performance.now();
-  enqueue();
-  await backend.synchronize();
-  return performance.now() - start;
-}
-
-function random(backend: Backend, rng: Rng, shape: readonly number[], dtype: FloatDType = 'f32'): Tensor {
-  const size = shape.reduce((a, b) => a * b, 1);
-  const block = Float32Array.from({ length: Math.min(size, 65536) }, () => rng.normal());
-  const data = new Float32Array(size);
-  for (let i = 0; i < size; i += block.length) data.set(block.subarray(0, Math.min(block.length, size - i)), i);
-  const tensor = backend.tensor(dtype, shape);
-  tensor.write(data);
-  return tensor;
+/** Makes tensors of flat random numbers of deviation 1, never zeros: data decides the power that a GPU draws, and so its clock. */
+function randomTensors(backend: Backend, id: string): (shape: readonly number[], dtype: FloatDType) => Tensor {
+  const rng = new Rng(id);
+  return (shape, dtype) => {
+    const out = backend.tensor(dtype, shape);
+    backend.fillUniform({ out, seed: Math.floor(rng.random() * 2 ** 53), deviation: 1 });
+    return out;
+  };
 }
 
 function repeat(spans: Int32Array, times: number): Int32Array {

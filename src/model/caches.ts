@@ -25,7 +25,7 @@ export interface CacheOptions {
   readonly sequences: readonly SequenceSpec[];
   /** Tokens at the start that are never evicted, a multiple of 64; 64 when left out. */
   readonly sink?: number;
-  /** Storage of keys and values, f32 when left out. */
+  /** Storage of keys and values; the activations' dtype when left out. */
   readonly dtype?: FloatDType;
 }
 
@@ -46,7 +46,7 @@ export function createCache(model: LanguageModel, options: CacheOptions): ModelC
     layers: config.layers,
     kvHeads: config.kvHeads,
     headDim: config.headDim,
-    dtype: options.dtype ?? 'f32',
+    dtype: options.dtype ?? model.activationDType,
     sink,
     capacities,
   });

@@ -3,13 +3,17 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
 import { readJsonAs } from '../core/json-file.ts';
-import { BYTES_PER_ELEMENT, type FloatDType } from '../native/backend.ts';
+import { BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
 import { SafetensorsFile } from './safetensors-file.ts';
 import type { TensorEntry } from './safetensors-header.ts';
 import type { StoredTensor, WeightSource } from './weight-source.ts';
 
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
+/** Host memory for a chunk of rows in flight: large enough for sequential disk speed, small beside any model. */
+const CHUNK_BYTES = 4 * 2 ** 20;
+/** A layer lies in one shard or across the border of two; whoever reads layer after layer needs no third. */
+const OPEN_SHARDS = 2;
 const FLOATS: Readonly<Record<string, FloatDType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
 
 const indexSchema = z.looseObject({
@@ -29,15 +33,19 @@ export function checkpointFiles(folder: string): readonly string[] {
   return [...new Set(Object.values(weight_map))].sort().map((file) => join(folder, file));
 }
 
-/** A folder's safetensors weights, whole or sharded. Headers are checked when opened; data is streamed. */
+/**
+ * A folder's safetensors weights, whole or sharded. Headers are checked when opened; data is streamed, with one chunk of rows in host memory
+ * and at most two shards open.
+ */
 export class Checkpoint implements WeightSource {
   readonly #folder: string;
-  readonly #files: readonly SafetensorsFile[];
   readonly #where = new Map<string, { readonly file: SafetensorsFile; readonly entry: TensorEntry }>();
+  /** In the order of their last use. */
+  readonly #open = new Set<SafetensorsFile>();
+  #buffer = new Uint8Array(0);
 
   private constructor(folder: string, files: readonly SafetensorsFile[]) {
     this.#folder = folder;
-    this.#files = files;
     for (const file of files) {
       for (const [name, entry] of file.entries) {
         if (this.#where.has(name)) {
@@ -53,17 +61,12 @@ export class Checkpoint implements WeightSource {
   /** @throws MoaError NOT_FOUND, IO, INVALID_FILE. */
   static async open(folder: string): Promise<Checkpoint> {
     const files: SafetensorsFile[] = [];
-    try {
-      for (const path of checkpointFiles(folder)) files.push(await SafetensorsFile.open(path));
-      return new Checkpoint(folder, files);
-    } catch (error) {
-      for (const file of files) await file.close();
-      throw error;
+    for (const path of checkpointFiles(folder)) {
+      const file = await SafetensorsFile.open(path);
+      await file.close();
+      files.push(file);
     }
-  }
-
-  has(name: string): boolean {
-    return this.#where.has(name);
+    return new Checkpoint(folder, files);
   }
 
   describe(name: string): StoredTensor {
@@ -78,17 +81,44 @@ export class Checkpoint implements WeightSource {
     return { dtype, shape: entry.shape };
   }
 
+  /** Raw little-endian elements of rows [start, start + rows) of the leading dimension into `into`, which has exactly their size. */
   async readRows(name: string, start: number, rows: number, into: Uint8Array): Promise<void> {
     const { file, entry } = this.#find(name);
     const rowBytes = entry.shape.slice(1).reduce((n, d) => n * d, BYTES_PER_ELEMENT[this.describe(name).dtype]);
     if (into.length !== rows * rowBytes) {
       throw new MoaError(`Expected a buffer of ${rows * rowBytes} bytes for ${name} but received ${into.length}`, { code: 'INTERNAL' });
     }
+    this.#open.delete(file);
+    this.#open.add(file);
+    await this.#closeAllBut(OPEN_SHARDS);
     await file.read(entry, start * rowBytes, into);
   }
 
+  async copyTo(name: string, into: Tensor, onBytes: (bytes: number) => Promise<void>): Promise<void> {
+    const { dtype, shape } = this.describe(name);
+    const rows = shape[0] ?? 0;
+    const rowBytes = shape.slice(1).reduce((n, d) => n * d, BYTES_PER_ELEMENT[dtype]);
+    const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+    for (let start = 0; start < rows; start += step) {
+      const count = Math.min(step, rows - start);
+      if (this.#buffer.length < count * rowBytes) this.#buffer = new Uint8Array(count * rowBytes);
+      const chunk = this.#buffer.subarray(0, count * rowBytes);
+      await this.readRows(name, start, count, chunk);
+      into.rows(start, count).write(chunk, dtype);
+      await onBytes(chunk.length);
+    }
+  }
+
   async close(): Promise<void> {
-    for (const file of this.#files) await file.close();
+    await this.#closeAllBut(0);
+  }
+
+  async #closeAllBut(newest: number): Promise<void> {
+    for (const file of this.#open) {
+      if (this.#open.size <= newest) break;
+      this.#open.delete(file);
+      await file.close();
+    }
   }
 
   #find(name: string): { readonly file: SafetensorsFile; readonly entry: TensorEntry } {

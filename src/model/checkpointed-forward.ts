@@ -1,140 +1,123 @@
-import type { Segments, Tensor } from '../native/backend.ts';
+import type { Tensor } from '../native/backend.ts';
 import { orAborted } from './abort.ts';
 import type { LanguageModel } from './language-model.ts';
-import { attentionScale, linear, projectQkv } from './layer.ts';
-import type { LayerWeights } from './weights.ts';
-import { type Activations, qkvColumns, splitQkv } from './workspace.ts';
+import { attentionScale, copy, linear } from './layer.ts';
+import type { LayerCheckpoint, ProfileBuffers } from './profile-buffers.ts';
+import { splitQkv } from './workspace.ts';
 
-/** Rows of the MLP at once: its activations are the widest. */
-const MLP_ROWS = 1024;
-
-/** What is kept of a layer for its backward; all else is recomputed there. Attention's output is kept because only it costs O(T^2). */
-export interface LayerCheckpoint {
-  readonly input: Tensor; // [T, C]
-  readonly attention: Tensor; // [T, H D]
-  readonly logSumExp: Tensor; // [T, H]
-}
-
-/** Buffers of a dense forward and backward over T rows of one sequence, all freed together. */
-export class ProfileBuffers {
-  readonly tokens: number;
-  readonly segments: Segments;
-  readonly hidden: Tensor; // [T, C]
-  readonly qkv: Tensor; // [T, (H + 2 Hkv) D]
-  readonly mlp: Pick<Activations, 'normed' | 'gateUp' | 'activated'>; // MLP_ROWS rows
-  readonly mlpRows: number;
-  readonly #model: LanguageModel;
-  readonly #owned: Tensor[] = [];
-
-  constructor(model: LanguageModel, tokens: number) {
-    this.#model = model;
-    this.tokens = tokens;
-    this.segments = Int32Array.of(0, tokens, 0, 0);
-    const { hiddenSize: C, intermediateSize: F } = model.config;
-    this.mlpRows = Math.min(tokens, MLP_ROWS);
-    this.hidden = this.make([tokens, C]);
-    this.qkv = this.make([tokens, qkvColumns(model.config)]);
-    this.mlp = { normed: this.make([this.mlpRows, C]), gateUp: this.make([this.mlpRows, 2 * F]), activated: this.make([this.mlpRows, F]) };
-  }
-
-  /** A zero tensor f32 that lives as long as these buffers. */
-  make(shape: readonly number[]): Tensor {
-    const tensor = this.#model.backend.tensor('f32', shape);
-    this.#owned.push(tensor);
-    return tensor;
-  }
-
-  dispose(): void {
-    for (const tensor of this.#owned) tensor.dispose();
-  }
-}
-
-/** Dense forward of one sequence; gives each layer's checkpoint and the last layer's output (before the final norm). */
+/** Dense forward of one sequence into the buffers: each layer's checkpoint, and the last layer's output before the final norm. */
 export async function checkpointedForward(
   model: LanguageModel,
   options: { readonly buffers: ProfileBuffers; readonly tokens: Int32Array; readonly signal: AbortSignal | undefined },
-): Promise<{ readonly checkpoints: readonly LayerCheckpoint[]; readonly output: Tensor }> {
+): Promise<void> {
   const { buffers, tokens, signal } = options;
-  const { backend, config, weights } = model;
+  const { backend, weights } = model;
   const ids = backend.tensor('i32', [tokens.length]);
   try {
     ids.write(tokens);
     model.rope.setLength(tokens.length);
-    let input = buffers.make([tokens.length, config.hiddenSize]);
-    backend.embedding({ ids, table: weights.embedding, out: input });
-    const checkpoints: LayerCheckpoint[] = [];
-    for (const layer of weights.layers) {
-      const attention = buffers.make([tokens.length, config.heads * config.headDim]);
-      const checkpoint = { input, attention, logSumExp: buffers.make([tokens.length, config.heads]) };
-      enqueueAttention(model, layer, checkpoint, buffers);
-      const output = buffers.make([tokens.length, config.hiddenSize]);
-      enqueueResidual(model, layer, checkpoint, output);
-      enqueueMlp(model, layer, output, buffers);
-      checkpoints.push(checkpoint);
-      input = output;
+    backend.embedding({ ids, table: weights.embedding, out: buffers.layers[0]?.input ?? buffers.output });
+    for (const layer of buffers.layers) {
+      enqueueQkv(model, layer, buffers);
+      enqueueAttention(model, layer, buffers);
+      enqueueMiddle(model, layer);
+      enqueueMlp(model, layer, buffers);
       await orAborted(backend.synchronize(), signal);
     }
-    return { checkpoints, output: input };
   } finally {
     ids.dispose();
   }
 }
 
-/** buffers.qkv = rotated q, k, v of the layer; buffers.hidden = norm(input). */
-export function enqueueRotatedQkv(model: LanguageModel, layer: LayerWeights, input: Tensor, buffers: ProfileBuffers): void {
-  model.backend.rmsNorm({ x: input, weight: layer.inputNorm, out: buffers.hidden, epsilon: model.config.rmsNormEpsilon });
-  const { q, k } = splitQkv(model.config, buffers.qkv);
-  projectQkv(model, layer, { normed: buffers.hidden, qkv: buffers.qkv, q, k });
-  const { inverseFrequencies, scale } = model.rope;
-  model.backend.rope({ q, k, segments: buffers.segments, inverseFrequencies, scale });
+/** layer.qkv = norm(input) . Wqkv (+ bias), in place after RoPE unless head norms come before it. */
+export function enqueueQkv(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
+  const { weights } = layer;
+  model.backend.rmsNorm({ x: layer.input, weight: weights.inputNorm, out: buffers.hidden, epsilon: model.config.rmsNormEpsilon });
+  linear(model, { a: buffers.hidden, weight: weights.qkv, bias: weights.qkvBias, out: layer.qkv });
+  if (buffers.rotated === null) enqueueRope(model, splitQkv(model.config, layer.qkv), buffers);
 }
 
-function enqueueAttention(model: LanguageModel, layer: LayerWeights, checkpoint: LayerCheckpoint, buffers: ProfileBuffers): void {
+export interface AttentionHeads {
+  readonly q: Tensor; // [T, H, D] after RoPE
+  readonly k: Tensor; // [T, Hkv, D] after RoPE
+  readonly v: Tensor; // [T, Hkv, D]
+}
+
+/** Attention's inputs from layer.qkv. With head norms q and k are in a buffer that the next layer overwrites. */
+export function enqueueHeads(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): AttentionHeads {
+  const { qNorm, kNorm } = layer.weights;
+  const projected = splitQkv(model.config, layer.qkv);
+  if (buffers.rotated === null || qNorm === null || kNorm === null) return projected;
+  const { heads, kvHeads, headDim, rmsNormEpsilon: epsilon } = model.config;
+  const [q, k] = [buffers.rotated.columns(0, [heads, headDim]), buffers.rotated.columns(heads * headDim, [kvHeads, headDim])];
+  model.backend.rmsNorm({ x: projected.q, weight: qNorm, out: q, epsilon });
+  model.backend.rmsNorm({ x: projected.k, weight: kNorm, out: k, epsilon });
+  enqueueRope(model, { q, k }, buffers);
+  return { q, k, v: projected.v };
+}
+
+function enqueueRope(model: LanguageModel, heads: Pick<AttentionHeads, 'q' | 'k'>, { segments }: ProfileBuffers): void {
+  const { inverseFrequencies, scale } = model.rope;
+  model.backend.rope({ q: heads.q, k: heads.k, segments, inverseFrequencies, scale });
+}
+
+function enqueueAttention(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
   const { heads, headDim } = model.config;
-  enqueueRotatedQkv(model, layer, checkpoint.input, buffers);
   model.backend.attentionPrefill({
-    ...splitQkv(model.config, buffers.qkv),
-    out: checkpoint.attention.reshape([buffers.tokens, heads, headDim]),
+    ...enqueueHeads(model, layer, buffers),
+    out: layer.attention.reshape([buffers.tokens, heads, headDim]),
     segments: buffers.segments,
     scale: attentionScale(model),
-    logSumExp: checkpoint.logSumExp,
+    logSumExp: layer.logSumExp,
   });
 }
 
-/** out (zeros) = input + attention . Wo: the residual stream between attention and MLP. */
-export function enqueueResidual(model: LanguageModel, layer: LayerWeights, checkpoint: LayerCheckpoint, out: Tensor): void {
-  model.backend.add({ x: out, y: checkpoint.input });
-  linear(model, { a: checkpoint.attention, weight: layer.output, bias: layer.outputBias, out, accumulate: true });
+/** layer.middle = input + attention . Wo (+ bias) */
+export function enqueueMiddle(model: LanguageModel, { weights, input, attention, middle }: LayerCheckpoint): void {
+  copy(model, input, middle);
+  linear(model, { a: attention, weight: weights.output, bias: weights.outputBias, out: middle, accumulate: true });
 }
 
-/** residual += MLP(norm(residual)), in blocks of rows. */
-function enqueueMlp(model: LanguageModel, layer: LayerWeights, residual: Tensor, buffers: ProfileBuffers): void {
-  forEachMlpBlock(buffers, (start, count) => {
-    const block = residual.rows(start, count);
-    const { gateUp, activated } = enqueueMlpActivation(model, layer, block, buffers);
-    model.backend.siluMul({ gateUp, out: activated });
-    linear(model, { a: activated, weight: layer.down, bias: layer.downBias, out: block, accumulate: true });
+/** layer.output = middle + MLP(norm(middle)) */
+function enqueueMlp(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
+  const { down, downBias } = layer.weights;
+  copy(model, layer.middle, layer.output);
+  for (const block of mlpBlocks(layer, buffers)) {
+    enqueueGateUp(model, layer, block);
+    model.backend.siluMul({ gateUp: block.gateUp, out: block.activated });
+    const out = layer.output.rows(block.start, block.rows);
+    linear(model, { a: block.activated, weight: down, bias: downBias, out, accumulate: true });
+  }
+}
+
+/** Rows [start, start + rows) of an MLP: views of the checkpoint and of the buffers. */
+export interface MlpBlock {
+  readonly start: number;
+  readonly rows: number;
+  readonly middle: Tensor; // f32 [rows, C]
+  readonly normed: Tensor; // [rows, C]
+  readonly gateUp: Tensor; // [rows, 2F]
+  readonly activated: Tensor; // [rows, F]
+}
+
+export function mlpBlocks(layer: LayerCheckpoint, buffers: ProfileBuffers): readonly MlpBlock[] {
+  const { tokens, mlpRows } = buffers;
+  return Array.from({ length: Math.ceil(tokens / mlpRows) }, (_, i) => {
+    const start = i * mlpRows;
+    const rows = Math.min(mlpRows, tokens - start);
+    return {
+      start,
+      rows,
+      middle: layer.middle.rows(start, rows),
+      normed: buffers.normed.rows(0, rows),
+      gateUp: layer.gateUp.rows(buffers.recompute === 'none' ? start : 0, rows),
+      activated: buffers.activated.rows(0, rows),
+    };
   });
 }
 
-/** gateUp = norm(block) . Wgu for up to mlpRows rows; views of the block's size into the MLP buffers. */
-export function enqueueMlpActivation(
-  model: LanguageModel,
-  layer: LayerWeights,
-  block: Tensor,
-  buffers: ProfileBuffers,
-): ProfileBuffers['mlp'] {
-  const count = block.shape[0] ?? 0;
-  const views = {
-    normed: buffers.mlp.normed.rows(0, count),
-    gateUp: buffers.mlp.gateUp.rows(0, count),
-    activated: buffers.mlp.activated.rows(0, count),
-  };
-  model.backend.rmsNorm({ x: block, weight: layer.postNorm, out: views.normed, epsilon: model.config.rmsNormEpsilon });
-  linear(model, { a: views.normed, weight: layer.gateUp, bias: layer.gateUpBias, out: views.gateUp });
-  return views;
-}
-
-export function forEachMlpBlock(buffers: ProfileBuffers, use: (start: number, count: number) => void): void {
-  for (let start = 0; start < buffers.tokens; start += buffers.mlpRows) use(start, Math.min(buffers.mlpRows, buffers.tokens - start));
+/** block.gateUp = norm(middle) . Wgu (+ bias) */
+export function enqueueGateUp(model: LanguageModel, { weights }: LayerCheckpoint, { middle, normed, gateUp }: MlpBlock): void {
+  model.backend.rmsNorm({ x: middle, weight: weights.postNorm, out: normed, epsilon: model.config.rmsNormEpsilon });
+  linear(model, { a: normed, weight: weights.gateUp, bias: weights.gateUpBias, out: gateUp });
 }

@@ -1,85 +1,44 @@
 import { MoaError } from '../core/errors.ts';
-import { Rng } from '../core/rng.ts';
-import { BYTES_PER_ELEMENT, type FloatDType } from '../native/backend.ts';
+import { sha256 } from '../core/hash.ts';
+import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
 import type { ModelConfig } from './config.ts';
 import { expectedShape } from './weight-names.ts';
 import type { StoredTensor, WeightSource } from './weight-source.ts';
 
-/** Elements of random data made per model; a power of two, beyond any row that the bundled presets have. */
-const POOL_ELEMENTS = 2 ** 18;
+export interface DummyOptions {
+  readonly config: ModelConfig;
+  readonly backend: Backend;
+  /** What `describe` says; numbers are the same in all dtypes up to rounding. */
+  readonly dtype: FloatDType;
+  readonly seed: string;
+}
 
 /**
- * Deterministic random weights of any shape without a file. Each row is a run of one pool of uniform numbers at a pseudo-random
- * offset, scaled per tensor, so that a 7B model costs copies and not seven billion draws. Matrices have variance 1 / fan-in (what
- * writes into the residual stream: also over 2 layers), norms are 1, biases 0: activations and logits stay of order 1.
+ * Deterministic random weights of any shape without a file, made on the backend and equal on all of them. Matrices have variance
+ * 1 / fan-in (what writes into the residual stream: also over 2 layers), norms are 1, biases 0: activations and logits stay of order 1.
  */
 export class DummyWeights implements WeightSource {
-  readonly #config: ModelConfig;
-  readonly #dtype: FloatDType;
-  readonly #rng: Rng;
-  readonly #pools = new Map<string, Uint8Array>();
-  readonly #uniform: Float32Array;
+  readonly #options: DummyOptions;
 
-  constructor(config: ModelConfig, dtype: FloatDType, seed: string) {
-    this.#config = config;
-    this.#dtype = dtype;
-    this.#rng = new Rng(seed);
-    const draw = this.#rng.fork('pool');
-    this.#uniform = Float32Array.from({ length: POOL_ELEMENTS }, () => (draw.random() * 2 - 1) * Math.sqrt(3));
-  }
-
-  has(name: string): boolean {
-    return expectedShape(this.#config, name) !== undefined;
+  constructor(options: DummyOptions) {
+    this.#options = options;
   }
 
   describe(name: string): StoredTensor {
-    const shape = expectedShape(this.#config, name);
+    const shape = expectedShape(this.#options.config, name);
     if (shape === undefined) throw new MoaError(`Expected a tensor of the model for the name but received ${name}`, { code: 'INTERNAL' });
-    return { dtype: this.#dtype, shape };
+    return { dtype: this.#options.dtype, shape };
   }
 
-  async readRows(name: string, start: number, rows: number, into: Uint8Array): Promise<void> {
+  async copyTo(name: string, into: Tensor, onBytes: (bytes: number) => Promise<void>): Promise<void> {
+    const { backend, config, dtype, seed } = this.#options;
     const { shape } = this.describe(name);
-    const rowElements = shape.length === 1 ? 1 : (shape[1] ?? 1);
-    const bytes = BYTES_PER_ELEMENT[this.#dtype];
-    if (shape.length === 1) {
-      into.set(encode(new Float32Array(rows).fill(name.endsWith('norm.weight') ? 1 : 0), this.#dtype));
-      return;
-    }
-    const pool = this.#scaledPool(standardDeviation(name, shape, this.#config.layers));
-    const poolBytes = pool.length;
-    for (let r = 0; r < rows; r++) {
-      let from = this.#rowOffset(name, start + r) * bytes;
-      let to = r * rowElements * bytes;
-      const end = to + rowElements * bytes;
-      while (to < end) {
-        const n = Math.min(end - to, poolBytes - from);
-        into.set(pool.subarray(from, from + n), to);
-        to += n;
-        from = 0;
-      }
-    }
+    if (shape.length === 1) backend.fill({ out: into, value: name.endsWith('norm.weight') ? 1 : 0 });
+    else backend.fillUniform({ out: into, seed: seedOf(`${seed}/${name}`), deviation: standardDeviation(name, shape, config.layers) });
+    await onBytes(shape.reduce((n, d) => n * d, BYTES_PER_ELEMENT[dtype]));
   }
 
   async close(): Promise<void> {}
-
-  #scaledPool(scale: number): Uint8Array {
-    const key = String(scale);
-    let pool = this.#pools.get(key);
-    if (pool === undefined) {
-      pool = encode(
-        this.#uniform.map((u) => u * scale),
-        this.#dtype,
-      );
-      this.#pools.set(key, pool);
-    }
-    return pool;
-  }
-
-  /** Where a row starts in the pool: a hash of tensor and row, so that chunked reads agree. */
-  #rowOffset(name: string, row: number): number {
-    return this.#rng.fork(`${name}#${row}`).uint32() % POOL_ELEMENTS;
-  }
 }
 
 function standardDeviation(name: string, shape: readonly number[], layers: number): number {
@@ -88,21 +47,7 @@ function standardDeviation(name: string, shape: readonly number[], layers: numbe
   return 1 / Math.sqrt(fanIn * (intoResidual ? 2 * layers : 1));
 }
 
-/** Little-endian elements, truncated toward zero for bf16 and f16: random numbers need no rounding mode. */
-function encode(values: Float32Array, dtype: FloatDType): Uint8Array {
-  if (dtype === 'f32') return new Uint8Array(values.slice().buffer);
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const out = new Uint16Array(values.length);
-  for (let i = 0; i < out.length; i++) {
-    const b = bits[i] as number;
-    out[i] = dtype === 'bf16' ? b >>> 16 : truncateToHalf(b);
-  }
-  return new Uint8Array(out.buffer);
-}
-
-/** IEEE binary16 bits of binary32 bits, toward zero; below the normal range zero. Weights never reach its upper end. */
-function truncateToHalf(bits: number): number {
-  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
-  if (exponent <= 0) return 0;
-  return ((bits >>> 16) & 0x8000) | (exponent << 10) | ((bits >>> 13) & 0x3ff);
+/** The first 53 bits of the text's sha256: as many as a number holds. */
+function seedOf(text: string): number {
+  return Number(BigInt(`0x${sha256(text).slice(0, 16)}`) >> 11n);
 }

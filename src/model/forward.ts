@@ -6,8 +6,6 @@ import type { LanguageModel } from './language-model.ts';
 import { attentionScale, inputNorm, outputAndMlp, projectQkv } from './layer.ts';
 import type { Activations } from './workspace.ts';
 
-/** Rows of a prefill chunk: enough to keep a GEMM busy, few enough that activations stay small beside weights. */
-const DEFAULT_CHUNK_TOKENS = 1024;
 /** Rows whose logits are held at once: 256 rows of a vocabulary of 128k are 131 MB. */
 export const LOGIT_ROWS = 256;
 
@@ -16,6 +14,7 @@ export interface PrefillOptions {
   readonly sequence: number;
   /** Appended after what the sequence has. */
   readonly tokens: Int32Array;
+  /** Default: the model's `blockRows`. */
   readonly chunkTokens?: number;
   /** Which rows of `tokens` are wanted: ascending indices, or the last (default). */
   readonly rows?: 'last' | Int32Array;
@@ -24,17 +23,17 @@ export interface PrefillOptions {
 
 /**
  * Runs tokens through the model into the cache, in chunks of bounded workspace, and gives the wanted rows of the final norm's output,
- * f32 [rows, C], owned by the caller. The last layer computes only those rows past its keys and values.
+ * [rows, C] in the activation dtype, owned by the caller. The last layer computes only those rows past its keys and values.
  * @throws MoaError INVALID_ARGUMENT, ABORTED (between chunks), OUT_OF_MEMORY, UNSUPPORTED (sliding window).
  */
 export async function prefillHidden(model: LanguageModel, options: PrefillOptions): Promise<Tensor> {
   const { cache, sequence, tokens, signal } = options;
-  const chunkTokens = options.chunkTokens ?? DEFAULT_CHUNK_TOKENS;
+  const chunkTokens = options.chunkTokens ?? model.blockRows;
   checkTokens(model, tokens);
   if (!Number.isInteger(chunkTokens) || chunkTokens < 1) throw invalidArgument('a positive integer', 'chunkTokens', chunkTokens);
   const rows = wantedRows(options);
   const ids = model.backend.tensor('i32', [tokens.length]);
-  const hidden = model.backend.tensor('f32', [rows.length, model.config.hiddenSize]);
+  const hidden = model.backend.tensor(model.activationDType, [rows.length, model.config.hiddenSize]);
   try {
     ids.write(tokens);
     const totalTokens = cache.length(sequence) + tokens.length;

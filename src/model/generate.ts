@@ -22,12 +22,14 @@ interface GenerateRequest {
 export interface GenerateOptions {
   readonly requests: readonly GenerateRequest[];
   readonly cacheKind: CacheKind;
-  /** Storage of keys and values, f32 when left out. */
+  /** Storage of keys and values; the activations' dtype when left out. */
   readonly kvDType?: FloatDType;
   readonly sink?: number;
   /** Default: the model's end tokens. Empty: run to maxNewTokens. */
   readonly stopTokens?: readonly number[];
   readonly chunkTokens?: number;
+  /** Decode steps replayed from a recording (`on`, the default, where the backend can) or enqueued op by op. */
+  readonly graph?: 'on' | 'off';
   readonly signal?: AbortSignal;
   /** What the plan says; another residence is INTERNAL. */
   readonly expectedKvBytes?: number;
@@ -77,7 +79,7 @@ export async function generate(model: LanguageModel, options: GenerateOptions): 
       state.take(first[i]);
     });
     const prefilled = performance.now();
-    await decodeAll(model, { cache, states, signal: options.signal });
+    await decodeAll(model, { cache, states, signal: options.signal, graph: options.graph });
     const end = performance.now();
     await model.backend.synchronize();
     cache.assertResident(options.cacheKind === 'dynamic' ? undefined : options.expectedKvBytes);
@@ -161,6 +163,7 @@ interface DecodeRun {
   readonly cache: ModelCache;
   readonly states: readonly RequestState[];
   readonly signal: AbortSignal | undefined;
+  readonly graph: 'on' | 'off' | undefined;
 }
 
 /** Decodes until every request is finished; whenever some finish, goes on with a batch of the others. */
@@ -172,6 +175,7 @@ async function decodeAll(model: LanguageModel, run: DecodeRun): Promise<void> {
       cache: run.cache,
       sequences: Int32Array.from(active, (s) => s.sequence),
       lastTokens: Int32Array.from(active, (s) => s.tokens.at(-1) ?? 0),
+      graph: run.graph,
     });
     try {
       await decodeUntilOneFinishes(session, active, run.signal);

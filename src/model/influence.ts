@@ -1,7 +1,9 @@
 import { invalidArgument } from '../core/errors.ts';
 import type { Tensor } from '../native/backend.ts';
-import { type BackwardOptions, backwardThroughLayers } from './backward.ts';
+import { type BackwardOptions, backwardThroughLayers, type LayerAttention } from './backward.ts';
 import type { LanguageModel } from './language-model.ts';
+import type { RecomputePolicy } from './profile-shapes.ts';
+import { withRecomputePolicy } from './recompute-policy.ts';
 
 /** Tokens per distance bin. */
 const BIN_TOKENS = 64;
@@ -32,33 +34,39 @@ export async function influenceProfile(model: LanguageModel, options: InfluenceO
   const { sink, epsilon } = options;
   if (!Number.isInteger(sink) || sink < 0) throw invalidArgument('an integer from 0', 'sink', sink);
   if (!(epsilon >= 0 && epsilon < 1)) throw invalidArgument('a number from 0 to below 1', 'epsilon', epsilon);
+  const policy = { tokens: options.tokens.length - 1, recompute: options.recompute };
+  return withRecomputePolicy(model, policy, (recompute) => sumInfluence(model, { ...options, recompute }));
+}
+
+async function sumInfluence(
+  model: LanguageModel,
+  options: InfluenceOptions & { readonly recompute: RecomputePolicy },
+): Promise<InfluenceSums> {
+  const { sink, epsilon } = options;
   const { layers, kvHeads } = model.config;
   const bins = Math.ceil((options.tokens.length - 1) / BIN_TOKENS);
-  const sums = [0, 1, 2].map(() => model.backend.tensor('f32', [layers, kvHeads * Math.max(bins, 1)])) as unknown as readonly [
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
-  const [elementwise, elementwiseSink, joint] = sums;
+  const sums = model.backend.tensor('f32', [3 * layers, kvHeads * Math.max(bins, 1)]); // elementwise, elementwiseSink, joint
   try {
-    const loss = await backwardThroughLayers(model, {
+    const { loss, lossScale } = await backwardThroughLayers(model, {
       ...options,
-      onLayer: ({ layer, ...attention }) => {
-        const of = (tensor: Tensor): Tensor => tensor.rows(layer, 1).reshape([kvHeads, bins]);
+      onLayer: (attention, layer) => {
+        const at = (kind: number): Tensor => sums.rows(kind * layers + layer, 1).reshape([kvHeads, bins]);
         model.backend.influence({
           ...attention,
           sink,
           epsilon,
-          elementwise: of(elementwise),
-          elementwiseSink: of(elementwiseSink),
-          joint: of(joint),
+          elementwise: at(0),
+          elementwiseSink: at(1),
+          joint: at(2),
         });
       },
     });
-    const read = async (tensor: Tensor): Promise<Float64Array> => Float64Array.from(await tensor.read());
-    return { loss, bins, elementwise: await read(elementwise), elementwiseSink: await read(elementwiseSink), joint: await read(joint) };
+    // Linear in the gradient, and the scale is a power of two: exact.
+    const values = Float64Array.from(await sums.read(), (sum) => sum / lossScale);
+    const of = (kind: number): Float64Array => values.slice((kind * values.length) / 3, ((kind + 1) * values.length) / 3);
+    return { loss, bins, elementwise: of(0), elementwiseSink: of(1), joint: of(2) };
   } finally {
-    for (const tensor of sums) tensor.dispose();
+    sums.dispose();
   }
 }
 
@@ -69,12 +77,15 @@ export async function attentionGradients(
   model: LanguageModel,
   options: BackwardOptions,
 ): Promise<{ readonly loss: number; readonly gradients: readonly Float32Array[] }> {
-  const reads: Promise<Float32Array | Int32Array>[] = [];
-  const loss = await backwardThroughLayers(model, {
-    ...options,
-    onLayer: ({ gradOut }) => {
-      reads.unshift(gradOut.read());
-    },
+  const policy = { tokens: options.tokens.length - 1, recompute: options.recompute };
+  return withRecomputePolicy(model, policy, async (recompute) => {
+    const reads: Promise<Float32Array>[] = [];
+    const onLayer = ({ gradOut }: LayerAttention): void => {
+      const read = gradOut.read() as Promise<Float32Array>;
+      read.catch(() => {}); // of interest only when all layers succeed
+      reads.unshift(read);
+    };
+    const { loss, lossScale } = await backwardThroughLayers(model, { ...options, recompute, onLayer });
+    return { loss, gradients: (await Promise.all(reads)).map((gradient) => gradient.map((g) => g / lossScale)) };
   });
-  return { loss, gradients: (await Promise.all(reads)) as Float32Array[] };
 }

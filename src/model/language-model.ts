@@ -1,5 +1,5 @@
 import { MoaError } from '../core/errors.ts';
-import { type Backend, BYTES_PER_ELEMENT, type Tensor } from '../native/backend.ts';
+import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { ModelConfig } from './config.ts';
 import { ropeDependsOnLength, ropeFrequencies } from './rope-frequencies.ts';
@@ -7,10 +7,16 @@ import type { Tokenizer } from './tokenizer.ts';
 import type { ModelWeights } from './weights.ts';
 import { Workspace } from './workspace.ts';
 
+/** Rows of activations at once unless asked otherwise: enough to keep a GEMM busy, few enough that they stay small beside weights. */
+const BLOCK_ROWS = 1024;
+/** The same for a GPU, which needs more rows to be busy and launches anew for every block: 1 GB for a 7B model in 16 bits. */
+const HALF_BLOCK_ROWS = 8192;
+
 export interface LanguageModelParts {
   readonly name: string;
   readonly config: ModelConfig;
   readonly backend: Backend;
+  readonly activationDType: FloatDType;
   readonly weights: ModelWeights;
   readonly weightsHash: string;
   readonly tokenizer: Tokenizer | null;
@@ -22,6 +28,8 @@ export class LanguageModel {
   readonly name: string;
   readonly config: ModelConfig;
   readonly backend: Backend;
+  /** Of all activations but the residual stream and logits, which are f32. */
+  readonly activationDType: FloatDType;
   readonly weights: ModelWeights;
   /** sha256 over config.json and the weight files (or over the dummy's specification): the model's identity in records. */
   readonly weightsHash: string;
@@ -39,14 +47,15 @@ export class LanguageModel {
     this.name = parts.name;
     this.config = parts.config;
     this.backend = parts.backend;
+    this.activationDType = parts.activationDType;
     this.weights = parts.weights;
     this.weightsHash = parts.weightsHash;
     this.chatTemplate = parts.chatTemplate;
     this.#tokenizer = parts.tokenizer;
     this.weightBytes = parts.weights.owned.reduce((sum, t) => sum + t.shape.reduce((n, d) => n * d, BYTES_PER_ELEMENT[t.dtype]), 0);
     this.rope = new RopeTensor(parts.config, parts.backend);
-    this.workspace = new Workspace(parts.config, parts.backend);
-    this.rowWorkspace = new Workspace(parts.config, parts.backend);
+    this.workspace = new Workspace(parts.config, parts.backend, parts.activationDType);
+    this.rowWorkspace = new Workspace(parts.config, parts.backend, parts.activationDType);
   }
 
   /** @throws MoaError UNSUPPORTED for a dummy model without a tokenizer.json. */
@@ -58,6 +67,11 @@ export class LanguageModel {
       });
     }
     return this.#tokenizer;
+  }
+
+  /** Rows of a prefill chunk, or of an MLP while profiling, when nothing else is asked for. */
+  get blockRows(): number {
+    return this.backend.traits.halfActivations ? HALF_BLOCK_ROWS : BLOCK_ROWS;
   }
 
   get hasTokenizer(): boolean {

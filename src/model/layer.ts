@@ -43,6 +43,20 @@ export interface LinearParams {
 
 /** out (+)= a . weight^T + bias. */
 export function linear(model: LanguageModel, params: LinearParams): void {
-  const { a, weight, bias, out, accumulate } = params;
-  model.backend.gemm({ a, b: weight, out, transposeB: true, ...(bias === null ? {} : { bias }), ...(accumulate ? { accumulate } : {}) });
+  const { a, weight, bias, out, accumulate = false } = params;
+  if (bias === null) model.backend.gemm({ a, b: weight, out, transposeB: true, accumulate });
+  else model.backend.gemm({ a, b: weight, out, transposeB: true, accumulate, bias });
+}
+
+/** x as the operand of a matrix product: itself when it has the dtype of `rounded`, else rounded into that, of the same shape. */
+export function asOperand(model: LanguageModel, x: Tensor, rounded: Tensor): Tensor {
+  if (x.dtype === rounded.dtype) return x;
+  copy(model, x, rounded);
+  return rounded;
+}
+
+/** out = x, converted to its dtype. */
+export function copy(model: LanguageModel, x: Tensor, out: Tensor): void {
+  model.backend.fill({ out, value: 0 });
+  model.backend.add({ x: out, y: x });
 }

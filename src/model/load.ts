@@ -4,6 +4,7 @@ import { invalidArgument } from '../core/errors.ts';
 import { contentHash, sha256, sha256File } from '../core/hash.ts';
 import { readJson } from '../core/json-file.ts';
 import type { Backend, FloatDType } from '../native/backend.ts';
+import { chooseActivationDType } from './activation-dtype.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { Checkpoint, checkpointFiles } from './checkpoint.ts';
 import { type ModelConfig, parseModelConfig, readModelConfig } from './config.ts';
@@ -11,10 +12,13 @@ import { DummyWeights } from './dummy-weights.ts';
 import { LanguageModel } from './language-model.ts';
 import { PRESETS } from './presets.ts';
 import { Tokenizer } from './tokenizer.ts';
+import { EMBEDDING } from './weight-names.ts';
 import type { WeightSource } from './weight-source.ts';
 import { loadWeights, type WeightProgress } from './weights.ts';
 
 const DUMMY = 'dummy:';
+/** Part of a dummy's hash; raised when its numbers change. */
+const DUMMY_VERSION = 2;
 
 export interface LoadOptions {
   /** A Hugging Face folder; or `dummy:<folder, config.json, or preset>` for deterministic random weights. */
@@ -22,29 +26,30 @@ export interface LoadOptions {
   readonly backend: Backend;
   /** Storage of the matrices; default: what the checkpoint stores (bf16 for dummies). */
   readonly weightDType?: FloatDType;
+  /** Default: the weights' dtype where the backend takes 16-bit activations, else f32. */
+  readonly activationDType?: FloatDType;
   readonly onProgress?: (progress: WeightProgress) => void;
 }
 
 /**
- * Loads a model onto a backend, streaming its weights (host memory: a few MiB).
- * @throws MoaError NOT_FOUND, INVALID_FILE, UNSUPPORTED (architecture, dtype, activation: names what is supported), OUT_OF_MEMORY.
+ * Loads a model onto a backend. Host memory stays at a few MiB whatever the model's size, with at most two shards open: a checkpoint is
+ * streamed in chunks of rows, a dummy is made on the backend.
+ * @throws MoaError NOT_FOUND, INVALID_FILE, UNSUPPORTED (architecture, dtypes, activation: names what is supported), INVALID_ARGUMENT (dtypes
+ * that do not go together), OUT_OF_MEMORY.
  */
 export async function loadModel(options: LoadOptions): Promise<LanguageModel> {
   const located = options.path.startsWith(DUMMY) ? locateDummy(options) : await locateCheckpoint(options.path);
-  const { config, folder, name, weightsHash } = located;
+  const { config, folder, name, source, weightsHash } = located;
+  const { backend, onProgress } = options;
   try {
+    const weightDType = options.weightDType ?? source.describe(EMBEDDING).dtype;
+    const activationDType = chooseActivationDType({ backend, weightDType, asked: options.activationDType });
     const tokenizer = folder !== null && existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.read(folder) : null;
     const chatTemplate = folder === null ? null : ChatTemplate.read(folder);
-    const weights = await loadWeights({
-      config,
-      source: located.source,
-      backend: options.backend,
-      dtype: options.weightDType,
-      onProgress: options.onProgress,
-    });
-    return new LanguageModel({ name, config, backend: options.backend, weights, weightsHash, tokenizer, chatTemplate });
+    const weights = await loadWeights({ config, source, backend, dtype: weightDType, onProgress });
+    return new LanguageModel({ name, config, backend, activationDType, weights, weightsHash, tokenizer, chatTemplate });
   } finally {
-    await located.source.close();
+    await source.close();
   }
 }
 
@@ -74,7 +79,7 @@ async function locateCheckpoint(folder: string): Promise<Located> {
 
 function locateDummy(options: LoadOptions): Located {
   const { config, folder } = locateConfig(options.path);
-  const source = new DummyWeights(config, options.weightDType ?? 'bf16', 'moabench-dummy');
+  const source = new DummyWeights({ config, backend: options.backend, dtype: options.weightDType ?? 'bf16', seed: 'moabench-dummy' });
   return { config, folder, name: options.path, source, weightsHash: dummyHash(config) };
 }
 
@@ -97,5 +102,5 @@ async function checkpointHash(folder: string): Promise<string> {
 }
 
 function dummyHash(config: ModelConfig): string {
-  return sha256(`${DUMMY}${contentHash(config)}`);
+  return sha256(`${DUMMY}${DUMMY_VERSION}:${contentHash(config)}`);
 }

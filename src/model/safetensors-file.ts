@@ -3,11 +3,11 @@ import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
 import { headerLength, PREFIX_BYTES, parseHeader, type TensorEntry } from './safetensors-header.ts';
 
-/** An open safetensors file: its header checked, its data read on demand. */
+/** A safetensors file: its header checked, its data read on demand. Closed, it opens again at the next read. */
 export class SafetensorsFile {
   readonly path: string;
   readonly entries: ReadonlyMap<string, TensorEntry>;
-  readonly #handle: FileHandle;
+  #handle: FileHandle | null;
 
   private constructor(path: string, handle: FileHandle, entries: readonly TensorEntry[]) {
     this.path = path;
@@ -17,9 +17,7 @@ export class SafetensorsFile {
 
   /** @throws MoaError NOT_FOUND, IO or INVALID_FILE. */
   static async open(path: string): Promise<SafetensorsFile> {
-    const handle = await open(path, 'r').catch((cause) => {
-      throw ioError(path, 'read', cause);
-    });
+    const handle = await openFile(path);
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) throw new MoaError(`Expected a file for ${path} but received a folder or device`, { code: 'INVALID_FILE' });
@@ -34,8 +32,9 @@ export class SafetensorsFile {
     }
   }
 
-  /** Reads bytes [start, start + into.length) of a tensor's data into `into`. @throws MoaError IO, or INVALID_FILE when the file shrank. */
+  /** Reads bytes [start, start + into.length) of a tensor's data into `into`. @throws MoaError NOT_FOUND, IO, or INVALID_FILE when the file shrank. */
   async read(entry: TensorEntry, start: number, into: Uint8Array): Promise<void> {
+    this.#handle ??= await openFile(this.path);
     const got = await readFully(this.#handle, into, { position: entry.begin + start, path: this.path });
     if (got !== into.length) {
       throw new MoaError(`Expected ${into.length} bytes for ${entry.name} in ${this.path} but received ${got}`, { code: 'INVALID_FILE' });
@@ -43,8 +42,16 @@ export class SafetensorsFile {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    const handle = this.#handle;
+    this.#handle = null;
+    await handle?.close();
   }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  return open(path, 'r').catch((cause) => {
+    throw ioError(path, 'read', cause);
+  });
 }
 
 /** Reads until `into` is full or the file ends; gives the count. */

@@ -1,12 +1,14 @@
-import type { FloatDType } from '../native/backend.ts';
+import type { FloatDType, Tensor } from '../native/backend.ts';
 
-/** Named tensors of a checkpoint, readable in runs of rows, so that no more than a chunk is ever in host memory. */
+/** Named tensors of a model, stored or made, which get onto a backend without ever being whole in host memory. */
 export interface WeightSource {
-  has(name: string): boolean;
   /** @throws MoaError NOT_FOUND (missing), UNSUPPORTED (a dtype that is not f32, f16 or bf16). */
   describe(name: string): StoredTensor;
-  /** Raw little-endian elements of rows [start, start + rows) of the leading dimension into `into`, which has exactly their size. */
-  readRows(name: string, start: number, rows: number, into: Uint8Array): Promise<void>;
+  /**
+   * Enqueues the tensor's elements into `into`, which has its shape and any float dtype. `onBytes` is awaited after every part with the
+   * part's bytes as stored.
+   */
+  copyTo(name: string, into: Tensor, onBytes: (bytes: number) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -34,25 +34,23 @@ export interface WeightProgress {
   readonly bytesTotal: number;
 }
 
-/** Host memory for a chunk of rows in flight: large enough for sequential disk speed, small beside any model. */
-const CHUNK_BYTES = 4 * 2 ** 20;
-/** Rows are copied when written, but the stream may lag: awaited this often, so that pending copies stay bounded too. */
+/** What is copied when written waits for the stream, which may lag: awaited this often, so that host memory stays bounded. */
 const SYNCHRONIZE_BYTES = 64 * 2 ** 20;
 
 /**
- * Streams a checkpoint into tensors of `backend`; q|k|v and gate|up become one matrix each. Matrices keep the embedding's stored dtype
- * unless `dtype` is given. On failure everything allocated is freed.
+ * Copies a source's tensors to `backend`; q|k|v and gate|up become one matrix each. Matrices are stored as `dtype`, vectors as f32. Host
+ * memory: what the source has in flight (a chunk of rows), and at most SYNCHRONIZE_BYTES that the stream has not taken yet. On failure
+ * everything allocated is freed.
  * @throws MoaError INVALID_FILE (missing tensor, wrong shape), UNSUPPORTED (dtype), OUT_OF_MEMORY.
  */
 export async function loadWeights(options: {
   readonly config: ModelConfig;
   readonly source: WeightSource;
   readonly backend: Backend;
-  readonly dtype?: FloatDType | undefined;
+  readonly dtype: FloatDType;
   readonly onProgress?: ((progress: WeightProgress) => void) | undefined;
 }): Promise<ModelWeights> {
-  const dtype = options.dtype ?? options.source.describe(EMBEDDING).dtype;
-  const loader = new WeightLoader({ ...options, dtype });
+  const loader = new WeightLoader(options);
   try {
     const embedding = await loader.matrix([EMBEDDING]);
     const layers: LayerWeights[] = [];
@@ -105,7 +103,6 @@ class WeightLoader {
   readonly #bytesTotal: number;
   #bytesDone = 0;
   #unsynchronized = 0;
-  #buffer = new Uint8Array(0);
 
   constructor(options: {
     readonly config: ModelConfig;
@@ -140,7 +137,7 @@ class WeightLoader {
     let row = 0;
     for (const [i, name] of names.entries()) {
       const count = shapes[i]?.[0] ?? 0;
-      await this.#copy(name, tensor.rows(row, count));
+      await this.#source.copyTo(name, tensor.rows(row, count), (bytes) => this.#advance(bytes));
       row += count;
     }
     return tensor;
@@ -156,21 +153,6 @@ class WeightLoader {
       });
     }
     return shape;
-  }
-
-  async #copy(name: string, into: Tensor): Promise<void> {
-    const { dtype, shape } = this.#source.describe(name);
-    const rows = shape[0] ?? 0;
-    const rowBytes = shape.slice(1).reduce((n, d) => n * d, BYTES_PER_ELEMENT[dtype]);
-    const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
-    for (let start = 0; start < rows; start += step) {
-      const count = Math.min(step, rows - start);
-      if (this.#buffer.length < count * rowBytes) this.#buffer = new Uint8Array(count * rowBytes);
-      const chunk = this.#buffer.subarray(0, count * rowBytes);
-      await this.#source.readRows(name, start, count, chunk);
-      into.rows(start, count).write(chunk, dtype);
-      await this.#advance(chunk.length);
-    }
   }
 
   async #advance(bytes: number): Promise<void> {

@@ -1,9 +1,12 @@
-import type { Backend, Tensor } from '../native/backend.ts';
+import type { Backend, FloatDType, Tensor } from '../native/backend.ts';
 import type { ModelConfig } from './config.ts';
 
-/** Activations of T rows, f32. q, k and v are column slices of qkv; `attention` is attentionHeads seen flat. */
+/**
+ * Activations of T rows in the model's activation dtype, but the residual stream, which sums over all layers, in f32. q, k and v are column
+ * slices of qkv; `attention` is attentionHeads seen flat.
+ */
 export interface Activations {
-  readonly residual: Tensor; // [T, C]
+  readonly residual: Tensor; // f32 [T, C]
   readonly normed: Tensor; // [T, C]
   readonly qkv: Tensor; // [T, (H + 2 Hkv) D]
   readonly q: Tensor; // [T, H, D]
@@ -40,13 +43,15 @@ const MAX_VIEWS = 32;
 export class Workspace {
   readonly #config: ModelConfig;
   readonly #backend: Backend;
+  readonly #dtype: FloatDType;
   #capacity = 0;
   #owned: readonly Tensor[] = [];
   readonly #views = new Map<number, Activations>();
 
-  constructor(config: ModelConfig, backend: Backend) {
+  constructor(config: ModelConfig, backend: Backend, dtype: FloatDType) {
     this.#config = config;
     this.#backend = backend;
+    this.#dtype = dtype;
   }
 
   /** Buffers of exactly `rows` rows; their contents are undefined. */
@@ -84,8 +89,9 @@ export class Workspace {
     const { hiddenSize: C, intermediateSize: F, heads, headDim } = this.#config;
     const owned: Tensor[] = [];
     this.#owned = owned; // what was made before a failure is freed by dispose
-    for (const columns of [C, C, qkvColumns(this.#config), heads * headDim, 2 * F, F])
-      owned.push(this.#backend.tensor('f32', [rows, columns]));
+    owned.push(this.#backend.tensor('f32', [rows, C]));
+    for (const columns of [C, qkvColumns(this.#config), heads * headDim, 2 * F, F])
+      owned.push(this.#backend.tensor(this.#dtype, [rows, columns]));
     this.#capacity = rows;
   }
 }

@@ -13,6 +13,7 @@ const OUTPUTS: { readonly [Name in keyof Ops]: Readonly<Record<string, string | 
   siluMulBackward: { gradGateUp: null },
   add: { x: 'y' },
   fill: { out: null },
+  fillUniform: { out: null },
   gatherRows: { out: null },
   scatterRows: { out: null },
   attentionPrefill: { out: null, logSumExp: null },

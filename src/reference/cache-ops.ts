@@ -8,7 +8,7 @@ import type {
   DecodeAppendParams,
   KvCache,
 } from '../native/backend.ts';
-import { attentionMask, checkQkv, denseAttention, repeatKvHeads } from './dense-attention.ts';
+import { attentionMask, checkQkv, denseAttention, repeatKvHeads, withoutUnseen } from './dense-attention.ts';
 import { finite, type OpContext, parseSegments, type Segment } from './op-context.ts';
 import { rotate } from './pointwise-ops.ts';
 import { ReferenceKvCache } from './reference-kv-cache.ts';
@@ -42,7 +42,8 @@ export function attentionPrefill(context: OpContext, params: AttentionPrefillPar
       const windows = windowsOf(cached, segment.sequence, heads, kvHeads);
       const sink = cached?.cache.spec.sink ?? 0;
       const mask = attentionMask(tf, { firstPosition: past, queries: rowCount, keys: past + rowCount, sink, windows });
-      const attention = denseAttention(tf, { q: context.loadHeads(qkv.q, rowStart, rowCount), k, v }, { mask, scale });
+      const q = context.loadHeads(qkv.q, rowStart, rowCount);
+      const attention = denseAttention(tf, { q, k, v: withoutUnseen(tf, v, mask) }, { mask, scale });
       context.storeHeads(out, rowStart, attention.out);
       if (logSumExp) context.store(logSumExp.rows(rowStart, rowCount) as ReferenceTensor, attention.logSumExp().transpose<Tensor2D>());
     });
@@ -102,8 +103,8 @@ export function attentionDecode(context: OpContext, params: AttentionDecodeParam
       const stored = storedHeads(context, at, sequence, position + 1);
       const windows = windowsOf(at, sequence, heads, kvHeads);
       const mask = attentionMask(tf, { firstPosition: position, queries: 1, keys: position + 1, sink, windows });
-      const qkv = { q: context.loadHeads(q, row, 1), k: repeatKvHeads(tf, stored.k, heads), v: repeatKvHeads(tf, stored.v, heads) };
-      context.storeHeads(out, row, denseAttention(tf, qkv, { mask, scale }).out);
+      const [k, v] = [repeatKvHeads(tf, stored.k, heads), withoutUnseen(tf, repeatKvHeads(tf, stored.v, heads), mask)];
+      context.storeHeads(out, row, denseAttention(tf, { q: context.loadHeads(q, row, 1), k, v }, { mask, scale }).out);
     });
   });
 }

@@ -44,6 +44,13 @@ export function repeatKvHeads(tf: Tf, x: Tensor3D, heads: number): Tensor3D {
   return tf.concat(repeated, 0);
 }
 
+/** v [H, keys, D] with zeros for keys that the mask [H, queries, keys] hides from every query: 0 * NaN would show what was evicted. */
+export function withoutUnseen(tf: Tf, v: Tensor3D, mask: Tensor3D): Tensor3D {
+  if (!v.dataSync<'float32'>().includes(Number.NaN)) return v;
+  const seen = tf.any(mask, 1).expandDims(2).tile([1, 1, v.shape[2]]);
+  return tf.where(seen, v, tf.zerosLike(v));
+}
+
 /** Scaled scores [H, queries, keys], -infinity where masked. q [H, queries, D], k [H, keys, D]. */
 function maskedScores(tf: Tf, q: Tensor3D, k: Tensor3D, options: { readonly mask: Tensor3D; readonly scale: number }): Tensor3D {
   const scores = tf.matMul(q, k, false, true).mul<Tensor3D>(options.scale);

@@ -15,14 +15,18 @@ function roundToBf16(values: Float32Array): void {
   }
 }
 
+/**
+ * 1.5 * 2^52 spacings of f16 at every float32 exponent: added to a number, it leaves no fraction bit in the float64 sum, whose rounding is to
+ * nearest even. Below 2^-14 the spacing stays 2^-24.
+ */
+const F16_SHIFTS = Float64Array.from({ length: 256 }, (_, biased) => 2 ** (Math.max(biased - 127, -14) - 10) * 1.5 * 2 ** 52);
+
 function roundToF16(values: Float32Array): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) {
     const x = values[i] as number;
     if (!Number.isFinite(x)) continue;
-    const exponent = Math.max((((bits[i] as number) >>> 23) & 0xff) - 127, -14); // below 2^-14 the spacing stays 2^-24
-    // Adding 1.5 * 2^52 spacings leaves no fraction bit in the float64 sum, whose rounding is to nearest even.
-    const shift = 2 ** (exponent - 10) * 1.5 * 2 ** 52;
+    const shift = F16_SHIFTS[((bits[i] as number) >>> 23) & 0xff] as number;
     const rounded = x + shift - shift;
     values[i] = Math.abs(rounded) > 65504 ? Math.sign(x) * Infinity : rounded === 0 ? 0 * x : rounded;
   }

@@ -71,6 +71,6 @@ function checkRows(
   const { rows } = params;
   const valid = rows instanceof Int32Array && rows.length === roles.few.shape[0] && rows.every((row) => row >= 0 && row < total);
   if (!valid) throw invalidArgument(`${roles.few.shape[0]} row indices within [0, ${total})`, 'rows', rows);
-  if ((x.dtype === 'i32') !== (out.dtype === 'i32')) throw invalidArgument('float tensors, or two of i32', 'out', out.dtype);
+  if (x.dtype !== out.dtype) throw invalidArgument(`the dtype of x, ${x.dtype},`, 'out', out.dtype);
   return { x, out };
 }

@@ -1,8 +1,9 @@
-import { invalidArgument } from '../core/errors.ts';
-import type { Backend, DType, KvCache, KvCacheSpec, MemoryKind, MemoryUse, Ops, Tensor } from '../native/backend.ts';
+import { invalidArgument, MoaError } from '../core/errors.ts';
+import type { Backend, BackendTraits, DType, Graph, KvCache, KvCacheSpec, MemoryKind, MemoryUse, Ops, Tensor } from '../native/backend.ts';
 import { checkOutputsApart } from './aliasing.ts';
 import { attentionBackward, influence } from './attention-gradient-ops.ts';
 import { attentionDecode, attentionPrefill, cacheAdvance, cacheAppend, decodeAppend } from './cache-ops.ts';
+import { fillUniform } from './fill-uniform.ts';
 import { add, embedding, fill, gatherRows, gemm, scatterRows } from './linear-ops.ts';
 import { argmax, crossEntropy, logSoftmax } from './logit-ops.ts';
 import { MemoryLedger } from './memory-ledger.ts';
@@ -22,6 +23,7 @@ const OPS: { readonly [Name in keyof Ops]: (context: OpContext, params: Paramete
   siluMulBackward,
   add,
   fill,
+  fillUniform,
   gatherRows,
   scatterRows,
   attentionPrefill,
@@ -35,6 +37,9 @@ const OPS: { readonly [Name in keyof Ops]: (context: OpContext, params: Paramete
   attentionBackward,
   influence,
 };
+
+/** Floats are float32 values rounded at every store, so that every op takes every float dtype. */
+const TRAITS: BackendTraits = { halfActivations: true, graphs: false, timer: 'wall clock' };
 
 /**
  * The independent reference backend: TensorFlow.js ops, automatic differentiation for every backward, attention by an explicit mask.
@@ -60,6 +65,7 @@ export async function createTfjsBackend(): Promise<Backend> {
   return {
     ...(ops as unknown as Ops),
     name: 'tfjs',
+    traits: TRAITS,
     description: `TensorFlow.js ${version}, ${flavour === 'tfjs-cpu' ? 'pure JavaScript' : 'native TensorFlow'} (${reason})`,
     tensor(dtype: DType, shape: readonly number[], kind: MemoryKind = 'workspace'): Tensor {
       requireOpen();
@@ -70,6 +76,10 @@ export async function createTfjsBackend(): Promise<Backend> {
       return new ReferenceKvCache(spec, ledger);
     },
     synchronize: () => Promise.resolve(),
+    capture(): Graph {
+      throw new MoaError('Expected a backend with graphs for capture but received tfjs', { code: 'UNSUPPORTED' });
+    },
+    time: (enqueue) => wallMs(enqueue, requireOpen),
     memory: (): MemoryUse => ledger.use(),
     resetPeak: () => ledger.resetPeak(),
     setMemoryLimit(bytes: number): void {
@@ -81,4 +91,12 @@ export async function createTfjsBackend(): Promise<Backend> {
       return Promise.resolve();
     },
   };
+}
+
+/** Wall time of ops that have run when their call returns. */
+async function wallMs(enqueue: () => void, requireOpen: () => void): Promise<number> {
+  requireOpen();
+  const start = performance.now();
+  enqueue();
+  return performance.now() - start;
 }

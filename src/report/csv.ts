@@ -64,6 +64,7 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
       ),
     ),
     memory: perMethod((method) => method.kvBytes.map((at) => ({ ...at }))),
+    'device-memory': deviceMemoryRows(selection),
     capacity: perMethod((method) => method.maxBatch.map((at) => ({ ...at }))),
     contrasts: summary.contrasts.map((contrast) => ({ method: contrast.method, length: contrast.length, ...paired(contrast.paired) })),
     samples: selection.samples.map((s) => ({
@@ -100,6 +101,34 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
       rows.length === 0 ? [] : [[`${name}.csv`, stringify([...rows], { header: true, cast: { boolean: String }, escape_formulas: true })]],
     ),
   );
+}
+
+/** Three accounts of the same memory side by side: the plan's, the allocator's and the device's. */
+function deviceMemoryRows({ measurements, capacities }: Selection): Row[] {
+  const timed = measurements.flatMap(({ method, measure, cache, contextTokens, batch, kvBytes, peakBytes, deviceMemory }) =>
+    deviceMemory
+      ? [
+          {
+            method,
+            measure,
+            cache,
+            contextTokens,
+            batch,
+            plannedKvBytes: kvBytes.planned,
+            residentKvBytes: kvBytes.resident,
+            peakBytes,
+            ...deviceMemory,
+          },
+        ]
+      : [],
+  );
+  const searched = capacities.flatMap(({ method, cache, contextTokens, maxBatch, trials, deviceMemory }) => {
+    if (!deviceMemory) return [];
+    const peakBytes = trials.find((trial) => trial.batch === maxBatch)?.peakBytes ?? null;
+    const common = { method, measure: 'maxBatch', cache, contextTokens, batch: maxBatch };
+    return [{ ...common, plannedKvBytes: null, residentKvBytes: null, peakBytes, ...deviceMemory }];
+  });
+  return [...timed, ...searched];
 }
 
 function methodRow(method: MethodSummary): Row {

@@ -19,6 +19,13 @@ const kvBytes = z.strictObject({
   planned: bytes.describe('What the plan implies at this N.'),
   resident: bytes.describe('What the allocator gave, read after prefill.'),
 });
+/** Beside the plan's and the allocator's figures; absent in records of versions without devices. */
+const deviceMemory = z
+  .strictObject({ freeBytes: bytes, totalBytes: bytes, poolReservedBytes: bytes, poolUsedBytes: bytes })
+  .nullable()
+  .describe('What the device said after the run; null where host memory is used.')
+  .optional();
+const timer = z.enum(['cuda events', 'stream thread clock', 'wall clock']);
 const cache = z.enum(['static', 'dense', 'dynamic']);
 
 const run = z.strictObject({
@@ -41,7 +48,13 @@ const run = z.strictObject({
     weightDType: z.string(),
     kvDType: z.string(),
   }),
-  backend: z.strictObject({ name: z.string(), description: z.string(), threads: positive.nullable() }),
+  backend: z.strictObject({
+    name: z.string(),
+    description: z.string(),
+    threads: positive.nullable(),
+    activationDType: z.string().optional().describe('Absent in older records: f32.'),
+    graph: z.enum(['on', 'off', 'unavailable']).optional().describe('Decode steps replayed from a recording. Absent in older records.'),
+  }),
 });
 
 const plan = z.strictObject({
@@ -136,9 +149,11 @@ const measurement = z.strictObject({
   newTokens: count.describe('Decode steps in one timing; 0 for prefill.'),
   /** One timing a round in ms: the whole prefill, or all `newTokens` decode steps. Equal indices of one group were taken side by side. */
   samplesMs: z.array(z.number().positive()).min(1),
+  timer: timer.optional().describe('Absent in older records: wall clock.'),
   kvBytes,
-  peakBytes: bytes.nullable(),
+  peakBytes: bytes.nullable().describe('Largest sum of weights, caches and workspace that the allocator gave.'),
   rssBytes: bytes.nullable(),
+  deviceMemory,
 });
 
 const capacity = z.strictObject({
@@ -150,6 +165,7 @@ const capacity = z.strictObject({
   maxBatch: count,
   stopped: z.enum(['memory', 'largest']).describe('largest: the search ended before memory did.'),
   trials: z.array(z.strictObject({ batch: positive, peakBytes: bytes.nullable(), fits: z.boolean() })),
+  deviceMemory,
 });
 
 /** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */

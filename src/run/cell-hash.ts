@@ -24,7 +24,7 @@ export function planCellHash(cell: PlanCell, suite: Suite, suiteFolder: string, 
     protocol: PROTOCOL,
     weights: identity.weightsHash,
     backend: suite.backend.name,
-    kvDType: suite.model.kvDType,
+    ...numerics(suite),
     seed: suite.seed,
     method: compressKey(cell.options, suite, suiteFolder),
   });
@@ -39,12 +39,19 @@ export function cellHash(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: 
     weights: identity.weightsHash,
     plan: planHash(plan),
     backend: timed ? identity.device : suite.backend.name,
-    kvDType: suite.model.kvDType,
+    ...numerics(suite),
+    // Replays compute what steps one by one compute, in another time; recordings on, the default, are left out of the address.
+    graph: timed && suite.backend.graph === 'off' ? 'off' : undefined,
     generation: suite.generation,
     seed: suite.seed,
     source: sourceOf(cell, suite),
     condition,
   });
+}
+
+/** Dtypes that are asked for; what is left out follows from weights and backend, and addresses made before it could be said still hold. */
+function numerics({ model, backend }: Suite) {
+  return { kvDType: model.kvDType, weightDType: model.weightDType, activations: backend.activations };
 }
 
 function sourceOf(cell: Cell, suite: Suite): unknown {

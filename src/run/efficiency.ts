@@ -1,19 +1,21 @@
 import { performance } from 'node:perf_hooks';
 import { Rng } from '../core/rng.ts';
 import { generateSamples } from '../data/generate.ts';
-import { timeGeneration } from '../measure/generation.ts';
+import { GENERATION_TIMER, timeGeneration } from '../measure/generation.ts';
 import { findMaxBatch } from '../measure/max-batch.ts';
 import type { CacheKind } from '../model/caches.ts';
 import { generate } from '../model/generate.ts';
-import { BYTES_PER_ELEMENT } from '../native/backend.ts';
+import { BYTES_PER_ELEMENT, type DeviceMemory } from '../native/backend.ts';
 import type { Plan } from '../plan/schema.ts';
 import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
 import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
 import { cellHash, WITHOUT_PLAN } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
+import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
 import { requestSpans } from './request-spans.ts';
+import { settle } from './settle.ts';
 
 type TimedCell = PrefillCell | DecodeCell;
 type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly plan: Plan; readonly cacheKind: CacheKind };
@@ -45,11 +47,9 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
         phase: cell.kind,
         prompts: Array.from({ length: batch }, (_, i) => timingPrompt(context, contextTokens - newTokens - 1, i)),
         newTokens,
-        kvDType: suite.model.kvDType,
-        chunkTokens: suite.generation.chunkTokens,
+        ...generationOptions(context),
         rounds: cell.rounds,
         seed: `${suite.seed}/${cell.id}`,
-        signal: context.signal,
         onProgress: (progress) => context.onProgress({ ...progress, detail: `${contextTokens} tokens x ${batch}` }),
       },
     );
@@ -71,14 +71,17 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
         batch,
         newTokens,
         samplesMs: [...timing.samplesMs],
+        timer: GENERATION_TIMER,
         kvBytes: { planned, resident: timing.residentBytes },
         peakBytes: timing.peakBytes,
         rssBytes: timing.rssBytes,
+        deviceMemory: timing.deviceMemory,
       });
       recordCompleted(context, { cell: own, hash }, started);
     }
   } catch (error) {
     for (const contender of contenders) recordFailed(context, contender, error);
+    await settle(model);
   }
 }
 
@@ -100,6 +103,7 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
   const started = performance.now();
   const memoryLimitBytes = cell.memoryLimitMiB * 2 ** 20;
   const spans = spansAt(plan, cell.contextTokens);
+  let deviceMemory: DeviceMemory | null = null; // of the last trial that fitted
   try {
     model.backend.setMemoryLimit(memoryLimitBytes);
     const found = await findMaxBatch(async (batch) => {
@@ -112,15 +116,15 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
         spans,
         maxNewTokens: 2,
       }));
-      await generate(model, {
-        requests,
-        cacheKind: 'static',
-        kvDType: context.suite.model.kvDType,
-        chunkTokens: context.suite.generation.chunkTokens,
-        stopTokens: [],
-        signal: context.signal,
-      });
-      return model.backend.memory().peakBytes;
+      try {
+        await generate(model, { requests, cacheKind: 'static', stopTokens: [], ...generationOptions(context) });
+      } catch (error) {
+        await settle(model); // a device may run out below the limit: the next, smaller trial starts with nothing of this one
+        throw error;
+      }
+      const { peakBytes, device = null } = model.backend.memory();
+      deviceMemory = device;
+      return peakBytes;
     }, cell.largest);
     context.store.append({
       kind: 'capacity',
@@ -133,6 +137,7 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
       maxBatch: found.maxBatch,
       stopped: found.stopped,
       trials: [...found.trials],
+      deviceMemory,
     });
     recordCompleted(context, contender, started);
   } catch (error) {

@@ -9,10 +9,12 @@ import { cacheKindOf, kvBytesAt } from '../plan/spans.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import { cellHash, WITHOUT_PLAN } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
+import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
 import { requestSpans } from './request-spans.ts';
 import { samplesFor } from './samples.ts';
+import { settle } from './settle.ts';
 
 const PROMPT_TAIL_CHARS = 600;
 
@@ -65,6 +67,7 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
         } catch (error) {
           recordFailed(context, contender, error, sample.id);
           open = open.filter((c) => c !== contender);
+          await settle(context.model);
         }
       }
       index++;
@@ -77,15 +80,13 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
 }
 
 async function recordSample(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
-  const { model, suite } = context;
+  const { model } = context;
   const tokens = model.tokenizer.encode(sample.prompt);
   const { spans, cacheKind, plannedBytes } = storage(context, plan, tokens.length, sample.maxNewTokens);
   const result = await generate(model, {
     requests: [{ tokens, ...spans, maxNewTokens: sample.maxNewTokens }],
     cacheKind,
-    kvDType: suite.model.kvDType,
-    chunkTokens: suite.generation.chunkTokens,
-    signal: context.signal,
+    ...generationOptions(context),
   });
   const generated = result.outputs[0] ?? { tokens: new Int32Array(), finish: 'length' as const };
   const output = model.tokenizer.decode(generated.tokens, { skipSpecial: true });

@@ -4,14 +4,16 @@ import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
+import type { LanguageModel } from '../model/language-model.ts';
 import { loadModel } from '../model/load.ts';
 import { weightElements } from '../model/weights.ts';
 import { createBackend } from '../native/backends.ts';
-import { captureEnvironment } from '../results/environment.ts';
+import { captureEnvironment, type Environment } from '../results/environment.ts';
 import { RECORD_VERSION, type RecordOf, recordsOf } from '../results/record.ts';
 import { RecordStore } from '../results/store.ts';
 import { type Cell, expandCells, type QualityCell } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
+import type { Suite } from '../suite/schema.ts';
 import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { makePlans } from './make-plans.ts';
@@ -60,10 +62,11 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       path: suite.model.path,
       backend,
       ...(suite.model.weightDType === undefined ? {} : { weightDType: suite.model.weightDType }),
+      ...(suite.backend.activations === undefined ? {} : { activationDType: suite.backend.activations }),
     });
     const environment = captureEnvironment({
       root: PACKAGE_ROOT,
-      backend: { name: backend.name, description: backend.description, details: {} },
+      backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
     });
     writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
     writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
@@ -84,6 +87,22 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   } finally {
     await backend.dispose();
   }
+}
+
+/** Whether decode steps are replayed from a recording. */
+function graphUse(model: LanguageModel, suite: Suite): 'on' | 'off' | 'unavailable' {
+  return model.backend.traits.graphs ? suite.backend.graph : 'unavailable';
+}
+
+/** What timings and scores depend on beside the description, for environment.json. */
+function backendDetails(model: LanguageModel, suite: Suite): Environment['backend']['details'] {
+  const { device } = model.backend.memory();
+  return {
+    timer: model.backend.traits.timer,
+    activationDType: model.activationDType,
+    graph: graphUse(model, suite),
+    ...(device === undefined ? {} : { deviceTotalBytes: device.totalBytes }),
+  };
 }
 
 /** How the selected cells ended last. */
@@ -140,6 +159,12 @@ function recordRun({ suite, model, store }: RunContext, options: RunOptions, ver
       weightDType: model.weights.embedding.dtype,
       kvDType: suite.model.kvDType,
     },
-    backend: { name: model.backend.name, description: model.backend.description, threads: suite.backend.threads ?? null },
+    backend: {
+      name: model.backend.name,
+      description: model.backend.description,
+      threads: suite.backend.threads ?? null,
+      activationDType: model.activationDType,
+      graph: graphUse(model, suite),
+    },
   });
 }

@@ -138,8 +138,13 @@ const shape = {
       name: z.enum(['cpu', 'cuda', 'tfjs']),
       threads: z.int().min(1).max(1024).optional(),
       device: z.int().min(0).optional(),
+      activations: z
+        .enum(['f32', 'f16', 'bf16'])
+        .optional()
+        .describe("Dtype of activations; default: the weights' where the backend takes 16 bits, else f32."),
+      graph: z.enum(['on', 'off']).default('on').describe('Decode steps replayed from a recording where the backend can, or op by op.'),
     })
-    .default({ name: 'cpu' }),
+    .default({ name: 'cpu', graph: 'on' }),
   generation: z
     .strictObject({
       reserveTokens: z

@@ -18,6 +18,7 @@ const profile: InfluenceProfile = {
   bins,
   sink: 64,
   epsilon: 1e-7,
+  activationDType: 'f32',
   samples: 2,
   totalSamples: 2,
   lossSum: 0,

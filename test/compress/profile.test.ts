@@ -21,6 +21,7 @@ const profile: InfluenceProfile = {
   bins: 2,
   sink: 64,
   epsilon: 2 ** -23,
+  activationDType: 'f32',
   samples: 1,
   totalSamples: 3,
   lossSum: 0.1,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { difference } from '../../src/conformance/compare.ts';
+import { bitDifference, difference } from '../../src/conformance/compare.ts';
 
 describe('difference', () => {
   test('is relative to the largest expected magnitude', () => {
@@ -40,5 +40,19 @@ describe('difference', () => {
 
   test('a zero of the other sign is the same number', () => {
     expect(difference([-0, 1], [0, 1]).error).toBe(0);
+  });
+});
+
+describe('bitDifference', () => {
+  test('is null for equal bits, NaN included', () => {
+    expect(bitDifference(Float32Array.of(1, Number.NaN), Float32Array.of(1, Number.NaN))).toBeNull();
+  });
+
+  test.each([
+    [Float32Array.of(1, 0), Float32Array.of(1, -0), '[1] 0 after 0'],
+    [Float64Array.of(1, 2, 3), Float64Array.of(1, 2 + 2 ** -51, 3), '[1] 2.0000000000000004 after 2'],
+    [Int32Array.of(5), Int32Array.of(5, 6), 'has 2 elements instead of 1'],
+  ])('%o and %o differ', (first, second, expected) => {
+    expect(bitDifference(first, second)).toBe(expected);
   });
 });

@@ -62,7 +62,14 @@ describe('other commands', () => {
   test('verify passes an op of the cpu backend, and refuses an op that does not exist', async () => {
     const run = await moabench(['verify', '--op', 'argmax', '--json']).ended;
     expect(run.code).toBe(0);
-    expect(JSON.parse(run.stdout)).toMatchObject({ failed: 0 });
+    const report = JSON.parse(run.stdout);
+    expect(report).toMatchObject({ failed: 0, passed: report.cases.length });
+    expect(report.skipped[0]).toMatchObject({ op: 'argmax', reason: 'cpu has no 16-bit activations' });
+    const text = await moabench(['verify', '--op', 'argmax', '--repeat']).ended;
+    expect(text).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/skip \d+ cases: cpu has no 16-bit activations\n\d+ passed, 0 failed, \d+ skipped/),
+    });
     expect(await moabench(['verify', '--op', 'nonsense']).ended).toMatchObject({ code: 2 });
   });
 
@@ -70,7 +77,18 @@ describe('other commands', () => {
     const run = await moabench(['bench', '--rounds', '2', '--tokens', '640', '--json']).ended;
     expect(run.code).toBe(0);
     const report = JSON.parse(run.stdout);
-    expect(report.ratios).toHaveLength(4);
+    expect(report).toMatchObject({ timer: 'stream thread clock', coldCache: false });
+    expect(report.ratios.map((ratio: { name: string }) => ratio.name)).toEqual([
+      'decode: skewed / uniform spans at equal bytes',
+      'decode: uniform 50% / dense',
+      'prefill: skewed / dense',
+      'prefill: uniform 50% / dense',
+      'decode dense: share of the read ceiling',
+      'decode uniform: share of the read ceiling',
+      'decode skewed: share of the read ceiling',
+      'gemm decode: share of the read ceiling',
+    ]);
+    expect(report.results[0]).toMatchObject({ id: 'read ceiling', shareOfReadCeiling: expect.closeTo(1, 12) });
     for (const ratio of report.ratios) expect(ratio.low).toBeLessThanOrEqual(ratio.high);
     for (const result of report.results) expect(result.samplesMs).toHaveLength(2);
   });

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -28,6 +28,18 @@ function writeSafetensors(
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(header.length));
   writeFileSync(path, Buffer.concat([prefix, header, Buffer.alloc(at)]));
+}
+
+/** Names of a folder's files that this process has open (Linux). */
+function openFiles(folder: string): string[] {
+  const targets = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // the listing's own descriptor
+    }
+  });
+  return targets.flatMap((target) => (target.startsWith(`${folder}/`) ? [target.slice(folder.length + 1)] : [])).sort();
 }
 
 describe('Checkpoint', () => {
@@ -103,6 +115,32 @@ describe('Checkpoint', () => {
     truncateSync(join(folder, 'model.safetensors'), 5000);
     await expect(checkpoint.readRows(EMBEDDING, 0, 128, new Uint8Array(128 * 64 * 2))).rejects.toMatchObject({ code: 'INVALID_FILE' });
     await checkpoint.close();
+  });
+
+  test('has at most two shards open, the last used', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-checkpoint-'));
+    const files = ['a', 'b', 'c', 'd'].map((name) => `${name}.safetensors`);
+    files.forEach((file) => {
+      writeSafetensors(join(folder, file), [{ name: file, dtype: 'BF16', bytes: 16 }]);
+    });
+    writeFileSync(
+      join(folder, 'model.safetensors.index.json'),
+      JSON.stringify({ weight_map: Object.fromEntries(files.map((f) => [f, f])) }),
+    );
+    const checkpoint = await Checkpoint.open(folder);
+    expect(openFiles(folder)).toEqual([]);
+    for (const [file, open] of [
+      ['a', 'a'],
+      ['b', 'ab'],
+      ['a', 'ab'],
+      ['d', 'ad'],
+      ['c', 'cd'],
+    ] as const) {
+      await checkpoint.readRows(`${file}.safetensors`, 0, 8, new Uint8Array(16));
+      expect(openFiles(folder)).toEqual([...open].map((f) => `${f}.safetensors`));
+    }
+    await checkpoint.close();
+    expect(openFiles(folder)).toEqual([]);
   });
 
   test('says which dtypes are supported', async () => {

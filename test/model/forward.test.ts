@@ -16,7 +16,7 @@ const tfjs = tfjsBackend();
 
 async function goldenErrors(name: string, backend: Backend, chunkTokens: number): Promise<readonly number[]> {
   const golden = readGolden(name);
-  const model = await loadModel({ path: `${GOLDENS}${name}`, backend });
+  const model = await loadModel({ path: `${GOLDENS}${name}`, backend, activationDType: 'f32' });
   const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: golden.tokens.length }] });
   try {
     const logits = await prefill(model, { cache, sequence: 0, tokens: golden.tokens, rows: Int32Array.from(golden.rows), chunkTokens });

@@ -6,10 +6,12 @@ import { createCache } from '../../src/model/caches.ts';
 import { prefill } from '../../src/model/forward.ts';
 import { loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
 import { weightElements } from '../../src/model/weights.ts';
+import type { Backend, Tensor } from '../../src/native/backend.ts';
 import { GOLDENS, REFERENCE, relativeError } from './golden-model.ts';
-import { cpuBackend } from './test-backends.ts';
+import { cpuBackend, tfjsBackend } from './test-backends.ts';
 
 const backend = cpuBackend();
+const tfjs = tfjsBackend();
 
 async function lastLogits(path: string, weightDType?: 'f32' | 'f16' | 'bf16'): Promise<Float32Array> {
   const model = await loadModel({ path, backend, ...(weightDType && { weightDType }) });
@@ -83,6 +85,30 @@ describe('dummy models', () => {
     expect(spread).toBeGreaterThan(0.3);
     expect(spread).toBeLessThan(3);
     expect(await modelHash('dummy:tiny')).not.toBe(await modelHash('dummy:vicuna-7b'));
+  });
+
+  test('have the same weights on every backend, of the variance that keeps activations at order 1', async () => {
+    const read = async (on: Backend): Promise<readonly Float32Array[]> => {
+      const model = await loadModel({ path: `dummy:${GOLDENS}qwen2`, backend: on, weightDType: 'f32' });
+      const values = (await Promise.all(model.weights.owned.map((tensor) => tensor.read()))) as Float32Array[];
+      model.dispose();
+      return values;
+    };
+    const values = await read(backend);
+    expect(await read(tfjs())).toEqual(values);
+    const model = await loadModel({ path: `dummy:${GOLDENS}qwen2`, backend, weightDType: 'f32' });
+    const layer = model.weights.layers[0] as (typeof model.weights.layers)[number];
+    const { hiddenSize: C, heads, headDim, layers } = model.config;
+    const variance = async (tensor: Tensor) =>
+      Float64Array.from(await tensor.read()).reduce((sum, x) => sum + x * x, 0) / tensor.shape.reduce((a, b) => a * b);
+    expect((await variance(layer.qkv)) * C).toBeCloseTo(1, 1);
+    expect((await variance(layer.output)) * heads * headDim * 2 * layers).toBeCloseTo(1, 1);
+    expect(new Set(await layer.postNorm.read())).toEqual(new Set([1]));
+    expect(new Set(await (layer.qkvBias as Tensor).read())).toEqual(new Set([0]));
+    // q and k are tensors of their own, not one run of numbers.
+    const [q, k] = [await layer.qkv.rows(0, 16).read(), await layer.qkv.rows(heads * headDim, 16).read()];
+    expect(q).not.toEqual(k);
+    model.dispose();
   });
 
   test.each(['f32', 'f16', 'bf16'] as const)('have the same weights up to rounding in %s', async (dtype) => {

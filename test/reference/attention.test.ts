@@ -85,6 +85,23 @@ describe('attention against plain loops', () => {
     expectClose(await out.read(), plainAttention(input, 64, 64), 1e-5);
     expect(await cache.lengths()).toEqual(Int32Array.of(TOKENS));
   });
+
+  test.each([
+    [140, false], // positions 64 to 75 are behind the window of the last 64
+    [139, true], // position 75 is its first
+  ])('after %i tokens, NaN at positions 64 to 75 of a window of 64 are seen: %s', async (tokens, isSeen) => {
+    const spec = { policy: 'ring', sequences: 1, layers: 1, kvHeads: KV_HEADS, headDim: HEAD_DIM, dtype: 'f32', sink: 64 } as const;
+    const cache = stage.kvCache({ ...spec, capacities: Int32Array.of(128) });
+    const values = stage.normals(tokens * HEAD_DIM);
+    values.fill(Number.NaN, 64 * HEAD_DIM, 76 * HEAD_DIM);
+    const kv = stage.of(values, [tokens, KV_HEADS, HEAD_DIM]);
+    const sequences = Int32Array.of(0);
+    backend.cacheAppend({ cache, layer: 0, k: kv, v: kv, segments: segmentsOf([0, tokens, 0, 0]) });
+    backend.cacheAdvance({ cache, sequences, counts: Int32Array.of(tokens - 1) }); // the last token is the query's own
+    const [q, out] = [stage.normal([1, HEADS, HEAD_DIM]), stage.poisoned([1, HEADS, HEAD_DIM])];
+    backend.attentionDecode({ cache, layer: 0, q, out, sequences, scale: SCALE });
+    expect([...(await out.read())].map(Number.isNaN)).toEqual(new Array(HEADS * HEAD_DIM).fill(isSeen));
+  });
 });
 
 describe('influence against plain loops', () => {

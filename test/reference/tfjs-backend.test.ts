@@ -57,6 +57,18 @@ describe('createTfjsBackend', () => {
     warn.mockRestore();
   });
 
+  test('takes half activations, times by the wall clock, and has no graphs', async () => {
+    expect(backend.traits).toEqual({ halfActivations: true, graphs: false, timer: 'wall clock' });
+    const x = backend.tensor('bf16', [2, 3]);
+    const y = backend.tensor('f32', [2, 3]);
+    y.write(values(6));
+    expect(await backend.time(() => backend.add({ x, y }))).toBeGreaterThan(0);
+    expect(await x.read()).not.toEqual(await y.read()); // rounded
+    await expect(backend.time(() => backend.add({ x, y: y.rows(0, 1) }))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(() => backend.capture(() => {})).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
+    for (const tensor of [x, y]) tensor.dispose();
+  });
+
   test('refuses work after dispose, and tensors of another backend', async () => {
     const other = await createTfjsBackend();
     const foreign = other.tensor('f32', [2]);

@@ -44,7 +44,12 @@ describe('parseSuite', () => {
       rulesPerLayer: 2,
     });
     expect(suite.compress?.calibration).toEqual({ tasks: ['summary'], samplesPerLength: 6, answerTokens: 64 });
-    expect(suite).toMatchObject({ seed: 1, backend: { name: 'cpu' }, report: { baseline: 'dense' }, model: { kvDType: 'f32' } });
+    expect(suite).toMatchObject({
+      seed: 1,
+      backend: { name: 'cpu', graph: 'on' },
+      report: { baseline: 'dense' },
+      model: { kvDType: 'f32' },
+    });
   });
 
   it.each([

@@ -1,58 +1,63 @@
-import { Command } from 'commander';
-import { runKernelBench } from '../../measure/kernel-bench.ts';
+import { Command, Option } from 'commander';
+import { type KernelBenchOptions, runKernelBench } from '../../measure/kernel-bench.ts';
+import type { FloatDType } from '../../native/backend.ts';
 import { createBackend } from '../../native/backends.ts';
 import { interruptible } from '../interrupt.ts';
-import { integer } from '../parse.ts';
+import { deviceIndex, integer } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
-interface BenchFlags {
-  readonly backend: 'cpu';
+interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads' | 'kvHeads' | 'headDim' | 'batch'>> {
+  readonly backend: keyof typeof SHAPES;
   readonly threads?: number;
+  readonly device?: number;
+  readonly dtype?: FloatDType;
   readonly rounds: number;
-  readonly tokens: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly batch: number;
   readonly json: boolean;
 }
 
+/** What is timed unless said otherwise: the bundled model's attention; Llama 3 8B's, with a GiB of keys and values. */
+const SHAPES = {
+  cpu: { tokens: 4096, heads: 8, kvHeads: 8, headDim: 32, batch: 4, activations: 'f32', kvDType: 'bf16' },
+  cuda: { tokens: 8192, heads: 32, kvHeads: 8, headDim: 128, batch: 32, activations: 'bf16', kvDType: 'bf16' },
+} as const;
+
 /** moabench bench: kernels side by side, as rates against the read-only bandwidth ceiling of the same run. */
 export function benchCommand(): Command {
+  const byBackend = (key: keyof (typeof SHAPES)['cpu']): string => `(default: ${SHAPES.cpu[key]} on cpu, ${SHAPES.cuda[key]} on cuda)`;
   return new Command('bench')
     .description('Time attention and GEMM kernels, interleaved, against the read ceiling of the same run')
-    .option('--backend <name>', 'cpu', 'cpu')
+    .addOption(new Option('--backend <name>', 'what is timed').choices(['cpu', 'cuda']).default('cpu'))
     .option('--threads <n>', 'threads of the cpu backend', integer)
+    .option('--device <n>', 'which GPU of cuda (default: 0)', deviceIndex)
+    .addOption(
+      new Option(
+        '--dtype <name>',
+        'of activations, keys and values (default: f32 activations over a bf16 cache on cpu, bf16 on cuda)',
+      ).choices(['f16', 'bf16', 'f32']),
+    )
     .option('--rounds <n>', 'samples per kernel', integer, 15)
-    .option('--tokens <n>', 'context length', integer, 4096)
-    .option('--heads <n>', 'query heads', integer, 8)
-    .option('--kv-heads <n>', 'KV heads', integer, 8)
-    .option('--head-dim <n>', 'head dim', integer, 32)
-    .option('--batch <n>', 'sequences of the decode kernels', integer, 4)
+    .option('--tokens <n>', `context length ${byBackend('tokens')}`, integer)
+    .option('--heads <n>', `query heads ${byBackend('heads')}`, integer)
+    .option('--kv-heads <n>', `KV heads ${byBackend('kvHeads')}`, integer)
+    .option('--head-dim <n>', `head dim ${byBackend('headDim')}`, integer)
+    .option('--batch <n>', `sequences of the decode kernels ${byBackend('batch')}`, integer)
     .option('--json', 'print raw samples as JSON', false)
-    .addHelpText('after', '\nExample:\n  $ moabench bench --tokens 8192 --heads 32 --kv-heads 8 --head-dim 128')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ moabench bench --tokens 8192 --heads 32 --kv-heads 8 --head-dim 128\n  $ moabench bench --backend cuda --dtype f16 --batch 64',
+    )
     .action(async (flags: BenchFlags) => {
+      const { backend: name, threads, device, dtype, json, ...given } = flags;
+      const dtypes = dtype === undefined ? {} : { activations: dtype, kvDType: dtype };
       const display = progressDisplay({ quiet: false });
-      const backend = await createBackend({ name: flags.backend, ...(flags.threads === undefined ? {} : { threads: flags.threads }) });
+      const backend = await createBackend({ name, threads, device });
       try {
-        const { heads, kvHeads, headDim, batch, tokens, rounds } = flags;
         const report = await interruptible(
-          (signal) =>
-            runKernelBench(backend, {
-              heads,
-              kvHeads,
-              headDim,
-              batch,
-              tokens,
-              kvDType: 'bf16',
-              rounds,
-              signal,
-              onProgress: display.onProgress,
-            }),
+          (signal) => runKernelBench(backend, { ...SHAPES[name], ...given, ...dtypes, signal, onProgress: display.onProgress }),
           () => display.stop(),
         );
         display.stop();
-        process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${report.text}\n`);
+        process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${report.text}\n`);
       } finally {
         await backend.dispose();
       }

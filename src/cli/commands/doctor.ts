@@ -26,10 +26,14 @@ interface DoctorReport {
   readonly tfjs: Awaited<ReturnType<typeof tfjsFlavour>>;
 }
 
-function doctorText({ node, memory, backends, tfjs }: DoctorReport): string {
+/** One line a thing; a missing backend says why and what to do. Exported for its test. */
+export function doctorText({ node, memory, backends, tfjs }: DoctorReport): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const lines = [`node      ${node}`, `memory    ${gib(memory.freeBytes)} free of ${gib(memory.totalBytes)}`];
-  for (const b of backends) lines.push(`${b.name.padEnd(9)} ${b.available ? `yes  ${b.description}` : `no   ${b.reason}`}`);
+  for (const b of backends) {
+    lines.push(`${b.name.padEnd(9)} ${b.available ? `yes  ${b.description}` : `no   ${b.reason}`}`);
+    if (!b.available && b.hint !== undefined) lines.push(`${''.padEnd(14)} hint: ${b.hint}`);
+  }
   const cpu = backends.find((b) => b.name === 'cpu');
   if (cpu?.available) lines.push(`${'openblas'.padEnd(9)} ${blasText(cpu.description)}`);
   lines.push(`${'tfjs'.padEnd(9)} yes  ${tfjs.flavour} ${tfjs.version}: ${tfjs.reason}`);

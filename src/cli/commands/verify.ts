@@ -1,15 +1,19 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CaseReport, ConformanceReport } from '../../conformance/run.ts';
 import { MoaError } from '../../core/errors.ts';
+import { groupBy } from '../../core/group-by.ts';
 import { createBackend } from '../../native/backends.ts';
 import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
+import { deviceIndex } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
 interface VerifyFlags {
-  readonly backend: string;
+  readonly backend: 'cpu' | 'cuda';
+  readonly device?: number;
   readonly op?: string[];
+  readonly repeat: boolean;
   readonly json: boolean;
 }
 
@@ -17,16 +21,18 @@ interface VerifyFlags {
 export function verifyCommand(): Command {
   return new Command('verify')
     .description('Check the kernels of a backend against the independent TF.js reference')
-    .option('--backend <name>', 'cpu', 'cpu')
+    .addOption(new Option('--backend <name>', 'what is checked').choices(['cpu', 'cuda']).default('cpu'))
+    .option('--device <n>', 'which GPU of cuda (default: 0)', deviceIndex)
     .option('--op <names...>', 'only these ops')
+    .option('--repeat', 'run every case twice; a bit that differs is a failure', false)
     .option('--json', 'print every case as JSON', false)
-    .addHelpText('after', '\nExamples:\n  $ moabench verify --backend cpu\n  $ moabench verify --op attentionDecode attentionPrefill')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ moabench verify --backend cuda --repeat\n  $ moabench verify --op attentionDecode attentionPrefill',
+    )
     .action(async (flags: VerifyFlags) => {
-      if (flags.backend !== 'cpu' && flags.backend !== 'cuda') {
-        throw new MoaError(`Expected cpu or cuda for --backend but received ${flags.backend}`, { code: 'INVALID_ARGUMENT' });
-      }
       const display = progressDisplay({ quiet: false });
-      const backend = await createBackend({ name: flags.backend });
+      const backend = await createBackend({ name: flags.backend, device: flags.device });
       const reference = await createTfjsBackend();
       try {
         const ops = flags.op;
@@ -36,6 +42,7 @@ export function verifyCommand(): Command {
             runConformance({
               backend,
               reference,
+              repeat: flags.repeat,
               signal,
               onCase: ({ op }, done, total) => display.onProgress({ stage: 'verify', done, total, detail: op }),
               ...(ops === undefined ? {} : { filter: ({ op }) => ops.includes(op) }),
@@ -43,7 +50,7 @@ export function verifyCommand(): Command {
           () => display.stop(),
         );
         display.stop();
-        if (report.cases.length === 0)
+        if (report.cases.length + report.skipped.length === 0)
           throw new MoaError(`Expected names of ops for --op but received ${ops?.join(', ')}`, { code: 'INVALID_ARGUMENT' });
         process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : verifyText(report));
         process.exitCode = report.failed > 0 ? EXIT.someFailed : EXIT.completed;
@@ -54,10 +61,9 @@ export function verifyCommand(): Command {
     });
 }
 
-/** One line per op, then every failing case with what reproduces it. */
+/** One line per op, what was left out and why, then every failing case with what reproduces it. */
 function verifyText(report: ConformanceReport): string {
-  const byOp = new Map<string, CaseReport[]>();
-  for (const c of report.cases) byOp.set(c.op, [...(byOp.get(c.op) ?? []), c]);
+  const byOp = groupBy<CaseReport, string>(report.cases, (c) => c.op);
   const lines = [`backend    ${report.backend}`, `reference  ${report.reference}`];
   for (const [op, cases] of byOp) {
     const failed = cases.filter((c) => c.status === 'fail').length;
@@ -66,6 +72,7 @@ function verifyText(report: ConformanceReport): string {
       `${failed === 0 ? 'pass' : 'FAIL'} ${op.padEnd(20)} ${cases.length - failed}/${cases.length} cases, largest relative error ${worst.toExponential(1)}`,
     );
   }
+  for (const [reason, cases] of groupBy(report.skipped, (c) => c.reason)) lines.push(`skip ${cases.length} cases: ${reason}`);
   for (const c of report.cases.filter((c) => c.status === 'fail')) lines.push(`FAIL ${c.repro}: ${c.detail}`);
-  return `${lines.join('\n')}\n${report.passed} passed, ${report.failed} failed\n`;
+  return `${lines.join('\n')}\n${report.passed} passed, ${report.failed} failed, ${report.skipped.length} skipped\n`;
 }

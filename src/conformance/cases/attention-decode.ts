@@ -1,5 +1,5 @@
 import type { Tensor } from '../../native/backend.ts';
-import { type ConformanceCase, caseName } from '../case.ts';
+import { type ConformanceCase, caseName, needs } from '../case.ts';
 import { toleranceOf } from './attention-tolerance.ts';
 import { advance, appendRandom, attend, type CacheScenario, decodeAppendStep, makeCache, type NanPlace } from './cache-scenario.ts';
 
@@ -11,19 +11,21 @@ interface DecodeShape extends CacheScenario {
 }
 
 /** One step of a ragged batch over random histories; rows are in reverse order of sequences. */
-function decode(shape: DecodeShape): ConformanceCase {
+export function decode(shape: DecodeShape): ConformanceCase {
   const { lengths, nan, ...rest } = shape;
   const scenario = { ...rest, sequences: lengths.length };
   return {
     op: 'attentionDecode',
     name: caseName({ ...rest, lengths, nan }),
     tolerance: toleranceOf(scenario),
+    ...needs(shape.activations),
     async run(stage) {
       const cache = makeCache(stage, scenario);
       await appendRandom(
         stage,
         cache,
         lengths.map((length) => length - 1),
+        shape.activations,
       );
       const sequences = [...lengths.keys()].reverse();
       const { q, fused } = decodeAppendStep(stage, cache, scenario, { sequences, ...(nan && { nan }) });
@@ -43,16 +45,17 @@ interface LongShape extends CacheScenario {
 }
 
 /** Many steps, so that rings go round past the prompt. */
-function decodeSteps(shape: LongShape): ConformanceCase {
+export function decodeSteps(shape: LongShape): ConformanceCase {
   const { prompt, steps, every, pauses, ...rest } = shape;
   const scenario = { ...rest, sequences: prompt.length };
   return {
     op: 'decodeAppend',
     name: caseName({ ...rest, prompt, steps, every, pauses }),
     tolerance: toleranceOf(scenario),
+    ...needs(shape.activations),
     async run(stage) {
       const cache = makeCache(stage, scenario);
-      await appendRandom(stage, cache, prompt);
+      await appendRandom(stage, cache, prompt, shape.activations);
       const outputs: Record<string, Tensor> = {};
       for (let step = 0; step < steps; step++) {
         const sequences = [...prompt.keys()].filter((sequence) => sequence !== pauses || step % 2 === 0);

@@ -1,5 +1,5 @@
-import type { Tensor } from '../../native/backend.ts';
-import { type ConformanceCase, caseName, type Tolerance } from '../case.ts';
+import type { FloatDType, Tensor } from '../../native/backend.ts';
+import { type ConformanceCase, caseName, needs, type Tolerance } from '../case.ts';
 import type { Stage } from '../stage.ts';
 import { packed } from './attention-prefill.ts';
 import { attentionScale } from './cache-scenario.ts';
@@ -7,12 +7,32 @@ import { attentionScale } from './cache-scenario.ts';
 const BACKWARD: Tolerance = { relative: 3e-5, reason: 'P (dP - delta) cancels; sums over all rows of a segment and heads of a group' };
 const INFLUENCE: Tolerance = { relative: 1e-4, reason: 'G - delta cancels, and 1 - A amplifies float32 rounding where A is near 1' };
 
+/** With 16-bit activations (emulated in float32, roundings stay below 0.4 of it). */
+const BACKWARD_HALF = {
+  bf16: { relative: 2e-2, reason: 'forward output (so delta), P, P (dP - delta) and gradients of 8 bits: units of 2^-8 and 2^-7' },
+  f16: { relative: 4e-3, reason: 'forward output (so delta), P, P (dP - delta) and gradients of 11 bits: units of 2^-11 and 2^-10' },
+} as const satisfies Record<string, Tolerance>;
+/** Where the far part has little weight, all that is left of G A - delta is the rounding of the output in delta, and its size adds up. */
+const INFLUENCE_HALF = {
+  bf16: {
+    relative: 4e-2,
+    reason: 'the given output, of which delta is made, has 8 bits; the joint criterion sums the size of that error over rows',
+  },
+  f16: {
+    relative: 5e-3,
+    reason: 'the given output, of which delta is made, has 11 bits; the joint criterion sums the size of that error over rows',
+  },
+} as const satisfies Record<string, Tolerance>;
+
 interface GradientShape {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
   readonly tokens: readonly number[]; // per segment
   readonly deviation?: number;
+  readonly activations?: FloatDType; // f32 by default
+  /** Of gradQ, gradK and gradV; as the activations by default. */
+  readonly gradients?: FloatDType;
 }
 
 interface Forward {
@@ -28,35 +48,40 @@ interface Forward {
 
 /** The forward pass by the backend itself, with a random gradient of its output. */
 function forward(stage: Stage, shape: GradientShape): Forward {
-  const { heads, headDim } = shape;
+  const { heads, headDim, activations = 'f32' } = shape;
   const { segments, total } = packed(shape.tokens);
   const { q, k, v } = stage.fusedQkv(total, shape);
-  const out = stage.poisoned([total, heads, headDim]);
+  const out = stage.poisoned([total, heads, headDim], activations);
   const logSumExp = stage.poisoned([total, heads]);
   const scale = attentionScale(headDim);
   stage.backend.attentionPrefill({ q, k, v, out, logSumExp, segments, scale });
-  return { q, k, v, out, logSumExp, gradOut: stage.normal([total, heads, headDim]), segments, scale };
+  return { q, k, v, out, logSumExp, gradOut: stage.normal([total, heads, headDim], { dtype: activations }), segments, scale };
 }
 
-function backward(shape: GradientShape): ConformanceCase {
+export function backward(shape: GradientShape): ConformanceCase {
+  const { activations = 'f32' } = shape;
   return {
     op: 'attentionBackward',
     name: caseName({ ...shape }),
-    tolerance: BACKWARD,
+    tolerance: activations === 'f32' ? BACKWARD : BACKWARD_HALF[activations],
+    ...needs(shape.activations),
     run(stage) {
       const given = forward(stage, shape);
-      const [gradQ, gradK, gradV] = [given.q, given.k, given.v].map((x) => stage.poisoned(x.shape)) as [Tensor, Tensor, Tensor];
+      const dtype = shape.gradients ?? shape.activations;
+      const [gradQ, gradK, gradV] = [given.q, given.k, given.v].map((x) => stage.poisoned(x.shape, dtype)) as [Tensor, Tensor, Tensor];
       stage.backend.attentionBackward({ ...given, gradQ, gradK, gradV });
       return { gradQ, gradK, gradV };
     },
   };
 }
 
-function influence(shape: GradientShape & { readonly sink: number; readonly epsilon: number }): ConformanceCase {
+export function influence(shape: GradientShape & { readonly sink: number; readonly epsilon: number }): ConformanceCase {
+  const { activations = 'f32' } = shape;
   return {
     op: 'influence',
     name: caseName({ ...shape }),
-    tolerance: INFLUENCE,
+    tolerance: activations === 'f32' ? INFLUENCE : INFLUENCE_HALF[activations],
+    ...needs(shape.activations),
     run(stage) {
       const given = forward(stage, shape);
       const size = [shape.kvHeads, Math.ceil(Math.max(...shape.tokens) / 64)];

@@ -1,8 +1,8 @@
-import type { Tensor } from '../../native/backend.ts';
-import { type ConformanceCase, caseName } from '../case.ts';
+import type { FloatDType, Tensor } from '../../native/backend.ts';
+import { type ConformanceCase, caseName, needs } from '../case.ts';
 import { type Stage, segmentsOf } from '../stage.ts';
-import { ATTENTION, SHARP } from './attention-tolerance.ts';
-import { advance, attentionScale, type CacheScenario, continuing, LAYER, makeCache } from './cache-scenario.ts';
+import { attentionTolerance } from './attention-tolerance.ts';
+import { advance, appendRandom, attentionScale, type CacheScenario, continuing, LAYER, makeCache } from './cache-scenario.ts';
 
 interface DenseShape {
   readonly heads: number;
@@ -13,20 +13,22 @@ interface DenseShape {
   readonly noLogSumExp?: boolean;
   /** The query row, of all, that holds a NaN. */
   readonly nanRow?: number;
+  readonly activations?: FloatDType; // f32 by default
 }
 
 /** Without a cache: dense causal within each segment. */
-function dense(shape: DenseShape): ConformanceCase {
+export function dense(shape: DenseShape): ConformanceCase {
   return {
     op: 'attentionPrefill',
     name: caseName({ ...shape }),
-    tolerance: (shape.deviation ?? 1) > 3 ? SHARP : ATTENTION,
+    tolerance: attentionTolerance(shape.deviation, shape.activations),
+    ...needs(shape.activations),
     run(stage) {
-      const { heads, headDim, nanRow } = shape;
+      const { heads, headDim, nanRow, activations } = shape;
       const { segments, total } = packed(shape.tokens);
       const { q, k, v, fused } = stage.fusedQkv(total, shape);
       if (nanRow !== undefined) fused.rows(nanRow, 1).columns(0, [1]).write(Float32Array.of(Number.NaN));
-      const out = stage.poisoned([total, heads, headDim]);
+      const out = stage.poisoned([total, heads, headDim], activations);
       const logSumExp = shape.noLogSumExp ? undefined : stage.poisoned([total, heads]);
       stage.backend.attentionPrefill({ q, k, v, out, segments, scale: attentionScale(headDim), ...(logSumExp && { logSumExp }) });
       return { out, ...(logSumExp && { logSumExp }) };
@@ -47,19 +49,23 @@ export function packed(tokens: readonly number[]): { readonly segments: Int32Arr
 }
 
 interface CachedShape extends CacheScenario {
+  /** Tokens that each sequence has before the first chunk. */
+  readonly history?: readonly number[];
   /** New tokens per call and sequence. */
   readonly chunks: readonly (readonly number[])[];
 }
 
 /** Through a cache, in chunks: attention, append, advance. */
-function cached(shape: CachedShape): ConformanceCase {
-  const { chunks, ...scenario } = shape;
+export function cached(shape: CachedShape): ConformanceCase {
+  const { chunks, history, ...scenario } = shape;
   return {
     op: 'attentionPrefill',
-    name: caseName({ ...scenario, chunks: chunks.map((counts) => counts.join('+')).join(',') }),
-    tolerance: ATTENTION,
+    name: caseName({ ...scenario, history, chunks: chunks.map((counts) => counts.join('+')).join(',') }),
+    tolerance: attentionTolerance(1, shape.activations),
+    ...needs(shape.activations),
     async run(stage) {
       const cache = makeCache(stage, scenario);
+      if (history !== undefined) await appendRandom(stage, cache, history, shape.activations);
       const outputs: Record<string, Tensor | Float64Array | Int32Array> = {};
       for (const [call, counts] of chunks.entries()) {
         const { out, logSumExp } = await chunk(stage, { cache, scenario, counts });
@@ -76,11 +82,11 @@ async function chunk(
   options: { readonly cache: ReturnType<typeof makeCache>; readonly scenario: CacheScenario; readonly counts: readonly number[] },
 ): Promise<{ readonly out: Tensor; readonly logSumExp: Tensor }> {
   const { cache, scenario, counts } = options;
-  const { heads, headDim } = scenario;
+  const { heads, headDim, activations } = scenario;
   const segments = await continuing(cache, counts);
   const total = counts.reduce((sum, n) => sum + n, 0);
   const { q, k, v } = stage.fusedQkv(total, scenario);
-  const out = stage.poisoned([total, heads, headDim]);
+  const out = stage.poisoned([total, heads, headDim], activations);
   const logSumExp = stage.poisoned([total, heads]);
   stage.backend.attentionPrefill({ q, k, v, out, logSumExp, segments, scale: attentionScale(headDim), cache, layer: LAYER });
   stage.backend.cacheAppend({ cache, layer: LAYER, k, v, segments });

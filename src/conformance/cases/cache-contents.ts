@@ -1,4 +1,4 @@
-import { type ConformanceCase, caseName, EXACT } from '../case.ts';
+import { type ConformanceCase, caseName, EXACT, needs } from '../case.ts';
 import { segmentsOf } from '../stage.ts';
 import { toleranceOf } from './attention-tolerance.ts';
 import { appendRandom, attend, type CacheScenario, decodeAppendStep, LAYER, makeCache } from './cache-scenario.ts';
@@ -10,27 +10,29 @@ interface AppendShape extends CacheScenario {
 }
 
 /** Appends in chunks, then looks at the cache through several sharp queries that are not appended themselves. */
-function append(shape: AppendShape): ConformanceCase {
+export function append(shape: AppendShape): ConformanceCase {
   const { chunks, reset, ...rest } = shape;
   const scenario = { ...rest, sequences: chunks[0]?.length ?? 1 };
   return {
     op: 'cacheAppend',
     name: caseName({ ...rest, chunks: chunks.map((counts) => counts.join('+')).join(','), reset }),
     tolerance: toleranceOf(scenario),
+    ...needs(shape.activations),
     async run(stage) {
       const cache = makeCache(stage, scenario);
-      for (const counts of chunks) await appendRandom(stage, cache, counts);
+      for (const counts of chunks) await appendRandom(stage, cache, counts, shape.activations);
       if (reset !== undefined) {
         cache.reset(reset);
         await appendRandom(
           stage,
           cache,
           (chunks[0] ?? []).map((count, sequence) => (sequence === reset ? count : 0)),
+          shape.activations,
         );
       }
       const sequences = [...Array(scenario.sequences).keys()];
       const { q } = decodeAppendStep(stage, cache, scenario, { sequences });
-      const sharp = attend(stage, cache, stage.normal(q.shape, { deviation: 3 }), sequences);
+      const sharp = attend(stage, cache, stage.normal(q.shape, { deviation: 3, dtype: shape.activations ?? 'f32' }), sequences);
       return {
         out: attend(stage, cache, q, sequences),
         sharp,

@@ -12,6 +12,7 @@ export interface CacheScenario {
   readonly sink?: number; // 64 by default
   readonly kv?: FloatDType; // f32 by default
   readonly sequences?: number; // 1 by default
+  readonly activations?: FloatDType; // of q, k, v and outputs; f32 by default
   /** Standard deviation of q, k and v; 1 by default. */
   readonly deviation?: number;
 }
@@ -45,14 +46,22 @@ export function attentionScale(headDim: number): number {
 }
 
 /** Appends `counts[s]` random tokens to every sequence s, and advances. */
-export async function appendRandom(stage: Stage, cache: KvCache, counts: readonly number[], deviation = 1): Promise<void> {
+export async function appendRandom(stage: Stage, cache: KvCache, counts: readonly number[], dtype: FloatDType = 'f32'): Promise<void> {
   const { kvHeads, headDim } = cache.spec;
-  const segments = await continuing(cache, counts);
   const tokens = counts.reduce((total, n) => total + n, 0);
   if (tokens === 0) return;
-  const k = stage.normal([tokens, kvHeads, headDim], { deviation });
-  const v = stage.normal([tokens, kvHeads, headDim]);
-  stage.backend.cacheAppend({ cache, layer: LAYER, k, v, segments });
+  const [k, v] = [stage.normal([tokens, kvHeads, headDim], { dtype }), stage.normal([tokens, kvHeads, headDim], { dtype })];
+  await appendTokens(stage, cache, { k, v, counts });
+}
+
+/** Appends the rows of k and v [T, Hkv, D], `counts[s]` of them to every sequence s, and advances. */
+export async function appendTokens(
+  stage: Stage,
+  cache: KvCache,
+  rows: { readonly k: Tensor; readonly v: Tensor; readonly counts: readonly number[] },
+): Promise<void> {
+  const { k, v, counts } = rows;
+  stage.backend.cacheAppend({ cache, layer: LAYER, k, v, segments: await continuing(cache, counts) });
   advance(stage, cache, counts);
 }
 
@@ -81,14 +90,14 @@ export function decodeAppendStep(
   scenario: CacheScenario,
   options: { readonly sequences: readonly number[]; readonly nan?: NanPlace },
 ): { readonly q: Tensor; readonly fused: Tensor } {
-  const { heads, kvHeads, headDim, deviation = 1 } = scenario;
+  const { heads, kvHeads, headDim, deviation = 1, activations } = scenario;
   const sequences = Int32Array.from(options.sequences);
   const width = (heads + 2 * kvHeads) * headDim;
   const values = stage.normals(sequences.length * width, deviation);
   if (options.nan === 'query') values[headDim + 3] = Number.NaN; // head 1
   if (options.nan === 'key') values.fill(Number.NaN, heads * headDim, (heads + kvHeads) * headDim);
   if (options.nan === 'value') values[(heads + kvHeads) * headDim + 5] = Number.NaN; // KV head 0
-  const fused = stage.of(values, [sequences.length, width]);
+  const fused = stage.of(values, [sequences.length, width], activations);
   const q = fused.columns(0, [heads, headDim]);
   const k = fused.columns(heads * headDim, [kvHeads, headDim]);
   const v = fused.columns((heads + kvHeads) * headDim, [kvHeads, headDim]);
@@ -97,9 +106,9 @@ export function decodeAppendStep(
   return { q, fused };
 }
 
-/** Attention of q [B, H, D], one row a sequence, over the cache. */
+/** Attention of q [B, H, D], one row a sequence, over the cache, in the dtype of q. */
 export function attend(stage: Stage, cache: KvCache, q: Tensor, sequences: readonly number[]): Tensor {
-  const out = stage.poisoned(q.shape);
+  const out = stage.poisoned(q.shape, q.dtype);
   const scale = attentionScale(cache.spec.headDim);
   stage.backend.attentionDecode({ cache, layer: LAYER, q, out, sequences: Int32Array.from(sequences), scale });
   return out;

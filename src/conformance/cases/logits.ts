@@ -1,4 +1,5 @@
-import { type ConformanceCase, caseName, EXACT, type Tolerance } from '../case.ts';
+import type { FloatDType, Tensor } from '../../native/backend.ts';
+import { type ConformanceCase, caseName, EXACT, needs, storedAs, type Tolerance } from '../case.ts';
 import type { Stage } from '../stage.ts';
 
 const LOG_SUM_EXP: Tolerance = { relative: 5e-6, reason: 'float32 sum of V exponentials' };
@@ -10,6 +11,7 @@ interface LogitsShape {
   /** What is planted: the last row starts with it, or ends with it. */
   readonly first?: number;
   readonly last?: number;
+  readonly activations?: FloatDType; // of logits, log-probabilities and their gradient; f32 by default
 }
 
 function logitsOf(stage: Stage, shape: LogitsShape): Float32Array {
@@ -20,32 +22,37 @@ function logitsOf(stage: Stage, shape: LogitsShape): Float32Array {
   return values;
 }
 
-function argmax(shape: LogitsShape & { readonly integers?: boolean; readonly constant?: number }): ConformanceCase {
+function tensorOf(stage: Stage, shape: LogitsShape, values = logitsOf(stage, shape)): Tensor {
+  return stage.of(values, [shape.rows, shape.vocabulary], shape.activations);
+}
+
+export function argmax(shape: LogitsShape & { readonly integers?: boolean; readonly constant?: number }): ConformanceCase {
   return {
     op: 'argmax',
     name: caseName({ ...shape }),
     tolerance: EXACT,
+    ...needs(shape.activations),
     run(stage) {
-      const { rows, vocabulary, constant } = shape;
+      const { rows, constant } = shape;
       let values = logitsOf(stage, shape);
       if (shape.integers) values = values.map(Math.round); // many ties
       if (constant !== undefined) values.fill(constant);
       const out = stage.poisoned([rows], 'i32');
-      stage.backend.argmax({ logits: stage.of(values, [rows, vocabulary]), out });
+      stage.backend.argmax({ logits: tensorOf(stage, shape, values), out });
       return { out };
     },
   };
 }
 
-function logSoftmax(shape: LogitsShape): ConformanceCase {
+export function logSoftmax(shape: LogitsShape): ConformanceCase {
   return {
     op: 'logSoftmax',
     name: caseName({ ...shape }),
-    tolerance: LOG_SUM_EXP,
+    tolerance: storedAs(shape.activations ?? 'f32', LOG_SUM_EXP),
+    ...needs(shape.activations),
     run(stage) {
-      const size = [shape.rows, shape.vocabulary];
-      const out = stage.poisoned(size);
-      stage.backend.logSoftmax({ logits: stage.of(logitsOf(stage, shape), size), out });
+      const out = stage.poisoned([shape.rows, shape.vocabulary], shape.activations);
+      stage.backend.logSoftmax({ logits: tensorOf(stage, shape), out });
       return { out };
     },
   };
@@ -57,15 +64,16 @@ interface CrossEntropyShape extends LogitsShape {
   readonly gradScale?: number;
 }
 
-function crossEntropy(shape: CrossEntropyShape): ConformanceCase {
+export function crossEntropy(shape: CrossEntropyShape): ConformanceCase {
   return {
     op: 'crossEntropy',
     name: caseName({ ...shape }),
-    tolerance: LOG_SUM_EXP,
+    tolerance: storedAs(shape.gradient ? (shape.activations ?? 'f32') : 'f32', LOG_SUM_EXP),
+    ...needs(shape.activations),
     run(stage) {
-      const size = [shape.rows, shape.vocabulary];
-      const logits = stage.of(logitsOf(stage, shape), size);
-      const gradLogits = shape.gradient === 'inPlace' ? logits : shape.gradient === 'separate' ? stage.poisoned(size) : undefined;
+      const logits = tensorOf(stage, shape);
+      const separate = shape.gradient === 'separate' ? stage.poisoned(logits.shape, logits.dtype) : undefined;
+      const gradLogits = shape.gradient === 'inPlace' ? logits : separate;
       const losses = stage.poisoned([shape.rows]);
       stage.backend.crossEntropy({
         logits,

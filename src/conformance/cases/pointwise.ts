@@ -1,8 +1,9 @@
 import type { FloatDType } from '../../native/backend.ts';
-import { type ConformanceCase, caseName, FLOAT32_ORDER, type Tolerance } from '../case.ts';
+import { type ConformanceCase, caseName, FLOAT32_ORDER, needs, storedAs, type Tolerance } from '../case.ts';
 import { rotaryFrequencies, segmentsOf } from '../stage.ts';
 
 const POLYNOMIAL_EXP: Tolerance = { relative: 5e-6, reason: 'a vectorized exp is right to a few float32 ulps' };
+const TWO_SUMS: Tolerance = { relative: 1e-5, reason: 'two float32 sums a row, one of which cancels' };
 const ROTATION: Tolerance = { relative: 5e-6, reason: 'float32 angles; sine and cosine right to a few ulps' };
 
 interface NormShape {
@@ -11,47 +12,59 @@ interface NormShape {
   readonly weight?: FloatDType;
   readonly epsilon?: number;
   readonly deviation?: number;
-  readonly residual?: boolean;
+  /** true: of f32. */
+  readonly residual?: boolean | FloatDType;
   readonly inPlace?: boolean;
   /** x is a column slice of a wider tensor. */
   readonly strided?: boolean;
   readonly accumulate?: boolean;
   readonly nanRow?: number;
+  /** Of x; f32 by default. */
+  readonly x?: FloatDType;
+  /** Of the output, or of the incoming gradient; as x by default. */
+  readonly out?: FloatDType;
+  /** Of the outgoing gradient; as x by default. */
+  readonly gradX?: FloatDType;
 }
 
-function rmsNorm(parameters: NormShape): ConformanceCase {
+export function rmsNorm(parameters: NormShape): ConformanceCase {
   return {
     op: 'rmsNorm',
     name: caseName({ ...parameters }),
-    tolerance: FLOAT32_ORDER,
+    tolerance: storedAs(parameters.out ?? parameters.x ?? 'f32', FLOAT32_ORDER),
+    ...needs(parameters.x, parameters.out),
     run(stage) {
-      const { shape, weight: dtype = 'f32', epsilon = 1e-5, deviation = 1, strided = false } = parameters;
+      const { shape, weight: dtype = 'f32', epsilon = 1e-5, deviation = 1, strided = false, out: outDType = parameters.x } = parameters;
       const [tokens, ...inner] = shape as [number, ...number[]];
       const width = inner.reduce((total, n) => total * n, 1);
       const wide = width + (strided ? 8 : 0);
       const values = stage.normals(tokens * wide, deviation);
       if (parameters.nanRow !== undefined) values[parameters.nanRow * wide + (strided ? 4 : 0)] = Number.NaN;
-      const x = stage.of(values, [tokens, wide]).columns(strided ? 4 : 0, inner);
+      const x = stage.of(values, [tokens, wide], parameters.x).columns(strided ? 4 : 0, inner);
       const weight = stage.normal(shape.slice(-1), { dtype, mean: 1, deviation: 0.3 });
-      const residual = parameters.residual ? stage.normal(shape) : undefined;
-      const out = parameters.inPlace ? x : stage.poisoned(shape);
+      const residualDType = parameters.residual === true ? 'f32' : parameters.residual;
+      const residual = residualDType && stage.normal(shape, { dtype: residualDType });
+      const out = parameters.inPlace ? x : stage.poisoned(shape, outDType);
       stage.backend.rmsNorm({ x, weight, out, epsilon, ...(residual && { residual }) });
       return { out, ...(residual && { residual }) };
     },
   };
 }
 
-function rmsNormBackward(parameters: NormShape): ConformanceCase {
+export function rmsNormBackward(parameters: NormShape): ConformanceCase {
   return {
     op: 'rmsNormBackward',
     name: caseName({ ...parameters }),
-    tolerance: { relative: 1e-5, reason: 'two float32 sums a row, one of which cancels' },
+    tolerance: storedAs(parameters.gradX ?? parameters.x ?? 'f32', TWO_SUMS),
+    ...needs(parameters.x, parameters.out, parameters.gradX),
     run(stage) {
-      const { shape, weight: dtype = 'f32', epsilon = 1e-5, deviation = 1, accumulate = false } = parameters;
-      const x = stage.normal(shape, { deviation });
+      const { shape, weight: dtype = 'f32', epsilon = 1e-5, deviation = 1, accumulate = false, x: xDType = 'f32' } = parameters;
+      const { out: outDType = xDType, gradX: gradDType = xDType } = parameters;
+      const x = stage.normal(shape, { deviation, dtype: xDType });
       const weight = stage.normal(shape.slice(-1), { dtype, mean: 1, deviation: 0.3 });
-      const gradOut = stage.normal(shape);
-      const gradX = parameters.inPlace ? gradOut : accumulate ? stage.normal(shape) : stage.poisoned(shape);
+      const gradOut = stage.normal(shape, { dtype: outDType });
+      const separate = accumulate ? stage.normal(shape, { dtype: gradDType }) : stage.poisoned(shape, gradDType);
+      const gradX = parameters.inPlace ? gradOut : separate;
       stage.backend.rmsNormBackward({ x, weight, gradOut, gradX, epsilon, accumulate });
       return { gradX };
     },
@@ -63,34 +76,37 @@ interface SiluShape {
   readonly width: number;
   readonly deviation?: number;
   readonly nanRow?: number;
+  readonly activations?: FloatDType; // f32 by default
 }
 
-function siluMul(parameters: SiluShape): ConformanceCase {
+export function siluMul(parameters: SiluShape): ConformanceCase {
   return {
     op: 'siluMul',
     name: caseName({ ...parameters }),
-    tolerance: POLYNOMIAL_EXP,
+    tolerance: storedAs(parameters.activations ?? 'f32', POLYNOMIAL_EXP),
+    ...needs(parameters.activations),
     run(stage) {
-      const { tokens, width, deviation = 1, nanRow } = parameters;
+      const { tokens, width, deviation = 1, nanRow, activations } = parameters;
       const values = stage.normals(tokens * 2 * width, deviation);
       if (nanRow !== undefined) values[nanRow * 2 * width] = Number.NaN;
-      const out = stage.poisoned([tokens, width]);
-      stage.backend.siluMul({ gateUp: stage.of(values, [tokens, 2 * width]), out });
+      const out = stage.poisoned([tokens, width], activations);
+      stage.backend.siluMul({ gateUp: stage.of(values, [tokens, 2 * width], activations), out });
       return { out };
     },
   };
 }
 
-function siluMulBackward(parameters: SiluShape): ConformanceCase {
+export function siluMulBackward(parameters: SiluShape): ConformanceCase {
   return {
     op: 'siluMulBackward',
     name: caseName({ ...parameters }),
-    tolerance: POLYNOMIAL_EXP,
+    tolerance: storedAs(parameters.activations ?? 'f32', POLYNOMIAL_EXP),
+    ...needs(parameters.activations),
     run(stage) {
-      const { tokens, width, deviation = 1 } = parameters;
-      const gateUp = stage.normal([tokens, 2 * width], { deviation });
-      const gradGateUp = stage.poisoned([tokens, 2 * width]);
-      stage.backend.siluMulBackward({ gateUp, gradOut: stage.normal([tokens, width]), gradGateUp });
+      const { tokens, width, deviation = 1, activations: dtype = 'f32' } = parameters;
+      const gateUp = stage.normal([tokens, 2 * width], { deviation, dtype });
+      const gradGateUp = stage.poisoned([tokens, 2 * width], dtype);
+      stage.backend.siluMulBackward({ gateUp, gradOut: stage.normal([tokens, width], { dtype }), gradGateUp });
       return { gradGateUp };
     },
   };
@@ -105,14 +121,16 @@ interface RopeShape {
   readonly scale?: number;
   readonly inverse?: boolean;
   readonly theta?: number;
+  readonly activations?: FloatDType; // f32 by default
 }
 
-function rope(parameters: RopeShape): ConformanceCase {
+export function rope(parameters: RopeShape): ConformanceCase {
   const { runs, ...rest } = parameters;
   return {
     op: 'rope',
     name: caseName({ ...rest, runs: runs.flat() }),
-    tolerance: ROTATION,
+    tolerance: storedAs(parameters.activations ?? 'f32', ROTATION),
+    ...needs(parameters.activations),
     run(stage) {
       const tokens = runs.reduce((total, [rows]) => total + rows, 0);
       const { fused, q, k } = stage.fusedQkv(tokens, parameters);

@@ -1,0 +1,19 @@
+// Backward of dense causal attention: semantics in src/native/backend.ts.
+#include "cuda/attention_gradient.h"
+#include "cuda/cuda_ops.h"
+
+namespace moa::cuda {
+
+void attention_backward(Context& context, const AttentionBackwardParams& params) {
+  const auto& p = params;
+  const GradientKernel kernel =
+      gradient_kernel(context, "attentionBackward",
+                      {p.q, p.k, p.v, p.out, p.grad_out, p.grad_q, p.grad_k, p.grad_v});
+  if (kernel == GradientKernel::kMma) {
+    attention_backward_mma(context, params);
+  } else {
+    attention_backward_simt(context, params);
+  }
+}
+
+}  // namespace moa::cuda

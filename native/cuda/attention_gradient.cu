@@ -1,0 +1,152 @@
+// Row sums for the backward of attention and its influence profile, and the choice between their
+// kernels.
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "cuda/attention_gradient.h"
+
+namespace moa::cuda {
+namespace {
+
+constexpr int kRowLanes = 16;  // threads per row, each with 8 of up to 128 elements at a time
+constexpr int kRowThreads = 256;
+
+template <class T>
+struct RowSumsParams {
+  HeadRows<const T> out, grad_out;
+  const float* log_sum_exp;
+  int64_t log_sum_stride, tokens;
+  int32_t heads, head_dim;
+  bool aligned;  // rows start at multiples of 16 bytes
+  float2* rows;
+};
+
+template <class T>
+__device__ __forceinline__ void load_8(const T* from, bool aligned, T (&x)[8]) {
+  if (aligned) {
+    constexpr int kWords = sizeof(x) / sizeof(uint4);
+#pragma unroll
+    for (int i = 0; i < kWords; ++i)
+      reinterpret_cast<uint4*>(x)[i] = reinterpret_cast<const uint4*>(from)[i];
+  } else {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) x[i] = from[i];
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kRowThreads) attention_row_sums_kernel(const RowSumsParams<T> p) {
+  const int64_t index =
+      static_cast<int64_t>(blockIdx.x) * (kRowThreads / kRowLanes) + threadIdx.x / kRowLanes;
+  const int lane = threadIdx.x % kRowLanes;
+  const int64_t token = index / p.heads;
+  const int32_t head = static_cast<int32_t>(index % p.heads);
+  const bool valid = token < p.tokens;
+  float sum = 0;
+  for (int d = lane * 8; valid && d < p.head_dim; d += kRowLanes * 8) {
+    alignas(16) T x[8], y[8];
+    const int64_t column = static_cast<int64_t>(head) * p.head_dim + d;
+    load_8(p.out.row(token, column), p.aligned, x);
+    load_8(p.grad_out.row(token, column), p.aligned, y);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) sum += to_float(x[i]) * to_float(y[i]);
+  }
+#pragma unroll
+  for (int offset = kRowLanes / 2; offset > 0; offset /= 2)
+    sum += __shfl_xor_sync(0xffffffffu, sum, offset);
+  if (valid && lane == 0) {
+    p.rows[head * p.tokens + token] =
+        make_float2(p.log_sum_exp[token * p.log_sum_stride + head] * kLog2E, sum);
+  }
+}
+
+bool aligned_rows(const TensorRef& x) {
+  const auto bytes = static_cast<int64_t>(bytes_per_element(x.dtype));
+  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.row_stride * bytes % 16 == 0;
+}
+
+enum class Choice : uint8_t { kAny, kSimt, kMma };
+
+Choice choice_of_environment() {
+  const char* value = std::getenv("MOABENCH_GRADIENT_KERNEL");
+  const std::string name = value == nullptr ? "" : value;
+  if (name.empty()) return Choice::kAny;
+  if (name == "simt") return Choice::kSimt;
+  if (name == "mma") return Choice::kMma;
+  throw_invalid("simt or mma", "MOABENCH_GRADIENT_KERNEL", name);
+}
+
+/// Why the tensor-core kernels cannot run on these tensors; empty when they can.
+std::string against_mma(const Context& context, std::initializer_list<TensorRef> tensors) {
+  const TensorRef& q = *tensors.begin();
+  const int64_t head_dim = q.shape[2];
+  if (context.properties.major < 8) return "a device of compute capability 8.0 or later";
+  if (!is_half(q.dtype)) return "f16 or bf16 tensors";
+  if (head_dim != 32 && head_dim != 64 && head_dim != 96 && head_dim != 128)
+    return "head dim 32, 64, 96 or 128";
+  for (const TensorRef& x : tensors) {
+    if (!aligned_rows(x)) return "rows aligned to 16 bytes";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<SegmentBlocks> segment_blocks(View<Segment> segments, int block_rows, int max_blocks) {
+  std::vector<Segment> sorted(segments.begin(), segments.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Segment& a, const Segment& b) { return a.row_count > b.row_count; });
+  std::vector<SegmentBlocks> launches;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (i % kMaxSegmentsPerLaunch == 0) launches.emplace_back();
+    SegmentBlocks& launch = launches.back();
+    const int32_t rows = sorted[i].row_count;
+    launch.entries[launch.count++] = {sorted[i].row_start, rows, launch.blocks};
+    launch.blocks += std::min((rows + block_rows - 1) / block_rows, max_blocks);
+    launch.longest = std::max(launch.longest, rows);
+  }
+  return launches;
+}
+
+const float2* attention_row_sums(Context& context, const TensorRef& out, const TensorRef& grad_out,
+                                 const TensorRef& log_sum_exp) {
+  const int64_t tokens = out.rows(), heads = out.shape[1];
+  auto* rows = context.scratch_of<float2>(Scratch::kBackwardRows, tokens * heads);
+  with_float_type(out.dtype, "out", [&]<class T>() {
+    const RowSumsParams<T> p{head_rows<const T>(out),
+                             head_rows<const T>(grad_out),
+                             static_cast<const float*>(log_sum_exp.data),
+                             log_sum_exp.row_stride,
+                             tokens,
+                             static_cast<int32_t>(heads),
+                             static_cast<int32_t>(out.shape[2]),
+                             aligned_rows(out) && aligned_rows(grad_out),
+                             rows};
+    constexpr int kRows = kRowThreads / kRowLanes;
+    const auto blocks = static_cast<unsigned>((tokens * heads + kRows - 1) / kRows);
+    attention_row_sums_kernel<T><<<blocks, kRowThreads, 0, context.stream>>>(p);
+    MOA_CUDA_CHECK_LAUNCH();
+  });
+  return rows;
+}
+
+GradientKernel gradient_kernel(const Context& context, const char* op,
+                               std::initializer_list<TensorRef> tensors) {
+  static const Choice choice = choice_of_environment();
+  const TensorRef& q = *tensors.begin();
+  const auto unsupported = [&](const std::string& what) {
+    throw Error(ErrorCode::kUnsupported, "Expected " + what + " for " + op);
+  };
+  for (const TensorRef& x : tensors) {
+    if (x.dtype != q.dtype) unsupported("tensors of one dtype");
+  }
+  if (q.dtype == DType::kI32) unsupported("f32, f16 or bf16 tensors");
+  if (q.shape[2] % 8 != 0 || q.shape[2] > kMaxGradientHeadDim)
+    unsupported("a multiple of 8 up to 256 as head dim");
+  const std::string reason = against_mma(context, tensors);
+  if (choice == Choice::kMma && !reason.empty()) unsupported(reason);
+  return choice == Choice::kSimt || !reason.empty() ? GradientKernel::kSimt : GradientKernel::kMma;
+}
+
+}  // namespace moa::cuda

@@ -1,0 +1,437 @@
+// Prefill attention by wgmma and TMA (sm_90a), f16 and bf16, head dims 64 and 128.
+//
+// One persistent block per SM walks its list of items (128 query rows of one head each). A producer
+// thread feeds queries, keys and values through TMA; two consumer warpgroups take 64 rows each, over
+// pairs of key blocks (128 keys), from the diagonal back to the sinks. As FlashAttention-3 does
+// (arXiv 2407.08608, 3.1 and 3.2):
+// - within a warpgroup, Q K^T of the next pair and P V of this one are issued together, and the
+//   softmax of the next pair runs while P V is under way;
+// - between warpgroups, named barriers pass the turn of issuing, so that one's softmax runs under the
+//   other's products;
+// - weights stay in registers: accumulators of scores, packed, are the A operand of P V.
+// Both halves of a pair are copied on their own, so that sinks and window, which need not be
+// neighbours, share pairs and only an odd number of blocks leaves half a pair idle.
+//
+// NaN: keys that no row of the item sees (the next segment's rows, rows past the diagonal) end the
+// last pair; their scores are masked and their values overwritten with zeros. A value that is NaN or
+// infinite reaches, through weights of zero, rows of the item that do not see it but are computed
+// over its pair of blocks.
+#include "cuda/barrier.cuh"
+#include "cuda/prefill_launch.h"
+#include "cuda/prefill_softmax.cuh"
+#include "cuda/tma.cuh"
+#include "cuda/wgmma.cuh"
+
+namespace moa::cuda {
+
+namespace {
+
+constexpr int kGroups = 2;  // of consumers, 128 threads each; the producer's group comes first
+constexpr int kGroupThreads = 128, kGroupWarps = 4, kGroupRows = 64, kWarpRows = 16;
+constexpr int kThreads = kGroupThreads * (1 + kGroups);
+constexpr int kPairKeys = 2 * kKeyBlock;
+constexpr int kStages = 2;
+// 128 * 40 + 256 * 232 registers are what 384 threads of 168 have.
+constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
+// Named barriers: one turn and one of its own for each consumer group.
+constexpr int kTurnBarrier = 1, kGroupBarrier = kTurnBarrier + kGroups;
+static_assert(kTmaBoxRows == kKeyBlock && kTmaBoxRows == kGroupRows);
+
+struct TensorMaps {
+  CUtensorMap q, keys, values;
+};
+
+struct Barriers {
+  uint64_t keys_full[kStages], keys_empty[kStages];
+  uint64_t values_full[kStages], values_empty[kStages];
+  uint64_t queries_full[kGroups], queries_empty[kGroups];
+  PrefillItem items[kGroups];  // come and go with the queries
+};
+
+template <int kDim>
+struct Layout {
+  static constexpr int kColumns = kDim / kTmaBoxElements;    // of boxes
+  static constexpr int kQueryBytes = kColumns * kTmaBoxBytes;  // of a group: [columns][64 rows]
+  static constexpr int kPairColumnBytes = 2 * kTmaBoxBytes;
+  static constexpr int kPairBytes = kColumns * kPairColumnBytes;  // [columns][128 rows]
+  static constexpr int kKeysAt = 0;
+  static constexpr int kValuesAt = kKeysAt + kStages * kPairBytes;
+  static constexpr int kQueriesAt = kValuesAt + kStages * kPairBytes;
+  static constexpr int kOutAt = kQueriesAt + kGroups * kQueryBytes;
+  static constexpr int kBarriersAt = kOutAt + kGroups * kQueryBytes;
+  static constexpr int kAlignment = 1024;  // of swizzle atoms; dynamic shared memory promises less
+  static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAlignment;
+};
+
+/// Where things are for this block.
+struct Shared {
+  char* base;
+  uint32_t address;
+  Barriers* barriers;
+};
+
+__device__ __forceinline__ int pairs_of(const PrefillItem& item) { return (item.blocks + 1) / 2; }
+
+/// Stage and parity of the n-th use of a ring.
+struct Turn {
+  uint32_t count = 0;
+  __device__ __forceinline__ uint32_t stage() const { return count % kStages; }
+  __device__ __forceinline__ uint32_t parity() const { return count / kStages % 2; }
+};
+
+/// One thread: copies what the consumers will ask for, in their order.
+template <int kDim>
+struct Producer {
+  using L = Layout<kDim>;
+  const TensorMaps& maps;
+  const Shared& shared;
+
+  __device__ __forceinline__ void load_queries(const PrefillItem& item, uint32_t count) {
+    for (int group = 0; group < kGroups; ++group) {
+      const uint32_t full = shared_address(&shared.barriers->queries_full[group]);
+      barrier_wait(shared_address(&shared.barriers->queries_empty[group]), count % 2 ^ 1);
+      shared.barriers->items[group] = item;
+      barrier_arrive_expect_bytes(full, L::kQueryBytes);
+      for (int column = 0; column < L::kColumns; ++column) {
+        tma_load(shared.address + L::kQueriesAt + group * L::kQueryBytes + column * kTmaBoxBytes,
+                 &maps.q, column * kTmaBoxElements, item.head, item.row + group * kGroupRows, full);
+      }
+    }
+  }
+  __device__ __forceinline__ void load_pair(const CUtensorMap& map, int tiles, uint64_t* full,
+                                            uint64_t* empty, const PrefillItem& item, int pair,
+                                            Turn turn) {
+    const uint32_t stage = turn.stage(), barrier = shared_address(full + stage);
+    const int halves = min(2, item.blocks - 2 * pair);
+    barrier_wait(shared_address(empty + stage), turn.parity() ^ 1);
+    barrier_arrive_expect_bytes(barrier, halves * L::kColumns * kTmaBoxBytes);
+    for (int half = 0; half < halves; ++half) {
+      const int32_t row = item.block_row(2 * pair + half);
+      for (int column = 0; column < L::kColumns; ++column) {
+        tma_load(shared.address + tiles + stage * L::kPairBytes + column * L::kPairColumnBytes +
+                     half * kTmaBoxBytes,
+                 &map, column * kTmaBoxElements, item.key_head, row, barrier);
+      }
+    }
+  }
+  __device__ __forceinline__ void load_values(const PrefillItem& item, int pair, Turn turn) {
+    load_pair(maps.values, L::kValuesAt, shared.barriers->values_full,
+              shared.barriers->values_empty, item, pair, turn);
+  }
+  __device__ __forceinline__ void run(const PrefillArguments& a) {
+    tma_prefetch(&maps.q), tma_prefetch(&maps.keys), tma_prefetch(&maps.values);
+    Turn keys, values;
+    const int32_t begin = a.item_begin[blockIdx.x], end = a.item_begin[blockIdx.x + 1];
+    for (int32_t n = begin; n < end; ++n) {
+      const PrefillItem item = a.items[n];
+      const int pairs = pairs_of(item);
+      load_queries(item, n - begin);
+      for (int pair = pairs - 1; pair >= 0; --pair, ++keys.count) {
+        load_pair(maps.keys, L::kKeysAt, shared.barriers->keys_full, shared.barriers->keys_empty,
+                  item, pair, keys);
+        if (pair + 1 == pairs) continue;  // values are wanted one pair later than keys
+        load_values(item, pair + 1, values);
+        ++values.count;
+      }
+      load_values(item, 0, values);
+      ++values.count;
+    }
+  }
+};
+
+/// One of the warpgroups that compute; a thread holds rows g and g + 8 of its warp's 16.
+template <class T, int kDim>
+struct Consumer {
+  using L = Layout<kDim>;
+  const Shared& shared;
+  const int group, warp, lane;
+  const float c;  // scale * log2(e)
+  Turn keys, values;
+  float scores[64];               // [64 rows, 128 keys]
+  float out[kDim / 2];            // [64 rows, kDim]
+  uint32_t weights[kPairKeys / 16][4];
+  SoftmaxRows rows;
+
+  __device__ __forceinline__ Consumer(const Shared& shared, float c)
+      : shared(shared),
+        group(static_cast<int>(threadIdx.x) / kGroupThreads - 1),
+        warp(static_cast<int>(threadIdx.x) / 32 % kGroupWarps),
+        lane(static_cast<int>(threadIdx.x) % 32),
+        c(c) {}
+
+  /// Every warp lets go for itself, once its own products are done.
+  __device__ __forceinline__ void release(uint64_t* barrier) {
+    if (lane == 0) barrier_arrive(shared_address(barrier));
+  }
+  __device__ __forceinline__ void wait_keys() {
+    barrier_wait(shared_address(&shared.barriers->keys_full[keys.stage()]), keys.parity());
+  }
+  __device__ __forceinline__ void wait_values() {
+    barrier_wait(shared_address(&shared.barriers->values_full[values.stage()]), values.parity());
+  }
+  __device__ __forceinline__ void release_keys() {
+    release(&shared.barriers->keys_empty[keys.stage()]);
+    ++keys.count;
+  }
+  __device__ __forceinline__ void release_values() {
+    release(&shared.barriers->values_empty[values.stage()]);
+    ++values.count;
+  }
+
+  /// Issues scores = Q K^T.
+  __device__ __forceinline__ void issue_keys() {
+    const uint64_t q = wgmma_descriptor(shared.address + L::kQueriesAt + group * L::kQueryBytes, 16,
+                                        kAtomBytes);
+    const uint64_t k = wgmma_descriptor(
+        shared.address + L::kKeysAt + keys.stage() * L::kPairBytes, 16, kAtomBytes);
+    wgmma_fence();
+    wgmma_m64n128k16<T, false>(scores, q, k);
+#pragma unroll
+    for (int step = 1; step < kDim / 16; ++step) {
+      const int column = step / 4, inside = step % 4 * 32;
+      wgmma_m64n128k16<T, true>(scores, wgmma_advance(q, column * kTmaBoxBytes + inside),
+                                wgmma_advance(k, column * L::kPairColumnBytes + inside));
+    }
+    wgmma_commit();
+  }
+  /// Issues out += P V.
+  __device__ __forceinline__ void issue_values() {
+    const uint64_t v =
+        wgmma_descriptor(shared.address + L::kValuesAt + values.stage() * L::kPairBytes,
+                         L::kPairColumnBytes, kAtomBytes);
+    wgmma_fence();
+#pragma unroll
+    for (int step = 0; step < kPairKeys / 16; ++step) {
+      wgmma_add<T>(out, weights[step], wgmma_advance(v, step * 2 * kAtomBytes));
+    }
+    wgmma_commit();
+  }
+
+  /// Hides keys from rows that do not see them, where a pair has any.
+  __device__ __forceinline__ void mask(const PrefillItem& item, int pair) {
+    const int32_t first = item.position + group * kGroupRows;
+    const int32_t row = first + warp * kWarpRows + lane / 4;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int32_t block = 2 * pair + half;
+      if (item.block_whole(block, first, kGroupRows)) continue;
+      const int32_t near = row - item.block_position(block) - lane % 4 * 2;
+      const int32_t reach = block < item.sink_blocks ? kUnlimitedWindow : item.mask.window;
+#pragma unroll
+      for (int i = 0; i < 32; ++i) {
+        const int32_t distance = near + i / 2 % 2 * 8 - (i / 4 * 8 + i % 2);
+        if (distance < 0 || distance >= reach) scores[32 * half + i] = -INFINITY;
+      }
+    }
+  }
+
+  /// Scores become weights, in place. Whether the outputs so far are to be multiplied by `shrink`.
+  __device__ __forceinline__ bool softmax(float (&shrink)[2]) {
+    float largest[2][2] = {{-INFINITY, -INFINITY}, {-INFINITY, -INFINITY}};  // [tile parity][row]
+#pragma unroll
+    for (int i = 0; i < 64; ++i) {
+      float& x = largest[i / 4 % 2][i / 2 % 2];
+      x = fmaxf(x, scores[i]);
+    }
+    const float both[2] = {fmaxf(largest[0][0], largest[1][0]), fmaxf(largest[0][1], largest[1][1])};
+    const bool rose = rows.raise(both, c, shrink);
+    const float base[2] = {rows.base(0, c), rows.base(1, c)};
+#pragma unroll
+    for (int i = 0; i < 64; ++i) {
+      scores[i] = exp2_approximate(fmaf(scores[i], c, -base[i / 2 % 2]));
+      rows.sum[i / 2 % 2] += scores[i];
+    }
+    return rose;
+  }
+  __device__ __forceinline__ void pack() {
+#pragma unroll
+    for (int step = 0; step < kPairKeys / 16; ++step) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        weights[step][i] = pack_pair<T>(scores[8 * step + 2 * i], scores[8 * step + 2 * i + 1]);
+      }
+    }
+  }
+
+  /// Zeros in place of values that no row sees, behind the last pair's keys. Both groups write them;
+  /// each waits for its own writes only.
+  __device__ __forceinline__ void clear_values(const PrefillItem& item, int pair) {
+    const int count = item.block_keys(2 * pair) + item.block_keys(2 * pair + 1);
+    if (count == kPairKeys) return;
+    char* tile = shared.base + L::kValuesAt + values.stage() * L::kPairBytes;
+    constexpr int kRowChunks = kTmaBoxElements * 2 / 16;
+    const int chunks = (kPairKeys - count) * kRowChunks;
+    for (int i = static_cast<int>(threadIdx.x) % kGroupThreads; i < chunks; i += kGroupThreads) {
+#pragma unroll
+      for (int column = 0; column < L::kColumns; ++column) {
+        *reinterpret_cast<uint4*>(tile + column * L::kPairColumnBytes +
+                                  (count * kRowChunks + i) * 16) = make_uint4(0, 0, 0, 0);
+      }
+    }
+    async_proxy_fence();
+    named_barrier_sync(kGroupBarrier + group, kGroupThreads);
+  }
+
+  /// Divides by the sums and stores, through shared memory of the warp's own, in 16-byte chunks.
+  __device__ __forceinline__ void store(const PrefillArguments& a, const PrefillItem& item) {
+    constexpr int kChunks = kDim / 8;
+    const int first = group * kGroupRows + warp * kWarpRows;
+    char* stage = shared.base + L::kOutAt + group * L::kQueryBytes + warp * (kWarpRows * kDim * 2);
+    const auto at = [&](int row, int chunk) {
+      return stage + row * kDim * 2 + (chunk ^ (row & 7)) * 16;
+    };
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const int row = lane / 4 + 8 * r;
+      const float total = quad_sum(rows.sum[r]), inverse = __fdividef(1.0f, total);
+#pragma unroll
+      for (int tile = 0; tile < kChunks; ++tile) {
+        const float* pair = out + 4 * tile + 2 * r;
+        *reinterpret_cast<uint32_t*>(at(row, tile) + lane % 4 * 4) =
+            pack_pair<T>(pair[0] * inverse, pair[1] * inverse);
+      }
+      if (a.log_sum_exp != nullptr && lane % 4 == 0 && first + row < item.rows) {
+        a.log_sum_exp[(int64_t{item.row} + first + row) * a.log_sum_exp_stride + item.head] =
+            rows.log_sum_exp(r, c, total);
+      }
+    }
+    __syncwarp();
+    T* to = static_cast<T*>(a.out) + (int64_t{item.row} + first) * a.out_stride +
+            int64_t{item.head} * kDim;
+#pragma unroll
+    for (int i = lane; i < kWarpRows * kChunks; i += 32) {
+      const int row = i / kChunks, chunk = i % kChunks;
+      if (first + row < item.rows) {
+        *reinterpret_cast<uint4*>(to + row * a.out_stride + chunk * 8) =
+            *reinterpret_cast<const uint4*>(at(row, chunk));
+      }
+    }
+    __syncwarp();  // before the next item's rows
+  }
+
+  __device__ __forceinline__ void attend(const PrefillArguments& a, uint32_t count) {
+    barrier_wait(shared_address(&shared.barriers->queries_full[group]), count % 2);
+    const PrefillItem item = shared.barriers->items[group];
+    float shrink[2];
+    rows = SoftmaxRows{};
+#pragma unroll
+    for (int i = 0; i < kDim / 2; ++i) out[i] = 0;
+
+    int pair = pairs_of(item) - 1;
+    wait_keys();
+    issue_keys();
+    wgmma_wait<0>(scores);
+    release_keys();
+    mask(item, pair);
+    softmax(shrink);
+    pack();
+    wait_values();
+    clear_values(item, pair);
+    while (--pair >= 0) {
+      wait_keys();
+      named_barrier_sync(kTurnBarrier + group, kGroups * kGroupThreads);
+      issue_keys();
+      wait_values();
+      issue_values();
+      named_barrier_arrive(kTurnBarrier + (group + 1) % kGroups, kGroups * kGroupThreads);
+      wgmma_wait<1>(scores);
+      release_keys();
+      mask(item, pair);
+      const bool rose = softmax(shrink);
+      wgmma_wait<0>(out);
+      release_values();
+      if (rose) {
+#pragma unroll
+        for (int i = 0; i < kDim / 2; ++i) out[i] *= shrink[i / 2 % 2];
+      }
+      pack();
+    }
+    release(&shared.barriers->queries_empty[group]);
+    wait_values();
+    issue_values();
+    wgmma_wait<0>(out);
+    release_values();
+    store(a, item);
+  }
+
+  __device__ __forceinline__ void run(const PrefillArguments& a) {
+    const int32_t items = a.item_begin[blockIdx.x + 1] - a.item_begin[blockIdx.x];
+    if (group == 1) named_barrier_arrive(kTurnBarrier, kGroups * kGroupThreads);  // group 0 begins
+    for (int32_t n = 0; n < items; ++n) attend(a, n);
+  }
+
+  static constexpr int kAtomBytes = 1024;
+};
+
+__device__ __forceinline__ void init_barriers(Barriers& barriers) {
+  constexpr uint32_t kWarps = kGroups * kGroupWarps;
+  for (int stage = 0; stage < kStages; ++stage) {
+    barrier_init(shared_address(&barriers.keys_full[stage]), 1);
+    barrier_init(shared_address(&barriers.values_full[stage]), 1);
+    barrier_init(shared_address(&barriers.keys_empty[stage]), kWarps);
+    barrier_init(shared_address(&barriers.values_empty[stage]), kWarps);
+  }
+  for (int group = 0; group < kGroups; ++group) {
+    barrier_init(shared_address(&barriers.queries_full[group]), 1);
+    barrier_init(shared_address(&barriers.queries_empty[group]), kGroupWarps);
+  }
+  barrier_init_fence();
+}
+
+/// In code for other architectures the kernel is empty, and never launched.
+/// Grid: a.blocks, one per SM; block b does items [item_begin[b], item_begin[b + 1]).
+template <class T, int kDim>
+__global__ void __launch_bounds__(kThreads, 1)
+    attention_prefill_wgmma_kernel(const __grid_constant__ TensorMaps maps,
+                                   const __grid_constant__ PrefillArguments a) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  using L = Layout<kDim>;
+  extern __shared__ char unaligned[];
+  const uint32_t skip = -shared_address(unaligned) % L::kAlignment;
+  Shared shared;
+  shared.base = unaligned + skip;
+  shared.address = shared_address(unaligned) + skip;
+  shared.barriers = reinterpret_cast<Barriers*>(shared.base + L::kBarriersAt);
+  if (threadIdx.x == 0) init_barriers(*shared.barriers);
+  __syncthreads();
+  if (threadIdx.x < kGroupThreads) {
+    registers_decrease<kProducerRegisters>();
+    if (threadIdx.x == 0) Producer<kDim>{maps, shared}.run(a);
+  } else {
+    registers_increase<kConsumerRegisters>();
+    Consumer<T, kDim>(shared, a.scale * kPrefillLog2E).run(a);
+  }
+#endif
+}
+
+template <class T, int kDim>
+void launch(Context& context, const PrefillArguments& a) {
+  using L = Layout<kDim>;
+  const TensorMaps maps{
+      encode_rows(a.q, a.dtype, a.q_rows, a.heads, kDim, a.q_stride),
+      encode_rows(a.keys, a.dtype, a.key_rows, a.key_heads, kDim, a.key_stride),
+      encode_rows(a.values, a.dtype, a.key_rows, a.key_heads, kDim, a.value_stride)};
+  MOA_CUDA_CHECK(cudaFuncSetAttribute(attention_prefill_wgmma_kernel<T, kDim>,
+                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      L::kSharedBytes));
+  attention_prefill_wgmma_kernel<T, kDim>
+      <<<static_cast<unsigned>(a.blocks), kThreads, L::kSharedBytes, context.stream>>>(maps, a);
+  MOA_CUDA_CHECK_LAUNCH();
+}
+
+}  // namespace
+
+void prefill_wgmma(Context& context, const PrefillArguments& a) {
+  with_half_type(a.dtype, "attentionPrefill.q", [&]<class T>() {
+    switch (a.head_dim) {
+      case 64:
+        return launch<T, 64>(context, a);
+      case 128:
+        return launch<T, 128>(context, a);
+      default:
+        throw Error(ErrorCode::kInternal, "Expected head dim 64 or 128 for prefill_wgmma");
+    }
+  });
+}
+
+}  // namespace moa::cuda

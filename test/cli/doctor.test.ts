@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { doctorText } from '../../src/cli/commands/doctor.ts';
+
+const machine = {
+  node: 'v20.19.0',
+  memory: { totalBytes: 8 * 2 ** 30, freeBytes: 2 ** 30 },
+  tfjs: { flavour: 'tfjs-cpu', version: '4.22.0', reason: 'the other is not installed' },
+} as const;
+const cpu = { name: 'cpu', available: true, description: 'cpu: 2 threads, OpenBLAS 0.3' } as const;
+
+test('a missing backend says why, and what to do on the next line', () => {
+  const cuda = { name: 'cuda', available: false, reason: 'Expected a driver but there is none', hint: 'Install it.' } as const;
+  expect(
+    doctorText({ ...machine, backends: [cpu, cuda] })
+      .split('\n')
+      .slice(2, 5),
+  ).toEqual([
+    'cpu       yes  cpu: 2 threads, OpenBLAS 0.3',
+    'cuda      no   Expected a driver but there is none',
+    '               hint: Install it.',
+  ]);
+});
+
+test('a GPU is described', () => {
+  const cuda = { name: 'cuda', available: true, description: 'cuda: NVIDIA H100, driver 13.0, cuBLASLt 13.0.2' } as const;
+  const text = doctorText({ ...machine, backends: [cpu, cuda] });
+  expect(text).toContain('cuda      yes  cuda: NVIDIA H100, driver 13.0, cuBLASLt 13.0.2\n');
+  expect(text).not.toContain('hint');
+});

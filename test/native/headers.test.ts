@@ -1,0 +1,14 @@
+// The programs of native/tests, which test the headers that host and device code share; one test each.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const SUFFIX = '_test.cc';
+const names = readdirSync('native/tests')
+  .filter((file) => file.endsWith(SUFFIX))
+  .map((file) => file.slice(0, -SUFFIX.length));
+
+test.each(names)('%s', (name) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/native-tests.mjs', name], { encoding: 'utf8' });
+  expect({ status, output: `${stdout}${stderr}` }).toEqual({ status: 0, output: `native-tests: ${name} passed\n` });
+});

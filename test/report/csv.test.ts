@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { csvFiles } from '../../src/report/csv.ts';
+import { makeReport } from '../../src/report/write.ts';
+import { selectRecords } from '../../src/results/selection.ts';
+import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
+
+const suite = syntheticSuite({ samples: 4, methods: ['dense', 'moa-25'] });
+const records = syntheticRecords(suite);
+const { summary } = await makeReport({ records, suite, environment: syntheticEnvironment });
+
+it('puts the accounts of plan, allocator and device side by side', () => {
+  const device = { freeBytes: 5, totalBytes: 80, poolReservedBytes: 40, poolUsedBytes: 30 };
+  const measured = records.map((r) => (r.kind === 'measurement' || r.kind === 'capacity' ? { ...r, deviceMemory: device } : r));
+  const table = csvFiles(summary, selectRecords(measured)).get('device-memory.csv') ?? '';
+  const [header, first, ...rest] = table.trim().split('\n');
+  const columns = 'plannedKvBytes,residentKvBytes,peakBytes,freeBytes,totalBytes,poolReservedBytes,poolUsedBytes';
+  expect(header).toBe(`method,measure,cache,contextTokens,batch,${columns}`);
+  expect(first).toMatch(/^dense,prefill,dense,2048,1,\d+,\d+,\d+,5,80,40,30$/);
+  expect(rest.at(-1)).toMatch(/^\S+,maxBatch,\w+,4096,\d+,,,[\d.]+,5,80,40,30$/);
+});
+
+it('has no such table for host memory', () => {
+  expect(csvFiles(summary, selectRecords(records)).has('device-memory.csv')).toBe(false);
+});

@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MoaError } from '../../src/core/errors.ts';
+import type { LanguageModel } from '../../src/model/language-model.ts';
+import { loadModel } from '../../src/model/load.ts';
+import type { Backend, KvCacheSpec } from '../../src/native/backend.ts';
+import { createTfjsBackend } from '../../src/reference/tfjs-backend.ts';
+import { type RecordOf, recordsOf } from '../../src/results/record.ts';
+import { RecordStore } from '../../src/results/store.ts';
+import type { RunContext } from '../../src/run/context.ts';
+import { runMaxBatch, runTimings } from '../../src/run/efficiency.ts';
+import { makePlans } from '../../src/run/make-plans.ts';
+import { type Cell, expandCells } from '../../src/suite/cells.ts';
+import { suiteSchema } from '../../src/suite/schema.ts';
+
+const suite = suiteSchema.parse({
+  version: 1,
+  name: 'device',
+  model: { path: 'dummy:tiny', kvDType: 'bf16' },
+  backend: { name: 'cuda', activations: 'bf16' },
+  methods: [{ id: 'dense', method: 'dense' }],
+  efficiency: {
+    decode: { contexts: [128], batch: [2], newTokens: 3, rounds: 2 },
+    maxBatch: { contextTokens: 128, memoryLimitMiB: 1024, largest: 16 },
+  },
+});
+const DEVICE = { freeBytes: 7, totalBytes: 80, poolReservedBytes: 50, poolUsedBytes: 20 };
+const full = (): MoaError => new MoaError('Expected device memory but there is none', { code: 'OUT_OF_MEMORY' });
+
+/**
+ * The reference as a device with room for caches of three sequences, whatever the limit says. Running out is told twice, as on a stream: by
+ * the call, and by the next synchronization, whoever asks for it.
+ */
+function smallDevice(reference: Backend): Backend {
+  let failed = false;
+  return {
+    ...reference,
+    memory: () => ({ ...reference.memory(), device: DEVICE }),
+    kvCache(spec: KvCacheSpec) {
+      if (spec.sequences <= 3) return reference.kvCache(spec);
+      failed = true;
+      throw full();
+    },
+    synchronize() {
+      const wasFailed = failed;
+      failed = false;
+      return wasFailed ? Promise.reject(full()) : reference.synchronize();
+    },
+  };
+}
+
+let reference: Backend;
+let model: LanguageModel;
+let context: RunContext;
+const folder = mkdtempSync(join(tmpdir(), 'efficiency-'));
+beforeAll(async () => {
+  reference = await createTfjsBackend();
+  model = await loadModel({ path: suite.model.path, backend: smallDevice(reference), activationDType: 'bf16' });
+  const plans: RunContext['plans'] = new Map();
+  const store = RecordStore.open(join(folder, 'records.jsonl'));
+  const identity = { weightsHash: model.weightsHash, device: model.backend.description };
+  const signal = new AbortController().signal;
+  context = { suite, suiteFolder: folder, folder, model, identity, store, plans, signal, onProgress: () => {} };
+  await makePlans(context, cellsOf('plan'));
+});
+afterAll(async () => {
+  context.store.close();
+  model.dispose();
+  await reference.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+function cellsOf<K extends Cell['kind']>(kind: K): Extract<Cell, { kind: K }>[] {
+  return expandCells(suite).filter((cell): cell is Extract<Cell, { kind: K }> => cell.kind === kind);
+}
+
+function last<K extends 'measurement' | 'capacity' | 'outcome'>(kind: K): RecordOf<K> | undefined {
+  return recordsOf(context.store.records, kind).at(-1);
+}
+
+describe('on a device', () => {
+  test('a batch that runs out below the limit does not fit, and leaves nothing behind', async () => {
+    await runMaxBatch(context, cellsOf('maxBatch'));
+    expect(last('outcome')).toMatchObject({ status: 'completed' });
+    expect(last('capacity')).toMatchObject({
+      maxBatch: 3,
+      stopped: 'memory',
+      memoryLimitBytes: 2 ** 30,
+      trials: [
+        { batch: 1, fits: true },
+        { batch: 2, fits: true },
+        { batch: 4, fits: false, peakBytes: null },
+        { batch: 3, fits: true },
+      ],
+      deviceMemory: DEVICE,
+    });
+    expect(reference.memory()).toMatchObject({ kvBytes: 0 });
+  });
+
+  test('a timing names its timer and what the device said', async () => {
+    await runTimings(context, cellsOf('decode'));
+    const measurement = last('measurement');
+    expect(measurement).toMatchObject({ timer: 'wall clock', deviceMemory: DEVICE, samplesMs: [expect.any(Number), expect.any(Number)] });
+    expect(measurement?.kvBytes.resident).toBe(measurement?.kvBytes.planned);
+  });
+
+  test('a failed timing frees what it held, and the next one is not told of it', async () => {
+    const cells = cellsOf('decode');
+    await runTimings(
+      context,
+      cells.map((cell) => ({ ...cell, id: cell.id.replace('x2/', 'x5/'), batch: 5 })),
+    );
+    expect(last('outcome')).toMatchObject({ status: 'failed', error: { code: 'OUT_OF_MEMORY' } });
+    expect(reference.memory()).toMatchObject({ kvBytes: 0, workspaceBytes: 0 });
+    await expect(model.backend.synchronize()).resolves.toBeUndefined();
+  });
+});

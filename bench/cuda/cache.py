@@ -55,7 +55,7 @@ class BenchCache:
         sink: int = 64,
     ):
         self.context, self.storage, self.head_dim = context, storage, head_dim
-        self.capacities = np.ascontiguousarray(capacities, np.int32)
+        self.capacities = np.array(capacities, np.int32, order="C")
         self.lengths = np.asarray(lengths, np.int32)
         self.offsets = self._place()
         addresses = storage.data_ptr() + self.offsets * storage.element_size()

@@ -211,11 +211,20 @@ def gradient(bench: Bench) -> None:
                 sums += influence(*at, scale, MOA_EPSILON, 64, sums.shape[2])
             backward = Backward(step, grad_out)
             backward.run()
+            first = [x.clone() for x in backward.grads]
+            backward.run()
+            pairs = zip(first, backward.grads, strict=True)
+            differ = sum(int((a.view(torch.int16) != b.view(torch.int16)).sum()) for a, b in pairs)
+            bench.record.check(f"backward {name} repeated", float(differ), 0.0, "elements that differ")
             for which, received, wanted in zip("qkv", backward.grads, expected, strict=True):
                 error = relative_error(received, wanted)
                 bench.record.check(f"backward {name} grad {which}", error, BACKWARD_LIMIT)
             profile = Influence(step, grad_out, MOA_EPSILON)
             profile.run()
+            again = Influence(step, grad_out, MOA_EPSILON)
+            again.run()
+            differ = int((again.sums != profile.sums).sum())
+            bench.record.check(f"influence {name} repeated", float(differ), 0.0, "sums that differ")
             for i, which in enumerate(("elementwise", "elementwise sink", "joint")):
                 error = relative_error(profile.sums[i], sums[i])
                 bench.record.check(f"influence {name} {which}", error, INFLUENCE_LIMIT)

@@ -27,8 +27,12 @@ def kinds_of_spans(bench: Bench, kv_heads: int) -> dict[str, tuple[np.ndarray, i
 
 
 def sweep(bench: Bench) -> None:
+    """Adds the table as it grows, so that what was measured is kept should the rest fail."""
     ceiling = bench.record.ceiling("read")
-    entries = []
+    title = "decode sweep: time, share of the read ceiling; 32 query heads, bf16, cold L2"
+    entries: list[dict] = []
+    table = {"title": title, "text": "", "entries": entries}
+    bench.record.data.setdefault("tables", []).append(table)
     for head_dim in HEAD_DIMS:
         for group in GROUPS:
             for batch in BATCHES:
@@ -36,11 +40,9 @@ def sweep(bench: Bench) -> None:
                     with bench.guard(f"d{head_dim} group {group} B{batch} {kind}"):
                         shape = (bench.batch(batch), head_dim, tokens)
                         entries.append(_measure(bench, kind, spans, group, batch, *shape))
-    title = "decode sweep: time, share of the read ceiling; 32 query heads, bf16, cold L2"
-    table = {"title": title, "text": _text(entries, ceiling), "entries": entries}
-    bench.record.data.setdefault("tables", []).append(table)
+            table["text"] = _text(entries, ceiling)
+            bench.record.save()
     print(f"{title}\n{table['text']}", flush=True)
-    bench.record.save()
 
 
 def _measure(bench: Bench, kind, spans, group, nominal, batch, head_dim, tokens) -> dict:

@@ -145,7 +145,8 @@ def supervise(arguments: argparse.Namespace) -> int:
         _progress(arguments.out).unlink(missing_ok=True)
         names = ",".join(unit.name for unit in units)
         command = [sys.executable, __file__, *_passed_on(arguments), "--sections", names, "--child"]
-        unit, reason = _watch(subprocess.Popen(command), arguments.out)
+        child = subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        unit, reason = _watch(child, arguments.out)
         if not reason:
             break
         record = Record(arguments.out)

@@ -48,7 +48,12 @@ const answer = async (model, tokens, maxNewTokens, kvDType) => {
 };
 const profileOf = (model, { tokens, sample }) => {
   const completion = Int32Array.from(model.tokenizer.encode(sample.completion ?? sample.answers[0]));
-  return influenceProfile(model, { tokens: Int32Array.from([...tokens, ...completion]), answerStart: tokens.length, sink: 64, epsilon: 2 ** -23 });
+  return influenceProfile(model, {
+    tokens: Int32Array.from([...tokens, ...completion]),
+    answerStart: tokens.length,
+    sink: 64,
+    epsilon: 2 ** -23,
+  });
 };
 
 const expected = [];
@@ -108,7 +113,8 @@ for (const dtype of values.dtypes.split(',')) {
   console.log(
     `${dtype}: ${row.equal}/${row.samples} equal, ${row.ties} ties of ${row.different.length} different; influence relative L1 mean (worst): elementwise ${mean('elementwise').toExponential(1)} (${worst('elementwise').toExponential(1)}), sink ${mean('elementwiseSink').toExponential(1)} (${worst('elementwiseSink').toExponential(1)}), joint ${mean('joint').toExponential(1)} (${worst('joint').toExponential(1)})`,
   );
-  for (const d of row.different.slice(0, 6)) console.log(`  ${d.task} ${d.length} #${d.index} token ${d.token}: gap ${d.gap.toExponential(2)}`);
+  for (const d of row.different.slice(0, 6))
+    console.log(`  ${d.task} ${d.length} #${d.index} token ${d.token}: gap ${d.gap.toExponential(2)}`);
   rows.push(row);
   model.dispose();
   await backend.dispose();

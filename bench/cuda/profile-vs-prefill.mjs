@@ -68,6 +68,10 @@ for (const n of [full / 4, full / 2, full]) {
     `${n} tokens: prefill ${median(samples.get('prefill')).toFixed(1)} ms, profile ${median(samples.get('profile')).toFixed(1)} ms, ratio ${ratio.estimate.toFixed(2)} [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}], peak extra ${(peakBytes / 2 ** 20).toFixed(0)} MiB (${(peakBytes / n / 1024).toFixed(0)} KiB a token)`,
   );
 }
-if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify({ backend: backend.description, model: values.model, dtype: model.activationDType, rows })}\n`);
+if (values.out !== undefined)
+  writeFileSync(
+    values.out,
+    `${JSON.stringify({ backend: backend.description, model: values.model, dtype: model.activationDType, rows })}\n`,
+  );
 model.dispose();
 await backend.dispose();

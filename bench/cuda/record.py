@@ -7,6 +7,7 @@ where ratio = peer's time / ours (above 1: ours is faster), and targets {name: {
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import time
@@ -44,7 +45,8 @@ class Record:
     def check(self, name: str, error: float, limit: float, note: str = "") -> bool:
         """A correctness check: largest error relative to the reference's largest magnitude."""
         passed = error <= limit  # false for NaN
-        entry = {"name": name, "error": error, "limit": limit, "passed": passed, "note": note}
+        stored = error if math.isfinite(error) else str(error)  # JSON has no NaN
+        entry = {"name": name, "error": stored, "limit": limit, "passed": passed, "note": note}
         self.data["checks"].append(entry)
         print(
             f"{'ok   ' if passed else 'WRONG'} {name}: {error:.2e} (limit {limit:.0e}) {note}",
@@ -141,7 +143,7 @@ def print_table(data: dict) -> None:
     wrong = [c for c in data["checks"] if not c["passed"]]
     print(f"-- checks: {len(data['checks']) - len(wrong)} passed, {len(wrong)} wrong")
     for check in wrong:
-        print(f"WRONG {check['name']}: {check['error']:.3g} > {check['limit']} {check['note']}")
+        print(f"WRONG {check['name']}: {check['error']} > {check['limit']} {check['note']}")
     for failure in data["failures"]:
         last = failure["reason"].strip().splitlines()[-1][:160]
         print(f"FAILED {failure['unit']} / {failure['label']}: {last}")

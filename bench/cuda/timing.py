@@ -21,7 +21,7 @@ CHUNK_ROUNDS = 5  # between synchronizations
 SPIN_HZ = 1.9e9  # cycles per second of torch.cuda._sleep, roughly
 
 
-def rotations_for(bytes_per_call: int, limit: int = 64) -> int:
+def rotations_for(bytes_per_call: int, limit: int = 320) -> int:
     """Buffer sets needed for a cold L2."""
     return max(1, min(limit, math.ceil(COLD_BYTES / max(bytes_per_call, 1))))
 

@@ -46,7 +46,8 @@ const { plan } = importPublished(readPublished(values.plan), {
 const moa = spansAt(plan, tokens);
 const share = moa.reduce((a, b) => a + b, 0) / (heads * tokens);
 const uniform = new Int32Array(heads).fill(64 * Math.round((share * tokens) / 64));
-const batchFor = (spans) => Math.floor((Number(values.memory) * totalBytes - model.weightBytes) / (spans.reduce((a, b) => a + b, 0) * slotBytes));
+const batchFor = (spans) =>
+  Math.floor((Number(values.memory) * totalBytes - model.weightBytes) / (spans.reduce((a, b) => a + b, 0) * slotBytes));
 
 /** Read-only ceiling of this backend: argmax over 4 GiB of float32. */
 async function readCeiling() {
@@ -115,7 +116,9 @@ async function measure(rows, { id, spans, batch }) {
       kvBytes,
       rooflineShare: bytes / ceiling / (ms / 1e3),
     });
-    console.log(`${id} graph ${graph}: batch ${batch}, ${ms.toFixed(3)} ms, ${((batch / ms) * 1e3).toFixed(0)} tok/s, ${(100 * rows.at(-1).rooflineShare).toFixed(1)}% of the roofline`);
+    console.log(
+      `${id} graph ${graph}: batch ${batch}, ${ms.toFixed(3)} ms, ${((batch / ms) * 1e3).toFixed(0)} tok/s, ${(100 * rows.at(-1).rooflineShare).toFixed(1)}% of the roofline`,
+    );
     session.dispose();
   }
   const ratio = logRatioInterval(samples.get('off'), samples.get('on'), { seed: id, paired: true });
@@ -127,7 +130,9 @@ async function measure(rows, { id, spans, batch }) {
 const ownCeiling = await readCeiling();
 const ceiling = Math.max(ownCeiling, Number(values.ceiling ?? 0));
 console.log(backend.description);
-console.log(`read ceiling ${(ownCeiling / 1e12).toFixed(2)} TB/s here, ${(ceiling / 1e12).toFixed(2)} TB/s used; density ${share.toFixed(3)}`);
+console.log(
+  `read ceiling ${(ownCeiling / 1e12).toFixed(2)} TB/s here, ${(ceiling / 1e12).toFixed(2)} TB/s used; density ${share.toFixed(3)}`,
+);
 const rows = [];
 const common = batchFor(dense);
 for (const arm of [

@@ -39,7 +39,8 @@ int32_t guarded(F&& call) {
 
 void require_no_capture(const Context& context, const char* what) {
   if (context.capturing) {
-    throw Error(ErrorCode::kInternal, std::string(what) + " is not possible while a graph is captured");
+    throw Error(ErrorCode::kInternal,
+                std::string(what) + " is not possible while a graph is captured");
   }
 }
 
@@ -157,7 +158,8 @@ void fill_graphs(Api& api) {
 }
 
 void fill_caches(Api& api) {
-  api.decode_plan_bytes = [](Context* context, int32_t sequences, int32_t layers, int32_t kv_heads) {
+  api.decode_plan_bytes = [](Context* context, int32_t sequences, int32_t layers,
+                             int32_t kv_heads) {
     return decode_plan_bytes(*context, sequences, layers, kv_heads);
   };
   api.decode_plan = [](Context* context, const CacheView* cache, View<int32_t> sequences) {
@@ -172,9 +174,9 @@ void fill_caches(Api& api) {
 }
 
 void fill_ops(Api& api) {
-#define MOA_FILL_OP(method, Params)                                   \
+#define MOA_FILL_OP(method, Params)                                    \
   api.method = [](Context* context, const Params* params) -> int32_t { \
-    return guarded([&] { cuda::method(*context, *params); });         \
+    return guarded([&] { cuda::method(*context, *params); });          \
   };
   MOA_FOR_EACH_CUDA_OP(MOA_FILL_OP)
 #undef MOA_FILL_OP
@@ -182,9 +184,9 @@ void fill_ops(Api& api) {
                              const CacheView* cache) {
     return guarded([&] { attention_prefill(*context, *params, cache); });
   };
-#define MOA_FILL_OP(method, Params)                                                           \
+#define MOA_FILL_OP(method, Params)                                                            \
   api.method = [](Context* context, const Params* params, const CacheView* cache) -> int32_t { \
-    return guarded([&] { cuda::method(*context, *params, *cache); });                         \
+    return guarded([&] { cuda::method(*context, *params, *cache); });                          \
   };
   MOA_FILL_OP(cache_append, CacheAppendParams)
   MOA_FILL_OP(decode_append, DecodeAppendParams)

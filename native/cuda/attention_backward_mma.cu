@@ -39,21 +39,11 @@ template <class T, int D>
 struct QueryWarp {
   using Tile = MmaTile<D>;
 
-  uint32_t q, grad_out;         // addresses of the warp's rows, at this lane's fragment
-  int32_t first_row;            // of the segment
-  float log2_sum[4], delta[4];  // of rows g, g + 8, g + 16, g + 24
+  uint32_t q, grad_out;  // addresses of the warp's rows, at this lane's fragment
+  int32_t first_row;     // of the segment
+  const float2*
+      row_sums;  // shared, (L, delta) of row g: read for every step, as registers are short
   float sums[2][D / 8][4] = {};
-
-  __device__ void load_rows(const AttentionInputs<T>& in, int32_t head, const SegmentBlock& at) {
-    const int g = threadIdx.x % 32 / 4;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int32_t row = first_row + g + 8 * i;
-      const float2 x =
-          row < at.row_count ? in.rows[head * in.tokens + at.row_start + row] : make_float2(0, 0);
-      log2_sum[i] = x.x, delta[i] = x.y;
-    }
-  }
 
   /// sums[row tile][n-tile] = rows . tile rows
   static __device__ __forceinline__ void multiply(uint32_t rows, uint32_t tile,
@@ -90,9 +80,10 @@ struct QueryWarp {
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
           const int i = m * 2 + e / 2;
-          float p = exp2_approximate(fmaf(s[m][n][e], to_log2, -log2_sum[i]));
+          const float log2_sum = row_sums[8 * i].x, delta = row_sums[8 * i].y;
+          float p = exp2_approximate(fmaf(s[m][n][e], to_log2, -log2_sum));
           if (diagonal && n * 8 + 2 * t + e % 2 > 8 * i + g) p = 0;
-          s[m][n][e] = p * (gradients[m][n][e] - delta[i]);
+          s[m][n][e] = p * (gradients[m][n][e] - delta);
         }
       }
     }
@@ -120,6 +111,7 @@ template <class T, int D>
 __global__ void __launch_bounds__(kMmaThreads, 2)
     attention_backward_queries_mma_kernel(const __grid_constant__ BackwardParams<T> p) {
   using Tile = MmaTile<D>;
+  __shared__ float2 row_sums[kQueryRows];
   extern __shared__ __align__(1024) uint8_t shared[];
   const AttentionInputs<T>& in = p.in;
   const auto head = static_cast<int32_t>(blockIdx.x % in.heads);
@@ -142,6 +134,9 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   Tile::template load<kQueryRows>(q, in.q, at.row_start, first_row, at.row_count, column);
   Tile::template load<kQueryRows>(grad_out, in.grad_out, at.row_start, first_row, at.row_count,
                                   column);
+  const int32_t row = first_row + static_cast<int32_t>(threadIdx.x);
+  row_sums[threadIdx.x] =
+      row < at.row_count ? in.rows[head * in.tokens + at.row_start + row] : make_float2(0, 0);
   load(0);
   load(1);
   const int warp_row = static_cast<int>(threadIdx.x / 32) * 32;
@@ -149,7 +144,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   warp.q = q + Tile::bytes(1) * warp_row + Tile::row_fragment();
   warp.grad_out = grad_out + Tile::bytes(1) * warp_row + Tile::row_fragment();
   warp.first_row = first_row + warp_row;
-  warp.load_rows(in, head, at);
+  warp.row_sums = row_sums + warp_row + threadIdx.x % 32 / 4;
   for (int32_t step = 0; step < steps; ++step) {
     cp_async_wait<1>();
     __syncthreads();  // the step has landed, and all have read the one before, whose stage is

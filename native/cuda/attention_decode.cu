@@ -1,5 +1,6 @@
-// One token per sequence over its live slots, of all rows and heads in one balanced launch. Which CTA reads what is in the plan
-// (decode_plan), because lengths live on the device and the launch is replayed while they grow.
+// One token per sequence over its live slots, of all rows and heads in one balanced launch. Which
+// CTA reads what is in the plan (decode_plan), because lengths live on the device and the launch is
+// replayed while they grow.
 #include "cuda/attention_decode.h"
 #include "cuda/cuda_ops.h"
 

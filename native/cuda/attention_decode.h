@@ -33,13 +33,15 @@ inline int32_t decode_grid(const Context& context, const CacheView& cache) {
   return decode_grid(cache.dtype, cache.head_dim, shared_limits(context),
                      context.multiprocessors());
 }
-/// Of a cache's plan. The grid is the largest of any head dim and dtype, so that layouts depend on neither.
+/// Of a cache's plan. The grid is the largest of any head dim and dtype, so that layouts depend on
+/// neither.
 inline PlanLayout plan_layout(const Context& context, int sequences, int kv_heads) {
   return {static_cast<int64_t>(sequences) * kv_heads,
           std::min(kMaxDecodeCtas, 4 * context.multiprocessors())};
 }
 
-/// Lets `kernel` take `bytes` of dynamic shared memory, and the SM as much of its L1 for it as it has.
+/// Lets `kernel` take `bytes` of dynamic shared memory, and the SM as much of its L1 for it as it
+/// has.
 template <class Kernel>
 void allow_shared_memory(Kernel* kernel, int64_t bytes) {
   MOA_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -48,7 +50,8 @@ void allow_shared_memory(Kernel* kernel, int64_t bytes) {
                                       cudaSharedmemCarveoutMaxShared));
 }
 
-/// Tensor cores: q, out and cache of one half type, head dims with swizzled rows, q readable by pairs and out writable by fours.
+/// Tensor cores: q, out and cache of one half type, head dims with swizzled rows, q readable by
+/// pairs and out writable by fours.
 bool attention_decode_mma_takes(const AttentionDecodeParams& params, const CacheView& cache);
 void attention_decode_mma(Context& context, const AttentionDecodeParams& params,
                           const CacheView& cache, const DecodeInput& input);

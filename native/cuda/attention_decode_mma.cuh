@@ -1,11 +1,14 @@
 #pragma once
 // Decode attention on tensor cores, stream-K over heads of different spans (decode_plan.h).
 //
-// Operands are swapped: tokens are the m of mma.m16n8k16 and the query heads of a group its n, so that a group of 1 costs what a
-// group of 8 does and memory stays the limit. Per tile of 64 tokens each of four warps takes 16:
-//   S^T [16 tokens, 8 heads] = K Q^T;  P^T = 2^(S^T - maximum), per column;  O^T [D, 8 heads] += V^T P^T.
-// P^T goes from accumulator to B operand by two 8x8 transposes. Warps keep their own maxima, sums and O^T until the item (or the
-// CTA's range) ends, so that tiles need no barrier but those of the pipeline.
+// Operands are swapped: tokens are the m of mma.m16n8k16 and the query heads of a group its n, so
+// that a group of 1 costs what a group of 8 does and memory stays the limit. Per tile of 64 tokens
+// each of four warps takes 16:
+//   S^T [16 tokens, 8 heads] = K Q^T;  P^T = 2^(S^T - maximum), per column;  O^T [D, 8 heads] +=
+//   V^T P^T.
+// P^T goes from accumulator to B operand by two 8x8 transposes. Warps keep their own maxima, sums
+// and O^T until the item (or the CTA's range) ends, so that tiles need no barrier but those of the
+// pipeline.
 #include "cuda/attention_decode.h"
 #include "cuda/decode_tiles.cuh"
 #include "cuda/mma.cuh"
@@ -46,13 +49,14 @@ struct WarpResults {
         kConsumerWarps, [&](int32_t w) { return maxima[w * kDecodeHeads + head]; },
         [&](int32_t w) { return sums[w * kDecodeHeads + head]; },
         [&](int32_t w) {
-          return *reinterpret_cast<const Quad*>(values + (w * kDecodeHeads + head) * kRow + element);
+          return *reinterpret_cast<const Quad*>(values + (w * kDecodeHeads + head) * kRow +
+                                                element);
         });
   }
 };
 
-/// One warp's attention of the block's query heads over its tokens. Lane 4 g + t holds columns (heads) 2 t and 2 t + 1 of S^T and
-/// O^T, and head g of Q^T.
+/// One warp's attention of the block's query heads over its tokens. Lane 4 g + t holds columns
+/// (heads) 2 t and 2 t + 1 of S^T and O^T, and head g of Q^T.
 template <class T, int kHeadDim>
 struct WarpAttention {
   using Rows = TileRows<kHeadDim>;
@@ -66,11 +70,13 @@ struct WarpAttention {
 
   __device__ WarpAttention(int warp, int lane)
       : group_lane(lane / 4), pair_lane(lane % 4), first_token(warp * kWarpTokens) {
-    // Keys, as A [16 tokens, 16 dims]: matrices of tokens 0-7 and 8-15, then the same of the next chunk of dims.
+    // Keys, as A [16 tokens, 16 dims]: matrices of tokens 0-7 and 8-15, then the same of the next
+    // chunk of dims.
     key_offset = Rows::lane_offset(first_token + lane % 16, lane / 16);
-    // Values, transposed, as A [16 dims, 16 tokens]: matrices of tokens 0-7 and both chunks of dims, then tokens 8-15.
-    value_offset = Rows::kBlockBytes +
-                   Rows::lane_offset(first_token + lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    // Values, transposed, as A [16 dims, 16 tokens]: matrices of tokens 0-7 and both chunks of
+    // dims, then tokens 8-15.
+    value_offset =
+        Rows::kBlockBytes + Rows::lane_offset(first_token + lane % 8 + lane / 16 * 8, lane / 8 % 2);
   }
 
   /// Q^T as B [16 dims, 8 heads] of every step; columns of no head are zero. `rows`: [heads, D].
@@ -125,7 +131,8 @@ struct WarpAttention {
     }
   }
 
-  /// S^T in the exp2 domain: tokens g and g + 8 of heads 2 t and 2 t + 1; -infinity for dead tokens, whatever their keys hold.
+  /// S^T in the exp2 domain: tokens g and g + 8 of heads 2 t and 2 t + 1; -infinity for dead
+  /// tokens, whatever their keys hold.
   __device__ __forceinline__ void scores(uint32_t tile, int live, float scale_log2,
                                          float (&x)[4]) const {
     float even[4] = {0, 0, 0, 0}, odd[4] = {0, 0, 0, 0};  // two chains: mma waits for its sum
@@ -174,14 +181,14 @@ struct WarpAttention {
 /// Four elements of the output; every sum is at least 1 (the largest weight), or NaN.
 template <class T>
 __device__ __forceinline__ void write_output(T* to, const SoftmaxPart& part) {
-  const float (&v)[4] = part.values.v;
+  const float(&v)[4] = part.values.v;
   const float inverse = __fdividef(1.0f, part.sum);
-  *reinterpret_cast<uint2*>(to) =
-      make_uint2(pack_pair<T>(v[0] * inverse, v[1] * inverse),
-                 pack_pair<T>(v[2] * inverse, v[3] * inverse));
+  *reinterpret_cast<uint2*>(to) = make_uint2(pack_pair<T>(v[0] * inverse, v[1] * inverse),
+                                             pack_pair<T>(v[2] * inverse, v[3] * inverse));
 }
 
-/// Merges the warps' results of an item and writes the output, or the CTA's partial and, in the last CTA of the item, the output.
+/// Merges the warps' results of an item and writes the output, or the CTA's partial and, in the
+/// last CTA of the item, the output.
 template <class T, int kHeadDim>
 __device__ __forceinline__ void finish_item(const DecodeMmaParams<T>& params,
                                             const WarpResults<kHeadDim>& results, int32_t item,
@@ -259,9 +266,9 @@ __global__ void __launch_bounds__(kDecodeMmaThreads, decode_mma_ctas(kHeadDim))
   using Rows = TileRows<kHeadDim>;
   const PlanView& plan = params.input.plan;
   const int32_t cta = blockIdx.x;
-  if (cta >= plan.header->ctas) return;
-  const PlanCta start = plan.ctas[cta];
+  const PlanCta start = plan.ctas[cta];  // an older plan's when this CTA has no tiles
   const int32_t end = plan.ctas[cta + 1].first_tile;
+  if (cta >= plan.header->ctas) return;
   const int warp = threadIdx.x / 32;
   unsigned char* after_stages = decode_mma_shared + params.stages * Rows::kTileBytes;
   const WarpResults<kHeadDim> results(after_stages);

@@ -1,6 +1,7 @@
-// Decode attention in float32 for any mix of dtypes and any head dim, over the same plan as attention_decode_mma. A CTA converts a
-// tile's keys, then its values, to float rows in shared memory; threads own (token, heads) for scores and (dim, heads) for sums.
-// No copy runs ahead: several CTAs on an SM hide each other's latency.
+// Decode attention in float32 for any mix of dtypes and any head dim, over the same plan as
+// attention_decode_mma. A CTA converts a tile's keys, then its values, to float rows in shared
+// memory; threads own (token, heads) for scores and (dim, heads) for sums. No copy runs ahead:
+// several CTAs on an SM hide each other's latency.
 #include "cuda/attention_decode.h"
 #include "cuda/block_reduce.cuh"
 #include "cuda/row_access.cuh"
@@ -15,8 +16,9 @@ static_assert(kSimtThreads / 32 == kDecodeHeads, "a warp for every head's softma
 
 struct DecodeSimtParams {
   DecodeInput input;
-  TensorRef q, out;  // [B, H, D]
-  DType cache_dtype;
+  TensorRef q, out;         // [B, H, D]
+  int32_t inverse_vectors;  // i / (D / 8) = i * inverse_vectors >> 16 for all i within a tile
+  bool swizzled;            // the cache's rows: their elements have 16 bits, a vector is a chunk
 };
 
 /// The CTA's shared memory.
@@ -49,19 +51,48 @@ __device__ __forceinline__ void store_element(void* data, DType dtype, int64_t i
   }
 }
 
+/// Eight elements of a cache on their way, loaded as global memory so that loads pass earlier
+/// stores.
+template <class T>
+struct RawVector {
+  uint4 words[sizeof(T) / 2];
+
+  __device__ __forceinline__ void load(const T* from) {
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(sizeof(T) / 2); ++i)
+      words[i] = __ldg(reinterpret_cast<const uint4*>(from) + i);
+  }
+  __device__ __forceinline__ void store_floats(float* to) const {
+    float x[kVectorElements];
+    load_aligned(reinterpret_cast<const T*>(words), x);
+    store_aligned(to, x);
+  }
+};
+
 /// `rows` rows [rows, D] of a cache to floats, in order of elements.
 template <class T>
-__device__ __forceinline__ void load_rows(const T* from, int rows, int head_dim, bool swizzled,
+__device__ __forceinline__ void load_rows(const DecodeSimtParams& params, const T* from, int rows,
                                           float* tile) {
-  const int vectors = head_dim / kVectorElements;
-#pragma unroll 4
-  for (int i = threadIdx.x; i < rows * vectors; i += kSimtThreads) {
-    const int row = i / vectors, vector = i - row * vectors;
-    // Swizzled rows have 16-bit elements, of which a vector is a chunk.
-    const int stored = swizzled ? swizzled_chunk(vector, row, vectors) : vector;
-    float x[kVectorElements];
-    load_aligned(from + row * head_dim + stored * kVectorElements, x);
-    store_aligned(tile + row * (head_dim + kMergePadding) + vector * kVectorElements, x);
+  constexpr int kBatch = 8 / sizeof(T);  // 64 bytes in flight a thread
+  const int head_dim = params.input.partials.head_dim, vectors = head_dim / kVectorElements;
+  const int count = rows * vectors;
+  const auto row_of = [&](int i) { return i * params.inverse_vectors >> 16; };
+  for (int first = threadIdx.x; first < count; first += kBatch * kSimtThreads) {
+    RawVector<T> raw[kBatch];
+#pragma unroll
+    for (int k = 0; k < kBatch; ++k) {
+      const int i = min(first + k * kSimtThreads, count - 1);
+      const int row = row_of(i), vector = i - row * vectors;
+      const int stored = params.swizzled ? swizzled_chunk(vector, row, vectors) : vector;
+      raw[k].load(from + row * head_dim + stored * kVectorElements);
+    }
+#pragma unroll
+    for (int k = 0; k < kBatch; ++k) {
+      const int i = first + k * kSimtThreads, row = row_of(i);
+      if (i < count)
+        raw[k].store_floats(tile + row * (head_dim + kMergePadding) +
+                            (i - row * vectors) * kVectorElements);
+    }
   }
 }
 
@@ -69,7 +100,9 @@ __device__ __forceinline__ void load_rows(const T* from, int rows, int head_dim,
 __device__ __forceinline__ void score_tile(const SimtShared& shared, int live, int heads,
                                            int head_dim) {
   const int token = threadIdx.x % kTileTokens;
-  const auto* key = reinterpret_cast<const float4*>(shared.tile + token * (head_dim + kMergePadding));
+  const auto* key =
+      reinterpret_cast<const float4*>(shared.tile + token * (head_dim + kMergePadding));
+#pragma unroll 1
   for (int head = threadIdx.x / kTileTokens; head < heads; head += kTokenGroups) {
     const auto* query = reinterpret_cast<const float4*>(shared.query + head * head_dim);
     float4 sum = make_float4(0, 0, 0, 0);
@@ -95,8 +128,7 @@ __device__ __forceinline__ void update_softmax(const SimtShared& shared, int hea
   const float largest =
       fmaxf(before, warp_reduce(fmaxf(low, high), [](float a, float b) { return fmaxf(a, b); }));
   const float low_weight = exp2f(low - largest), high_weight = exp2f(high - largest);
-  const float total =
-      warp_reduce(low_weight + high_weight, [](float a, float b) { return a + b; });
+  const float total = warp_reduce(low_weight + high_weight, [](float a, float b) { return a + b; });
   weights[lane] = low_weight;
   weights[lane + 32] = high_weight;
   if (lane != 0) return;
@@ -106,8 +138,8 @@ __device__ __forceinline__ void update_softmax(const SimtShared& shared, int hea
   shared.maxima[head] = largest;
 }
 
-/// out[i] = out[i] * shrink + sum of weight * value over the live tokens, for dim `dim` of heads first + i. Heads past the block's
-/// hold anything.
+/// out[i] = out[i] * shrink + sum of weight * value over the live tokens, for dim `dim` of heads
+/// first + i. Heads past the block's hold anything.
 template <int kHeads>
 __device__ __forceinline__ void add_values(const SimtShared& shared, int live, int head_dim,
                                            int dim, int first, float (&out)[kDecodeHeads]) {
@@ -117,6 +149,7 @@ __device__ __forceinline__ void add_values(const SimtShared& shared, int live, i
   const int row = head_dim + kMergePadding;
   const float* values = shared.tile + dim;
   int token = 0;
+#pragma unroll 1
   for (; token + 4 <= live; token += 4) {
     const float a = values[token * row], b = values[(token + 1) * row];
     const float c = values[(token + 2) * row], d = values[(token + 3) * row];
@@ -126,6 +159,7 @@ __device__ __forceinline__ void add_values(const SimtShared& shared, int live, i
       out[i] = fmaf(w.w, d, fmaf(w.z, c, fmaf(w.y, b, fmaf(w.x, a, out[i]))));
     }
   }
+#pragma unroll 1
   for (; token < live; ++token) {
 #pragma unroll
     for (int i = 0; i < kHeads; ++i)
@@ -133,10 +167,10 @@ __device__ __forceinline__ void add_values(const SimtShared& shared, int live, i
   }
 }
 
-/// A thread's part of the outputs: dim `dim` of heads [first, first + share), where they are the block's.
+/// A thread's part of the outputs: dim `dim` of heads [first, first + share), where they are the
+/// block's.
 struct SimtOutput {
   int dim, first, share, heads;
-  bool owns;
   float sums[kDecodeHeads];
 
   __device__ SimtOutput(int head_dim, int block_heads) : heads(block_heads) {
@@ -144,8 +178,7 @@ struct SimtOutput {
     const int rows = min(kSimtThreads / head_dim, kDecodeHeads);
     share = (heads + rows - 1) / rows;
     dim = static_cast<int>(threadIdx.x) - row * head_dim;
-    first = row * share;
-    owns = row < rows;
+    first = row < rows ? row * share : heads;
   }
 
   __device__ __forceinline__ void clear() {
@@ -153,7 +186,7 @@ struct SimtOutput {
     for (int i = 0; i < kDecodeHeads; ++i) sums[i] = 0.0f;
   }
   __device__ __forceinline__ void add(const SimtShared& shared, int live, int head_dim) {
-    if (!owns) return;
+    if (first >= heads) return;
     if (share == 1) {
       add_values<1>(shared, live, head_dim, dim, first, sums);
     } else if (share == 2) {
@@ -164,21 +197,23 @@ struct SimtOutput {
       add_values<8>(shared, live, head_dim, dim, first, sums);
     }
   }
-  template <class F>
-  __device__ __forceinline__ void for_each(F f) const {
+  /// Into the place of the tile, [heads, D].
+  __device__ __forceinline__ void leave(const SimtShared& shared, int head_dim) const {
 #pragma unroll
     for (int i = 0; i < kDecodeHeads; ++i) {
-      if (owns && i < share && first + i < heads) f(first + i, sums[i]);
+      if (i < share && first + i < heads) shared.tile[(first + i) * head_dim + dim] = sums[i];
     }
+    __syncthreads();
   }
 };
 
-__device__ __forceinline__ void load_query(const DecodeSimtParams& params, int64_t offset, int heads,
-                                           const SimtShared& shared) {
+__device__ __forceinline__ void load_query(const DecodeSimtParams& params, int64_t offset,
+                                           int heads, const SimtShared& shared) {
   const int head_dim = params.input.partials.head_dim;
+#pragma unroll 1
   for (int i = threadIdx.x; i < heads * head_dim; i += kSimtThreads)
-    shared.query[i] = load_element(params.q.data, params.q.dtype, offset + i) *
-                      params.input.scale_log2;
+    shared.query[i] =
+        load_element(params.q.data, params.q.dtype, offset + i) * params.input.scale_log2;
   if (threadIdx.x < kDecodeHeads) {
     shared.maxima[threadIdx.x] = kEmptyMaximum;
     shared.sums[threadIdx.x] = 0.0f;
@@ -193,7 +228,6 @@ __device__ __forceinline__ void attend_tiles(const DecodeSimtParams& params, con
                                              const SimtShared& shared, SimtOutput& output) {
   const DecodeInput& input = params.input;
   const int head_dim = input.partials.head_dim;
-  const bool swizzled = cache_swizzled(params.cache_dtype, head_dim);
   const int64_t head = input.head_index(item.sequence, kv_head);
   const auto* tiles = reinterpret_cast<const T*>(input.heads[head]);
   const int32_t capacity = input.capacities[head];
@@ -201,54 +235,54 @@ __device__ __forceinline__ void attend_tiles(const DecodeSimtParams& params, con
     const int32_t index = tile - item.first_tile;
     const int live = min(kTileTokens, item.slots - index * kTileTokens);
     const T* keys = tiles + static_cast<int64_t>(index) * 2 * kTileTokens * head_dim;
-    load_rows(keys, live, head_dim, swizzled, shared.tile);
+    load_rows(params, keys, live, shared.tile);
     __syncthreads();
     score_tile(shared, live, output.heads, head_dim);
     __syncthreads();
     update_softmax(shared, output.heads);
-    load_rows(keys + tile_slots(index, capacity) * head_dim, live, head_dim, swizzled, shared.tile);
+    load_rows(params, keys + tile_slots(index, capacity) * head_dim, live, shared.tile);
     __syncthreads();
     output.add(shared, live, head_dim);
     __syncthreads();
   }
 }
 
-/// Writes the item's output, or the CTA's partial and, in the last CTA of the item, the output. `offset`: of the block's first
-/// head in out.
+/// Writes the item's output from what threads left, or the CTA's partial and, in the last CTA of
+/// the item, the output. `offset`: of the block's first head in out.
 __device__ __forceinline__ void finish_item(const DecodeSimtParams& params, int32_t item,
-                                            int64_t offset, bool whole, const SimtShared& shared,
-                                            const SimtOutput& output) {
+                                            int64_t offset, int heads, bool whole,
+                                            const SimtShared& shared) {
   const PartialStore& store = params.input.partials;
-  const TensorRef& out = params.out;
-  if (whole) {
-    output.for_each([&](int head, float sum) {
-      store_element(out.data, out.dtype, offset + head * store.head_dim + output.dim,
-                    __fdividef(sum, shared.sums[head]));
-    });
-    __syncthreads();  // the states are read
-    return;
+  const auto write = [&](int32_t head, int32_t element, const SoftmaxPart& part) {
+    if (head >= heads) return;
+#pragma unroll
+    for (int i = 0; i < kQuad; ++i)
+      store_element(params.out.data, params.out.dtype, offset + head * store.head_dim + element + i,
+                    __fdividef(part.values.v[i], part.sum));
+  };
+  CtaRange ctas{};
+  float* partial = nullptr;
+  if (!whole) {
+    ctas = params.input.plan.shared[item];
+    partial = store.slot(partial_slot(blockIdx.x, ctas.first));
   }
-  const CtaRange ctas = params.input.plan.shared[item];
-  float* partial = store.slot(partial_slot(blockIdx.x, ctas.first));
-  output.for_each([&](int head, float sum) {
-    partial[head * store.head_dim + output.dim] = sum;
-    if (output.dim != 0) return;
-    store.states(partial)[head] = shared.maxima[head];
-    store.states(partial)[kDecodeHeads + head] = shared.sums[head];
-  });
-  merge_item<kSimtThreads>(
-      store, ctas, blockIdx.x, shared.tile, shared.flag,
-      [&](int32_t head, int32_t element, const SoftmaxPart& part) {
-        if (head >= output.heads) return;
-        for (int i = 0; i < kQuad; ++i)
-          store_element(out.data, out.dtype, offset + head * store.head_dim + element + i,
-                        __fdividef(part.values.v[i], part.sum));
-      });
-  __syncthreads();
+#pragma unroll 1
+  for (int quad = threadIdx.x; quad < heads * store.head_dim / kQuad; quad += kSimtThreads) {
+    const int head = quad * kQuad / store.head_dim, element = quad * kQuad - head * store.head_dim;
+    const SoftmaxPart part{shared.maxima[head], shared.sums[head],
+                           *reinterpret_cast<const Quad*>(shared.tile + quad * kQuad)};
+    if (whole) {
+      write(head, element, part);
+    } else {
+      store_partial(store, partial, head, element, part);
+    }
+  }
+  if (!whole) merge_item<kSimtThreads>(store, ctas, blockIdx.x, shared.tile, shared.flag, write);
+  __syncthreads();  // states and the tile's place are free
 }
 
 template <class T>
-__global__ void __launch_bounds__(kSimtThreads)
+__global__ void __launch_bounds__(kSimtThreads, kSimtCtas)
     attention_decode_simt_kernel(const __grid_constant__ DecodeSimtParams params) {
   extern __shared__ __align__(16) float decode_simt_shared[];
   const DecodeInput& input = params.input;
@@ -262,14 +296,15 @@ __global__ void __launch_bounds__(kSimtThreads)
   for (int32_t tile = begin; tile < end; ++item) {
     const PlanItem entry = input.plan.items[item];
     const int32_t kv_head = item - entry.row * input.kv_heads;
-    const int64_t column =
-        (static_cast<int64_t>(kv_head) * input.group + input.first_head()) * head_dim;
     const int32_t item_end = entry.first_tile + tiles_of(entry.slots), stop = min(item_end, end);
+    const int64_t column =  // of the block's first head in a row of q or out
+        (static_cast<int64_t>(kv_head) * input.group + input.first_head()) * head_dim;
     load_query(params, entry.row * params.q.row_stride + column, output.heads, shared);
     output.clear();
     attend_tiles<T>(params, entry, kv_head, tile, stop, shared, output);
-    finish_item(params, item, entry.row * params.out.row_stride + column,
-                entry.first_tile >= begin && item_end <= end, shared, output);
+    output.leave(shared, head_dim);
+    finish_item(params, item, entry.row * params.out.row_stride + column, output.heads,
+                entry.first_tile >= begin && item_end <= end, shared);
     tile = stop;
   }
 }
@@ -279,7 +314,10 @@ __global__ void __launch_bounds__(kSimtThreads)
 void attention_decode_simt(Context& context, const AttentionDecodeParams& params,
                            const CacheView& cache, const DecodeInput& input) {
   const DecodeLaunch shape = decode_simt_launch(cache.head_dim, shared_limits(context));
-  const DecodeSimtParams kernel_params{input, params.q, params.out, cache.dtype};
+  // Exact for i < 64 * 32 and at most 32 vectors a row.
+  const int32_t vectors = cache.head_dim / kVectorElements;
+  const DecodeSimtParams kernel_params{input, params.q, params.out, (65535 + vectors) / vectors,
+                                       cache_swizzled(cache.dtype, cache.head_dim)};
   with_float_type(cache.dtype, "the KV cache", [&]<class T>() {
     const auto kernel = attention_decode_simt_kernel<T>;
     allow_shared_memory(kernel, shape.shared_bytes);

@@ -77,18 +77,52 @@ Choice choice_of_environment() {
   throw_invalid("simt or mma", "MOABENCH_GRADIENT_KERNEL", name);
 }
 
-/// Why the tensor-core kernels cannot run on these tensors; empty when they can.
-std::string against_mma(const Context& context, std::initializer_list<TensorRef> tensors) {
+const char* dtype_name(DType dtype) {
+  constexpr const char* kNames[] = {"f32", "f16", "bf16", "i32"};
+  return kNames[static_cast<size_t>(dtype)];
+}
+
+/// Why kernels cannot run on some tensors: what they expect, and what they received.
+struct Mismatch {
+  std::string expected, received;  // empty: none
+};
+
+using Tensors = std::initializer_list<TensorRef>;
+
+Mismatch against_any(const Tensors& tensors) {
+  const TensorRef& q = *tensors.begin();
+  for (const TensorRef& x : tensors) {
+    if (x.dtype != q.dtype) {
+      return {std::string("tensors of one dtype (") + dtype_name(q.dtype) + ")",
+              dtype_name(x.dtype)};
+    }
+  }
+  if (q.dtype == DType::kI32) return {"f32, f16 or bf16 tensors", dtype_name(q.dtype)};
+  if (q.shape[2] % 8 == 0 && q.shape[2] <= kMaxGradientHeadDim) return {};
+  return {"a multiple of 8 up to 256 as head dim", std::to_string(q.shape[2])};
+}
+
+Mismatch against_mma(const Context& context, const Tensors& tensors) {
   const TensorRef& q = *tensors.begin();
   const int64_t head_dim = q.shape[2];
-  if (context.properties.major < 8) return "a device of compute capability 8.0 or later";
-  if (!is_half(q.dtype)) return "f16 or bf16 tensors";
-  if (head_dim != 32 && head_dim != 64 && head_dim != 96 && head_dim != 128)
-    return "head dim 32, 64, 96 or 128";
-  for (const TensorRef& x : tensors) {
-    if (!aligned_rows(x)) return "rows aligned to 16 bytes";
+  if (context.properties.major < 8) {
+    return {"compute capability 8.0 or later", std::to_string(context.properties.major)};
   }
-  return "";
+  if (!is_half(q.dtype)) return {"f16 or bf16 tensors", dtype_name(q.dtype)};
+  if (head_dim != 32 && head_dim != 64 && head_dim != 96 && head_dim != 128) {
+    return {"head dim 32, 64, 96 or 128", std::to_string(head_dim)};
+  }
+  for (const TensorRef& x : tensors) {
+    if (!aligned_rows(x)) {
+      return {"rows aligned to 16 bytes", "row stride " + std::to_string(x.row_stride)};
+    }
+  }
+  return {};
+}
+
+[[noreturn]] void throw_mismatch(const Mismatch& mismatch, const std::string& name) {
+  throw Error(ErrorCode::kUnsupported, "Expected " + mismatch.expected + " for " + name +
+                                           " but received " + mismatch.received);
 }
 
 }  // namespace
@@ -134,19 +168,13 @@ const float2* attention_row_sums(Context& context, const TensorRef& out, const T
 GradientKernel gradient_kernel(const Context& context, const char* op,
                                std::initializer_list<TensorRef> tensors) {
   static const Choice choice = choice_of_environment();
-  const TensorRef& q = *tensors.begin();
-  const auto unsupported = [&](const std::string& what) {
-    throw Error(ErrorCode::kUnsupported, "Expected " + what + " for " + op);
-  };
-  for (const TensorRef& x : tensors) {
-    if (x.dtype != q.dtype) unsupported("tensors of one dtype");
+  const Mismatch any = against_any(tensors), mma = against_mma(context, tensors);
+  if (!any.expected.empty()) throw_mismatch(any, op);
+  if (choice == Choice::kMma && !mma.expected.empty()) {
+    throw_mismatch(mma, std::string(op) + " with MOABENCH_GRADIENT_KERNEL=mma");
   }
-  if (q.dtype == DType::kI32) unsupported("f32, f16 or bf16 tensors");
-  if (q.shape[2] % 8 != 0 || q.shape[2] > kMaxGradientHeadDim)
-    unsupported("a multiple of 8 up to 256 as head dim");
-  const std::string reason = against_mma(context, tensors);
-  if (choice == Choice::kMma && !reason.empty()) unsupported(reason);
-  return choice == Choice::kSimt || !reason.empty() ? GradientKernel::kSimt : GradientKernel::kMma;
+  return choice == Choice::kSimt || !mma.expected.empty() ? GradientKernel::kSimt
+                                                          : GradientKernel::kMma;
 }
 
 }  // namespace moa::cuda

@@ -36,8 +36,9 @@ struct Layout {
   }
 };
 
-/// Where a lane of ldmatrix reads: chunk 2 k + (0 or 1) of one row of every 16. 2 k is a XOR away from
-/// the lane's swizzled chunk, whatever the row, so that steps cost one instruction and no register.
+/// Where a lane of ldmatrix reads: chunk 2 k + (0 or 1) of one row of every 16. 2 k is a XOR away
+/// from the lane's swizzled chunk, whatever the row, so that steps cost one instruction and no
+/// register.
 template <int kDim>
 struct LaneAddress {
   using L = Layout<kDim>;
@@ -50,7 +51,8 @@ struct LaneAddress {
   }
   /// Chunk 2 k of row 16 n + lane_row.
   __device__ __forceinline__ uint32_t at(int n, int k) const {
-    const uint32_t rows = static_cast<uint32_t>(n * 16 * L::kRowBytes), bits = 32 * static_cast<uint32_t>(k);
+    const uint32_t rows = static_cast<uint32_t>(n * 16 * L::kRowBytes),
+                   bits = 32 * static_cast<uint32_t>(k);
     if constexpr (kAligned) return (row ^ bits) + rows;
     return row + (chunk ^ bits) + rows;
   }
@@ -155,8 +157,7 @@ __device__ __forceinline__ void mask_scores(const PrefillItem& item, int32_t blo
     for (int n = 0; n < kKeyBlock / 8; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const int32_t distance =
-            row + 16 * m + i / 2 * 8 - (start + 8 * n + lane % 4 * 2 + i % 2);
+        const int32_t distance = row + 16 * m + i / 2 * 8 - (start + 8 * n + lane % 4 * 2 + i % 2);
         if (distance < 0 || distance >= reach) scores[m][n][i] = -INFINITY;
       }
     }
@@ -194,10 +195,10 @@ __device__ __forceinline__ void softmax_step(float (&scores)[kKeyBlock / 8][4], 
 /// Divides by the sums and stores through the warp's own part of the queries' shared memory, which
 /// nobody else reads, in whole 16-byte chunks.
 template <class T, int kDim>
-__device__ __forceinline__ void store_rows(
-    const PrefillArguments& a, const PrefillItem& item, const SoftmaxRows* rows, float c, int first,
-    char* stage, int lane,
-    float (&out)[Layout<kDim>::kRowTiles][kDim / 8][4]) {
+__device__ __forceinline__ void store_rows(const PrefillArguments& a, const PrefillItem& item,
+                                           const SoftmaxRows* rows, float c, int first, char* stage,
+                                           int lane,
+                                           float (&out)[Layout<kDim>::kRowTiles][kDim / 8][4]) {
   using L = Layout<kDim>;
 #pragma unroll
   for (int m = 0; m < L::kRowTiles; ++m) {
@@ -207,7 +208,8 @@ __device__ __forceinline__ void store_rows(
       const float total = quad_sum(rows[m].sum[r]), inverse = __fdividef(1.0f, total);
 #pragma unroll
       for (int n = 0; n < kDim / 8; ++n) {
-        const uint32_t pair = pack_pair<T>(out[m][n][2 * r] * inverse, out[m][n][2 * r + 1] * inverse);
+        const uint32_t pair =
+            pack_pair<T>(out[m][n][2 * r] * inverse, out[m][n][2 * r + 1] * inverse);
         *reinterpret_cast<uint32_t*>(stage + L::at(row, n) + lane % 4 * 4) = pair;
       }
       if (a.log_sum_exp != nullptr && lane % 4 == 0 && first + row < item.rows) {
@@ -255,9 +257,9 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(Prefill
     }
     cp_async_commit();
     if (block < item.blocks) {
-      load_rows<T, kDim, kKeyBlock>(
-          stage + L::kTileBytes, static_cast<const T*>(a.values) + row * a.value_stride + column,
-          a.value_stride, count);
+      load_rows<T, kDim, kKeyBlock>(stage + L::kTileBytes,
+                                    static_cast<const T*>(a.values) + row * a.value_stride + column,
+                                    a.value_stride, count);
     }
     cp_async_commit();
   };
@@ -272,7 +274,7 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(Prefill
     const int32_t start = item.block_position(block);
     // A warp without a row that sees the block only helps to load.
     const bool seen =
-        start < position + L::kWarpRows &&
+        first < item.rows && start < position + L::kWarpRows &&
         (block < item.sink_blocks || position - (start + kKeyBlock - 1) < item.mask.window);
     cp_async_wait<1>();  // this block's keys
     __syncthreads();     // everybody's, and everybody is done with the other stage
@@ -320,7 +322,8 @@ void prefill_mma(Context& context, const PrefillArguments& a) {
       case 256:
         return launch<T, 256>(context, a);
       default:
-        throw Error(ErrorCode::kInternal, "Expected head dim 32, 64, 96, 128 or 256 for prefill_mma");
+        throw Error(ErrorCode::kInternal,
+                    "Expected head dim 32, 64, 96, 128 or 256 for prefill_mma");
     }
   });
 }

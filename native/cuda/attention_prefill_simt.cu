@@ -1,7 +1,8 @@
 // Prefill attention on CUDA cores: any float dtype and head dim, products and softmax in float32.
-// One block of 256 threads per item of 64 query rows: queries stay in shared memory, keys go through
-// it 32 dimensions at a time and values 16 keys at a time; a thread holds 4 x 4 scores and 4 rows x
-// (D / 16) columns of the output. Scores are in log2 units: queries are scaled by scale * log2(e).
+// One block of 256 threads per item of 64 query rows: queries stay in shared memory, keys go
+// through it 32 dimensions at a time and values 16 keys at a time; a thread holds 4 x 4 scores and
+// 4 rows x (D / 16) columns of the output. Scores are in log2 units: queries are scaled by scale *
+// log2(e).
 #include "cuda/element.h"
 #include "cuda/prefill_launch.h"
 
@@ -120,8 +121,8 @@ __device__ __forceinline__ void softmax_step(float (&scores)[4][4], State<kColum
   }
 }
 
-/// out += weights . values over the keys in shared memory. Where values are not finite, rows skip the
-/// keys that they do not see: a weight of zero would not hide a NaN.
+/// out += weights . values over the keys in shared memory. Where values are not finite, rows skip
+/// the keys that they do not see: a weight of zero would not hide a NaN.
 template <int kColumns>
 __device__ __forceinline__ void add_values(const float* weights_t, const float* values, bool odd,
                                            const PrefillItem& item, int32_t key, int tx, int ty,
@@ -168,7 +169,8 @@ __device__ __forceinline__ void store_rows(const PrefillArguments& a, const Pref
 
 /// Grid: items, the costliest first. kColumns: head dim / 64, rounded up.
 template <class T, int kColumns>
-__global__ void __launch_bounds__(kThreads, 2) attention_prefill_simt_kernel(PrefillArguments a) {
+__global__ void __launch_bounds__(kThreads, kColumns <= 2 ? 2 : 1)
+    attention_prefill_simt_kernel(PrefillArguments a) {
   extern __shared__ float4 shared[];
   const int depth = a.head_dim;
   float* queries_t = reinterpret_cast<float*>(shared);  // [D][64]

@@ -1,143 +1,33 @@
 // Prefill attention by wgmma and TMA (sm_90a), f16 and bf16, head dims 64 and 128.
 //
 // One persistent block per SM walks its list of items (128 query rows of one head each). A producer
-// thread feeds queries, keys and values through TMA; two consumer warpgroups take 64 rows each, over
-// pairs of key blocks (128 keys), from the diagonal back to the sinks. As FlashAttention-3 does
-// (arXiv 2407.08608, 3.1 and 3.2):
+// thread feeds queries, keys and values through TMA; two consumer warpgroups take 64 rows each,
+// over pairs of key blocks (128 keys), from the diagonal back to the sinks. As FlashAttention-3
+// does (arXiv 2407.08608, 3.1 and 3.2):
 // - within a warpgroup, Q K^T of the next pair and P V of this one are issued together, and the
 //   softmax of the next pair runs while P V is under way;
-// - between warpgroups, named barriers pass the turn of issuing, so that one's softmax runs under the
-//   other's products;
+// - between warpgroups, named barriers pass the turn of issuing, so that one's softmax runs under
+//   the other's products;
 // - weights stay in registers: accumulators of scores, packed, are the A operand of P V.
 // Both halves of a pair are copied on their own, so that sinks and window, which need not be
 // neighbours, share pairs and only an odd number of blocks leaves half a pair idle.
 //
 // NaN: keys that no row of the item sees (the next segment's rows, rows past the diagonal) end the
-// last pair; their scores are masked and their values overwritten with zeros. A value that is NaN or
-// infinite reaches, through weights of zero, rows of the item that do not see it but are computed
-// over its pair of blocks.
-#include "cuda/barrier.cuh"
-#include "cuda/prefill_launch.h"
+// last pair; their scores are masked and their values overwritten with zeros. A value that is NaN
+// or infinite reaches, through weights of zero, rows of the item that do not see it but are
+// computed over its pair of blocks.
 #include "cuda/prefill_softmax.cuh"
-#include "cuda/tma.cuh"
+#include "cuda/prefill_wgmma_tiles.cuh"
 #include "cuda/wgmma.cuh"
 
 namespace moa::cuda {
 
 namespace {
 
-constexpr int kGroups = 2;  // of consumers, 128 threads each; the producer's group comes first
-constexpr int kGroupThreads = 128, kGroupWarps = 4, kGroupRows = 64, kWarpRows = 16;
-constexpr int kThreads = kGroupThreads * (1 + kGroups);
-constexpr int kPairKeys = 2 * kKeyBlock;
-constexpr int kStages = 2;
+using namespace wgmma_tiles;
+
 // 128 * 40 + 256 * 232 registers are what 384 threads of 168 have.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
-// Named barriers: one turn and one of its own for each consumer group.
-constexpr int kTurnBarrier = 1, kGroupBarrier = kTurnBarrier + kGroups;
-static_assert(kTmaBoxRows == kKeyBlock && kTmaBoxRows == kGroupRows);
-
-struct TensorMaps {
-  CUtensorMap q, keys, values;
-};
-
-struct Barriers {
-  uint64_t keys_full[kStages], keys_empty[kStages];
-  uint64_t values_full[kStages], values_empty[kStages];
-  uint64_t queries_full[kGroups], queries_empty[kGroups];
-  PrefillItem items[kGroups];  // come and go with the queries
-};
-
-template <int kDim>
-struct Layout {
-  static constexpr int kColumns = kDim / kTmaBoxElements;    // of boxes
-  static constexpr int kQueryBytes = kColumns * kTmaBoxBytes;  // of a group: [columns][64 rows]
-  static constexpr int kPairColumnBytes = 2 * kTmaBoxBytes;
-  static constexpr int kPairBytes = kColumns * kPairColumnBytes;  // [columns][128 rows]
-  static constexpr int kKeysAt = 0;
-  static constexpr int kValuesAt = kKeysAt + kStages * kPairBytes;
-  static constexpr int kQueriesAt = kValuesAt + kStages * kPairBytes;
-  static constexpr int kOutAt = kQueriesAt + kGroups * kQueryBytes;
-  static constexpr int kBarriersAt = kOutAt + kGroups * kQueryBytes;
-  static constexpr int kAlignment = 1024;  // of swizzle atoms; dynamic shared memory promises less
-  static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAlignment;
-};
-
-/// Where things are for this block.
-struct Shared {
-  char* base;
-  uint32_t address;
-  Barriers* barriers;
-};
-
-__device__ __forceinline__ int pairs_of(const PrefillItem& item) { return (item.blocks + 1) / 2; }
-
-/// Stage and parity of the n-th use of a ring.
-struct Turn {
-  uint32_t count = 0;
-  __device__ __forceinline__ uint32_t stage() const { return count % kStages; }
-  __device__ __forceinline__ uint32_t parity() const { return count / kStages % 2; }
-};
-
-/// One thread: copies what the consumers will ask for, in their order.
-template <int kDim>
-struct Producer {
-  using L = Layout<kDim>;
-  const TensorMaps& maps;
-  const Shared& shared;
-
-  __device__ __forceinline__ void load_queries(const PrefillItem& item, uint32_t count) {
-    for (int group = 0; group < kGroups; ++group) {
-      const uint32_t full = shared_address(&shared.barriers->queries_full[group]);
-      barrier_wait(shared_address(&shared.barriers->queries_empty[group]), count % 2 ^ 1);
-      shared.barriers->items[group] = item;
-      barrier_arrive_expect_bytes(full, L::kQueryBytes);
-      for (int column = 0; column < L::kColumns; ++column) {
-        tma_load(shared.address + L::kQueriesAt + group * L::kQueryBytes + column * kTmaBoxBytes,
-                 &maps.q, column * kTmaBoxElements, item.head, item.row + group * kGroupRows, full);
-      }
-    }
-  }
-  __device__ __forceinline__ void load_pair(const CUtensorMap& map, int tiles, uint64_t* full,
-                                            uint64_t* empty, const PrefillItem& item, int pair,
-                                            Turn turn) {
-    const uint32_t stage = turn.stage(), barrier = shared_address(full + stage);
-    const int halves = min(2, item.blocks - 2 * pair);
-    barrier_wait(shared_address(empty + stage), turn.parity() ^ 1);
-    barrier_arrive_expect_bytes(barrier, halves * L::kColumns * kTmaBoxBytes);
-    for (int half = 0; half < halves; ++half) {
-      const int32_t row = item.block_row(2 * pair + half);
-      for (int column = 0; column < L::kColumns; ++column) {
-        tma_load(shared.address + tiles + stage * L::kPairBytes + column * L::kPairColumnBytes +
-                     half * kTmaBoxBytes,
-                 &map, column * kTmaBoxElements, item.key_head, row, barrier);
-      }
-    }
-  }
-  __device__ __forceinline__ void load_values(const PrefillItem& item, int pair, Turn turn) {
-    load_pair(maps.values, L::kValuesAt, shared.barriers->values_full,
-              shared.barriers->values_empty, item, pair, turn);
-  }
-  __device__ __forceinline__ void run(const PrefillArguments& a) {
-    tma_prefetch(&maps.q), tma_prefetch(&maps.keys), tma_prefetch(&maps.values);
-    Turn keys, values;
-    const int32_t begin = a.item_begin[blockIdx.x], end = a.item_begin[blockIdx.x + 1];
-    for (int32_t n = begin; n < end; ++n) {
-      const PrefillItem item = a.items[n];
-      const int pairs = pairs_of(item);
-      load_queries(item, n - begin);
-      for (int pair = pairs - 1; pair >= 0; --pair, ++keys.count) {
-        load_pair(maps.keys, L::kKeysAt, shared.barriers->keys_full, shared.barriers->keys_empty,
-                  item, pair, keys);
-        if (pair + 1 == pairs) continue;  // values are wanted one pair later than keys
-        load_values(item, pair + 1, values);
-        ++values.count;
-      }
-      load_values(item, 0, values);
-      ++values.count;
-    }
-  }
-};
 
 /// One of the warpgroups that compute; a thread holds rows g and g + 8 of its warp's 16.
 template <class T, int kDim>
@@ -147,8 +37,8 @@ struct Consumer {
   const int group, warp, lane;
   const float c;  // scale * log2(e)
   Turn keys, values;
-  float scores[64];               // [64 rows, 128 keys]
-  float out[kDim / 2];            // [64 rows, kDim]
+  float scores[64];     // [64 rows, 128 keys]
+  float out[kDim / 2];  // [64 rows, kDim]
   uint32_t weights[kPairKeys / 16][4];
   SoftmaxRows rows;
 
@@ -180,10 +70,10 @@ struct Consumer {
 
   /// Issues scores = Q K^T.
   __device__ __forceinline__ void issue_keys() {
-    const uint64_t q = wgmma_descriptor(shared.address + L::kQueriesAt + group * L::kQueryBytes, 16,
-                                        kAtomBytes);
-    const uint64_t k = wgmma_descriptor(
-        shared.address + L::kKeysAt + keys.stage() * L::kPairBytes, 16, kAtomBytes);
+    const uint64_t q =
+        wgmma_descriptor(shared.address + L::kQueriesAt + group * L::kQueryBytes, 16, kAtomBytes);
+    const uint64_t k = wgmma_descriptor(shared.address + L::kKeysAt + keys.stage() * L::kPairBytes,
+                                        16, kAtomBytes);
     wgmma_fence();
     wgmma_m64n128k16<T, false>(scores, q, k);
 #pragma unroll
@@ -233,7 +123,8 @@ struct Consumer {
       float& x = largest[i / 4 % 2][i / 2 % 2];
       x = fmaxf(x, scores[i]);
     }
-    const float both[2] = {fmaxf(largest[0][0], largest[1][0]), fmaxf(largest[0][1], largest[1][1])};
+    const float both[2] = {fmaxf(largest[0][0], largest[1][0]),
+                           fmaxf(largest[0][1], largest[1][1])};
     const bool rose = rows.raise(both, c, shrink);
     const float base[2] = {rows.base(0, c), rows.base(1, c)};
 #pragma unroll
@@ -253,8 +144,8 @@ struct Consumer {
     }
   }
 
-  /// Zeros in place of values that no row sees, behind the last pair's keys. Both groups write them;
-  /// each waits for its own writes only.
+  /// Zeros in place of values that no row sees, behind the last pair's keys. Both groups write
+  /// them; each waits for its own writes only.
   __device__ __forceinline__ void clear_values(const PrefillItem& item, int pair) {
     const int count = item.block_keys(2 * pair) + item.block_keys(2 * pair + 1);
     if (count == kPairKeys) return;
@@ -360,48 +251,41 @@ struct Consumer {
     for (int32_t n = 0; n < items; ++n) attend(a, n);
   }
 
-  static constexpr int kAtomBytes = 1024;
+  // Named barriers: one turn and one of its own for each group.
+  static constexpr int kTurnBarrier = 1, kGroupBarrier = kTurnBarrier + kGroups;
+  static constexpr int kAtomBytes = 1024;  // 8 rows of a box
 };
 
-__device__ __forceinline__ void init_barriers(Barriers& barriers) {
-  constexpr uint32_t kWarps = kGroups * kGroupWarps;
-  for (int stage = 0; stage < kStages; ++stage) {
-    barrier_init(shared_address(&barriers.keys_full[stage]), 1);
-    barrier_init(shared_address(&barriers.values_full[stage]), 1);
-    barrier_init(shared_address(&barriers.keys_empty[stage]), kWarps);
-    barrier_init(shared_address(&barriers.values_empty[stage]), kWarps);
-  }
-  for (int group = 0; group < kGroups; ++group) {
-    barrier_init(shared_address(&barriers.queries_full[group]), 1);
-    barrier_init(shared_address(&barriers.queries_empty[group]), kGroupWarps);
-  }
-  barrier_init_fence();
-}
-
 /// In code for other architectures the kernel is empty, and never launched.
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+constexpr bool kHasWgmma = true;
+#else
+constexpr bool kHasWgmma = false;
+#endif
+
 /// Grid: a.blocks, one per SM; block b does items [item_begin[b], item_begin[b + 1]).
 template <class T, int kDim>
 __global__ void __launch_bounds__(kThreads, 1)
     attention_prefill_wgmma_kernel(const __grid_constant__ TensorMaps maps,
                                    const __grid_constant__ PrefillArguments a) {
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  using L = Layout<kDim>;
-  extern __shared__ char unaligned[];
-  const uint32_t skip = -shared_address(unaligned) % L::kAlignment;
-  Shared shared;
-  shared.base = unaligned + skip;
-  shared.address = shared_address(unaligned) + skip;
-  shared.barriers = reinterpret_cast<Barriers*>(shared.base + L::kBarriersAt);
-  if (threadIdx.x == 0) init_barriers(*shared.barriers);
-  __syncthreads();
-  if (threadIdx.x < kGroupThreads) {
-    registers_decrease<kProducerRegisters>();
-    if (threadIdx.x == 0) Producer<kDim>{maps, shared}.run(a);
-  } else {
-    registers_increase<kConsumerRegisters>();
-    Consumer<T, kDim>(shared, a.scale * kPrefillLog2E).run(a);
+  if constexpr (kHasWgmma) {
+    using L = Layout<kDim>;
+    extern __shared__ char unaligned[];
+    const uint32_t skip = -shared_address(unaligned) % L::kAlignment;
+    Shared shared;
+    shared.base = unaligned + skip;
+    shared.address = shared_address(unaligned) + skip;
+    shared.barriers = reinterpret_cast<Barriers*>(shared.base + L::kBarriersAt);
+    if (threadIdx.x == 0) init_barriers(*shared.barriers);
+    __syncthreads();
+    if (threadIdx.x < kGroupThreads) {
+      registers_decrease<kProducerRegisters>();
+      if (threadIdx.x == 0) Producer<kDim>{maps, shared}.run(a);
+    } else {
+      registers_increase<kConsumerRegisters>();
+      Consumer<T, kDim>(shared, a.scale * kPrefillLog2E).run(a);
+    }
   }
-#endif
 }
 
 template <class T, int kDim>

@@ -21,8 +21,8 @@ __device__ __forceinline__ T warp_reduce(T value, F combine) {
   return value;
 }
 
-/// Every thread of the CTA (whole warps, one dimension) gets the result. `shared` has 32 elements and is free again after the
-/// CTA's next barrier.
+/// Every thread of the CTA (whole warps, one dimension) gets the result. `shared` has 32 elements
+/// and is free again after the CTA's next barrier.
 template <class T, class F>
 __device__ __forceinline__ T block_reduce(T value, T identity, T* shared, F combine) {
   value = warp_reduce(value, combine);

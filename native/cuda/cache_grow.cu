@@ -1,5 +1,6 @@
-// A growing cache's reallocation: rows move as they are, because their swizzle depends on the slot only; the values of the last
-// tile move within it, because it has exactly as many slots as it holds tokens.
+// A growing cache's reallocation: rows move as they are, because their swizzle depends on the slot
+// only; the values of the last tile move within it, because it has exactly as many slots as it
+// holds tokens.
 #include <algorithm>
 
 #include "cuda/cache_tile.h"

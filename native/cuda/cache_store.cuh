@@ -36,8 +36,9 @@ struct CacheStore {
     return position < capacity ? position : -1;
   }
 
-  /// Elements [element, element + count) of a slot's key or value, each rounded to the cache's dtype. `chunk`: element and count
-  /// are whole vectors of 8, which are 16-byte chunks of 16-bit rows.
+  /// Elements [element, element + count) of a slot's key or value, each rounded to the cache's
+  /// dtype. `chunk`: element and count are whole vectors of 8, which are 16-byte chunks of 16-bit
+  /// rows.
   __device__ void store(int64_t head, int32_t capacity, int32_t slot, bool value, int32_t element,
                         int count, bool chunk, const float (&x)[kVectorElements]) const {
     char* base = reinterpret_cast<char*>(heads[head]);

@@ -1,14 +1,15 @@
-#include "cuda/context.h"
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
+
+#include "cuda/context.h"
 
 namespace moa::cuda {
 
 namespace {
 
-// What the runtime copies out of pageable memory before the call returns; the CUDA guide promises it for 64 KiB and less.
+// What the runtime copies out of pageable memory before the call returns; the CUDA guide promises
+// it for 64 KiB and less.
 constexpr int64_t kCopiedAtOnceBytes = 64 * 1024;
 
 /// Launched by nobody: whether the device can load this library's code is asked of it.
@@ -52,9 +53,10 @@ cudaMemPool_t make_pool(int device) {
 void check_cuda(cudaError_t status, const char* call, const char* file, int line) {
   if (status == cudaSuccess) return;
   const char* slash = std::strrchr(file, '/');
-  const ErrorCode code = status == cudaErrorMemoryAllocation ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;
-  throw Error(code, error_text(status) + " in " + call + " (" + (slash == nullptr ? file : slash + 1) + ":" +
-                        std::to_string(line) + ")");
+  const ErrorCode code =
+      status == cudaErrorMemoryAllocation ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;
+  throw Error(code, error_text(status) + " in " + call + " (" +
+                        (slash == nullptr ? file : slash + 1) + ":" + std::to_string(line) + ")");
 }
 
 int device_count() {
@@ -67,12 +69,13 @@ int device_count() {
   if (cudaRuntimeGetVersion(&runtime) != cudaSuccess) runtime = CUDART_VERSION;
   cudaGetLastError();
   if (driver == 0) {
-    throw_unavailable(reason + ". No NVIDIA driver was found: install one that supports CUDA " + cuda_version(runtime) +
-                      ", and give containers access to the GPU");
+    throw_unavailable(reason + ". No NVIDIA driver was found: install one that supports CUDA " +
+                      cuda_version(runtime) + ", and give containers access to the GPU");
   }
   if (status == cudaErrorInsufficientDriver) {
-    throw_unavailable(reason + ". The driver supports CUDA " + cuda_version(driver) + " and this library needs " +
-                      cuda_version(runtime) + ": update the driver, or build with an older toolkit");
+    throw_unavailable(reason + ". The driver supports CUDA " + cuda_version(driver) +
+                      " and this library needs " + cuda_version(runtime) +
+                      ": update the driver, or build with an older toolkit");
   }
   throw_unavailable(reason + ". The driver (CUDA " + cuda_version(driver) +
                     ") shows no GPU: see nvidia-smi and CUDA_VISIBLE_DEVICES");
@@ -81,7 +84,8 @@ int device_count() {
 ScratchBuffer::ScratchBuffer(const MemoryHooks& given, int64_t size) : hooks(given), bytes(size) {
   data = hooks.allocate(hooks.user, bytes, "scratch");
   if (data == nullptr) {
-    throw Error(ErrorCode::kOutOfMemory, "Out of device memory for " + std::to_string(bytes) + " bytes of scratch");
+    throw Error(ErrorCode::kOutOfMemory,
+                "Out of device memory for " + std::to_string(bytes) + " bytes of scratch");
   }
 }
 
@@ -92,24 +96,28 @@ ScratchBuffer::~ScratchBuffer() {
 Context::Context(int index) : device(index) {
   const int count = device_count();
   if (index < 0 || index >= count) {
-    throw_invalid("one of " + std::to_string(count) + " CUDA devices", "device", std::to_string(index));
+    throw_invalid("one of " + std::to_string(count) + " CUDA devices", "device",
+                  std::to_string(index));
   }
   const std::string name = "CUDA device " + std::to_string(index);
   const cudaError_t status = cudaSetDevice(index);
   if (status != cudaSuccess) throw_unavailable(name + " cannot be used: " + error_text(status));
   MOA_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
-  const std::string capability = std::to_string(properties.major) + "." + std::to_string(properties.minor);
+  const std::string capability =
+      std::to_string(properties.major) + "." + std::to_string(properties.minor);
   if (properties.major < 8) {
-    throw_unavailable(name + " (" + properties.name + ") has compute capability " + capability + "; 8.0 or later is needed");
+    throw_unavailable(name + " (" + properties.name + ") has compute capability " + capability +
+                      "; 8.0 or later is needed");
   }
   if (attribute(cudaDevAttrMemoryPoolsSupported, index) == 0) {
-    throw_unavailable(name + " (" + properties.name + ") has no memory pools (cudaDevAttrMemoryPoolsSupported is 0)");
+    throw_unavailable(name + " (" + properties.name +
+                      ") has no memory pools (cudaDevAttrMemoryPoolsSupported is 0)");
   }
   cudaFuncAttributes probe{};
   const cudaError_t loaded = cudaFuncGetAttributes(&probe, context_probe_kernel);
   if (loaded != cudaSuccess) {
-    throw_unavailable("This library has no code for compute capability " + capability + " of " + name + " (" +
-                      error_text(loaded) + "): add its architecture to the build");
+    throw_unavailable("This library has no code for compute capability " + capability + " of " +
+                      name + " (" + error_text(loaded) + "): add its architecture to the build");
   }
   try {
     pool = make_pool(index);
@@ -166,7 +174,8 @@ void* Context::allocate(int64_t bytes) {
   void* data = nullptr;
   cudaError_t status = cudaMallocFromPoolAsync(&data, size, pool, main_stream);
   if (status == cudaErrorMemoryAllocation) {
-    // What is freed in stream order, or free but in pieces, comes back once the stream is idle and the pool is trimmed.
+    // What is freed in stream order, or free but in pieces, comes back once the stream is idle and
+    // the pool is trimmed.
     cudaGetLastError();
     MOA_CUDA_CHECK(cudaStreamSynchronize(main_stream));
     MOA_CUDA_CHECK(cudaMemPoolTrimTo(pool, 0));
@@ -174,7 +183,8 @@ void* Context::allocate(int64_t bytes) {
   }
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    throw Error(ErrorCode::kOutOfMemory, "Out of device memory for " + std::to_string(bytes) + " bytes");
+    throw Error(ErrorCode::kOutOfMemory,
+                "Out of device memory for " + std::to_string(bytes) + " bytes");
   }
   MOA_CUDA_CHECK(status);
   const cudaError_t cleared = cudaMemsetAsync(data, 0, size, main_stream);
@@ -185,7 +195,8 @@ void* Context::allocate(int64_t bytes) {
 
 void Context::release(void* data) {
   if (data == nullptr) return;
-  const bool freed = cudaSetDevice(device) == cudaSuccess && cudaFreeAsync(data, main_stream) == cudaSuccess;
+  const bool freed =
+      cudaSetDevice(device) == cudaSuccess && cudaFreeAsync(data, main_stream) == cudaSuccess;
   if (!freed) cudaGetLastError();  // the device is lost: there is nothing to free
 }
 
@@ -193,8 +204,10 @@ void* Context::scratch(Scratch slot, int64_t wanted) {
   const int64_t bytes = std::max<int64_t>(wanted, 1);
   std::shared_ptr<ScratchBuffer>& buffer = scratch_buffers[static_cast<size_t>(slot)];
   if (buffer != nullptr && buffer->bytes >= bytes) return buffer->data;
-  // By a quarter at least, so that lengths that grow step by step do not allocate at each of them; given up when it does not fit.
-  const int64_t roomy = buffer == nullptr ? bytes : std::max(bytes, buffer->bytes + buffer->bytes / 4);
+  // By a quarter at least, so that lengths that grow step by step do not allocate at each of them;
+  // given up when it does not fit.
+  const int64_t roomy =
+      buffer == nullptr ? bytes : std::max(bytes, buffer->bytes + buffer->bytes / 4);
   if (capturing && buffer != nullptr) captured_buffers.push_back(buffer);
   buffer.reset();  // in stream order: its memory may serve the new one
   try {
@@ -209,10 +222,12 @@ void* Context::scratch(Scratch slot, int64_t wanted) {
 }
 
 void Context::write(void* device_data, const void* host, int64_t bytes) {
-  if (capturing) throw Error(ErrorCode::kInternal, "Host memory cannot be written to the device while a graph is captured");
+  if (capturing)
+    throw Error(ErrorCode::kInternal,
+                "Host memory cannot be written to the device while a graph is captured");
   if (bytes == 0) return;
-  MOA_CUDA_CHECK(
-      cudaMemcpyAsync(device_data, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, main_stream));
+  MOA_CUDA_CHECK(cudaMemcpyAsync(device_data, host, static_cast<size_t>(bytes),
+                                 cudaMemcpyHostToDevice, main_stream));
   if (bytes > kCopiedAtOnceBytes) MOA_CUDA_CHECK(cudaStreamSynchronize(main_stream));
 }
 

@@ -39,7 +39,7 @@ enum class Scratch : uint8_t {
 };
 
 class BlasLt;        // gemm_cublaslt.cc
-struct PrefillWork;  // attention_prefill.cu
+struct PrefillWork;  // prefill_work.h
 
 struct ScratchBuffer {
   ScratchBuffer(const MemoryHooks& hooks, int64_t bytes);

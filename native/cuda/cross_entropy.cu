@@ -31,10 +31,12 @@ __device__ void fill_gradient(const CrossEntropyRows<T, Gradient>& p, int64_t ro
   }
 }
 
-/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An ignored target (-1) gives 0 for both, a
-/// target outside the vocabulary NaN for both. A CTA does a row.
+/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An
+/// ignored target (-1) gives 0 for both, a target outside the vocabulary NaN for both. A CTA does a
+/// row.
 template <class T, class Gradient>
-__global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(const CrossEntropyRows<T, Gradient> p) {
+__global__ void __launch_bounds__(kThreads)
+    cross_entropy_rows_kernel(const CrossEntropyRows<T, Gradient> p) {
   __shared__ ExpSum shared[32];
   const int64_t row = blockIdx.x;
   const int64_t target = p.targets[row * p.targets_stride];
@@ -45,7 +47,8 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(const Cros
     if (threadIdx.x == 0) p.losses[row * p.losses_stride] = value;
     return;
   }
-  float chosen[kVectorElements];  // before the barrier in log_sum_exp, after which gradients may overwrite it
+  float chosen[kVectorElements];  // before the barrier in log_sum_exp, after which gradients may
+                                  // overwrite it
   p.logits.load(row, target, 1, false, chosen);
   const float normalizer = log_sum_exp(p.logits, row, p.columns, p.aligned, shared);
   if (threadIdx.x == 0) p.losses[row * p.losses_stride] = normalizer - chosen[0];
@@ -86,7 +89,8 @@ void cross_entropy(Context& context, const CrossEntropyParams& params) {
     MOA_CUDA_CHECK_LAUNCH();
   };
   if (params.logits.dtype != gradient.dtype) return run.template operator()<Any, Any>();
-  with_float_type(params.logits.dtype, "logits", [&]<class T>() { run.template operator()<T, T>(); });
+  with_float_type(params.logits.dtype, "logits",
+                  [&]<class T>() { run.template operator()<T, T>(); });
 }
 
 }  // namespace moa::cuda

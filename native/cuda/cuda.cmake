@@ -19,5 +19,5 @@ endforeach()
 # Uncompressed, so that CI reads kernels from the library (scripts/kernels).
 target_compile_options(moabench_cuda PRIVATE
   "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-O3 --expt-relaxed-constexpr --no-compress -Xcompiler -Wall>")
-target_link_options(moabench_cuda PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,now)
+target_link_options(moabench_cuda PRIVATE -Wl,-z,now -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cuda/exports.map)
 target_link_libraries(moabench_cuda PRIVATE Threads::Threads ${CMAKE_DL_LIBS} rt)

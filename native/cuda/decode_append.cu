@@ -1,5 +1,6 @@
-// One decode step's RoPE and append in one launch: positions are lengths on the device. Rotations are computed once per CTA; then
-// a thread takes a vector of the low half of a head and the same of the high half, with which it is rotated.
+// One decode step's RoPE and append in one launch: positions are lengths on the device. Rotations
+// are computed once per CTA; then a thread takes a vector of the low half of a head and the same of
+// the high half, with which it is rotated.
 #include "cuda/cache_store.cuh"
 #include "cuda/cuda_ops.h"
 #include "cuda/sequence_list.h"
@@ -28,7 +29,8 @@ struct Rotation {
   float cosine[kMaxHalfHeadDim], sine[kMaxHalfHeadDim];  // of each pair (i, i + D / 2)
 };
 
-/// The angle is rounded to f32 before, as in Hugging Face's rotary embedding. sincosf is accurate for all positions.
+/// The angle is rounded to f32 before, as in Hugging Face's rotary embedding. sincosf is accurate
+/// for all positions.
 __device__ __forceinline__ void compute_rotation(const float* inverse_frequencies, int32_t position,
                                                  int half, float scale, Rotation& rotation) {
   for (int i = threadIdx.x; i < half; i += kStepThreads) {

@@ -1,6 +1,7 @@
 #pragma once
-// Where CTAs that share an item meet: partial softmaxes in scratch memory and arrival counters. Whoever arrives last merges, in
-// the CTAs' order, so that results are the same bits from run to run.
+// Where CTAs that share an item meet: partial softmaxes in scratch memory and arrival counters.
+// Whoever arrives last merges, in the CTAs' order, so that results are the same bits from run to
+// run.
 #include "cuda/barrier.cuh"
 #include "cuda/decode_plan.h"
 #include "cuda/softmax_state.h"
@@ -10,7 +11,8 @@ namespace moa::cuda {
 /// Maxima, then sums, of kDecodeHeads heads: behind a partial's values.
 constexpr int32_t kPartialStates = 2 * kDecodeHeads;
 
-/// Partials of one block of heads: slot s is values [heads, D] (sums, not divided), maxima [8], sums [8].
+/// Partials of one block of heads: slot s is values [heads, D] (sums, not divided), maxima [8],
+/// sums [8].
 struct PartialStore {
   float* partials;    // [blocks of heads][2 grid][slot_floats]
   uint32_t* tickets;  // [blocks of heads][2 levels][2 grid]; zero between launches
@@ -38,8 +40,8 @@ __device__ __forceinline__ void store_quad(float* to, const Quad& x) {
   *reinterpret_cast<Quad*>(to) = x;
 }
 
-/// Whether this CTA is the last of `expected` to come here; what the others wrote before is then visible to all its threads.
-/// `flag` is shared memory.
+/// Whether this CTA is the last of `expected` to come here; what the others wrote before is then
+/// visible to all its threads. `flag` is shared memory.
 template <int kThreads>
 __device__ __forceinline__ bool arrive_last(uint32_t* ticket, int32_t expected, int32_t* flag) {
   named_barrier_sync<kThreads>();
@@ -54,8 +56,9 @@ __device__ __forceinline__ bool arrive_last(uint32_t* ticket, int32_t expected, 
   return *flag != 0;
 }
 
-/// Merges the partials of CTAs first, first + step, ... of an item that starts at `item_first`, and calls
-/// write(head, element, part) for every quad of the result. `staging` is shared: [count, kPartialStates].
+/// Merges the partials of CTAs first, first + step, ... of an item that starts at `item_first`, and
+/// calls write(head, element, part) for every quad of the result. `staging` is shared: [count,
+/// kPartialStates].
 template <int kThreads, class Write>
 __device__ __forceinline__ void merge_partials(const PartialStore& store, int32_t item_first,
                                                int32_t first, int32_t count, int32_t step,
@@ -67,6 +70,7 @@ __device__ __forceinline__ void merge_partials(const PartialStore& store, int32_
     staging[i] = __ldcg(store.states(slot_of(i / kPartialStates)) + i % kPartialStates);
   named_barrier_sync<kThreads>();
   const int32_t quads = store.heads * store.head_dim / kQuad;
+#pragma unroll 1
   for (int32_t quad = threadIdx.x; quad < quads; quad += kThreads) {
     const int32_t head = quad * kQuad / store.head_dim;
     const float* states = staging + head;
@@ -87,8 +91,9 @@ __device__ __forceinline__ void store_partial(const PartialStore& store, float* 
   store.states(slot)[kDecodeHeads + head] = part.sum;
 }
 
-/// After all threads stored the CTA's partial of `item`: merges if this CTA is the last of its group, and goes on with the groups'
-/// results if it is the last of all. write(head, element, part) gets the result of the item once, from one CTA.
+/// After all threads stored the CTA's partial of `item`: merges if this CTA is the last of its
+/// group, and goes on with the groups' results if it is the last of all. write(head, element, part)
+/// gets the result of the item once, from one CTA.
 template <int kThreads, class Write>
 __device__ __forceinline__ void merge_item(const PartialStore& store, CtaRange item, int32_t cta,
                                            float* staging, int32_t* flag, Write write) {
@@ -99,7 +104,8 @@ __device__ __forceinline__ void merge_item(const PartialStore& store, CtaRange i
     merge_partials<kThreads>(store, item.first, item.first, group.count, 1, staging, write);
     return;
   }
-  // In place: a thread overwrites only values that it alone has read, and states after all read them.
+  // In place: a thread overwrites only values that it alone has read, and states after all read
+  // them.
   float* merged = store.slot(leader);
   merge_partials<kThreads>(store, item.first, group.leader, group.count, 1, staging,
                            [&](int32_t head, int32_t element, const SoftmaxPart& part) {
@@ -107,7 +113,8 @@ __device__ __forceinline__ void merge_item(const PartialStore& store, CtaRange i
                            });
   const int32_t root = partial_slot(item.first, item.first);
   if (!arrive_last<kThreads>(store.ticket(1, root), group.groups, flag)) return;
-  merge_partials<kThreads>(store, item.first, item.first, group.groups, kMergeGroup, staging, write);
+  merge_partials<kThreads>(store, item.first, item.first, group.groups, kMergeGroup, staging,
+                           write);
 }
 
 }  // namespace moa::cuda

@@ -50,7 +50,8 @@ __device__ int32_t sum_before(int32_t value, int32_t* total) {
   return earlier + inclusive - value;
 }
 
-/// One CTA a layer. A step of more rows than a launch takes is written by several, the last of which cuts the tiles.
+/// One CTA a layer. A step of more rows than a launch takes is written by several, the last of
+/// which cuts the tiles.
 __global__ void __launch_bounds__(kPlanThreads)
     decode_plan_prefix_sum_kernel(const __grid_constant__ PlanParams params) {
   const int32_t layer = blockIdx.x;
@@ -107,8 +108,8 @@ void decode_plan(Context& context, const CacheView& cache, View<int32_t> sequenc
   params.layers = cache.layers;
   params.kv_heads = cache.kv_heads;
   params.grid = decode_grid(context, cache);
-  params.min_tiles = min_tiles_per_cta(
-      cache.head_dim * static_cast<int32_t>(bytes_per_element(cache.dtype)));
+  params.min_tiles =
+      min_tiles_per_cta(cache.head_dim * static_cast<int32_t>(bytes_per_element(cache.dtype)));
   params.windowed = cache.windowed;
   params.rows = static_cast<int32_t>(sequences.count);
   for_each_sequence_list(sequences, [&](int32_t first, const SequenceList& list) {

@@ -1,6 +1,7 @@
 #pragma once
-// Tiles of a cache on their way into shared memory: which come next, and the ring of stages that they come through. A stage holds
-// the tile's keys [64, D], then its values [64, D], rows swizzled as in memory; of a tile with fewer live slots only those arrive.
+// Tiles of a cache on their way into shared memory: which come next, and the ring of stages that
+// they come through. A stage holds the tile's keys [64, D], then its values [64, D], rows swizzled
+// as in memory; of a tile with fewer live slots only those arrive.
 #include "cuda/attention_decode.h"
 #include "cuda/barrier.cuh"
 #include "cuda/mma.cuh"
@@ -22,8 +23,9 @@ struct TileRows {
   __device__ static uint32_t lane_offset(int row, int chunk) {
     return row * kRowBytes + swizzled_chunk(chunk, row, kChunks) * kChunkBytes;
   }
-  /// From chunk c of step 0 at `address` to the same of another step: swizzled_chunk(2 step + c) is swizzled_chunk(c) with the
-  /// step's bits flipped, and those address bits are zero but for the swizzle. Stages are 1024-byte aligned.
+  /// From chunk c of step 0 at `address` to the same of another step: swizzled_chunk(2 step + c) is
+  /// swizzled_chunk(c) with the step's bits flipped, and those address bits are zero but for the
+  /// swizzle. Stages are 1024-byte aligned.
   __device__ static uint32_t step_address(uint32_t address, int step) {
     const int line = step / kPermutedSteps * kPermutedSteps;
     return (address ^ static_cast<uint32_t>(step - line) * 2 * kChunkBytes) +
@@ -49,8 +51,8 @@ struct TileSource {
   int live;
 };
 
-/// One warp's way through a CTA's tiles, item after item. Each lane knows one of 32 items, so that items of one tile do not each
-/// wait for a chain of loads. All lanes call together.
+/// One warp's way through a CTA's tiles, item after item. Each lane knows one of 32 items, so that
+/// items of one tile do not each wait for a chain of loads. All lanes call together.
 template <int kHeadDim>
 class TileCursor {
  public:
@@ -106,8 +108,8 @@ class TileCursor {
 };
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-/// sm_90: a warp of its own starts bulk copies of whole tiles. Every stage has a barrier for "full" (the copy's bytes) and one for
-/// "empty" (an arrival of each consumer warp).
+/// sm_90: a warp of its own starts bulk copies of whole tiles. Every stage has a barrier for "full"
+/// (the copy's bytes) and one for "empty" (an arrival of each consumer warp).
 template <int kHeadDim>
 class BulkPipeline {
  public:
@@ -157,7 +159,8 @@ class BulkPipeline {
     phase_ ^= 1;
   }
   __device__ __forceinline__ void copy(const TileSource& source) const {
-    const uint32_t keys = stages_ + stage_ * Rows::kTileBytes, bytes = source.live * Rows::kRowBytes;
+    const uint32_t keys = stages_ + stage_ * Rows::kTileBytes,
+                   bytes = source.live * Rows::kRowBytes;
     barrier_arrive_expect_bytes(full(stage_), 2 * bytes);
     if (source.live == kTileTokens) {
       bulk_copy(keys, source.keys, 2 * bytes, full(stage_));
@@ -173,7 +176,8 @@ class BulkPipeline {
 };
 #endif
 
-/// sm_80: every consumer warp copies the rows that it reads itself, stages ahead, and waits for nobody else.
+/// sm_80: every consumer warp copies the rows that it reads itself, stages ahead, and waits for
+/// nobody else.
 template <int kHeadDim>
 class AsyncPipeline {
  public:
@@ -207,7 +211,8 @@ class AsyncPipeline {
   }
 
  private:
-  /// The cursor's tile into a stage. A group is committed even when no tile is left, so that groups count stages.
+  /// The cursor's tile into a stage. A group is committed even when no tile is left, so that groups
+  /// count stages.
   __device__ __forceinline__ void copy(int stage) {
     if (!cursor_.done()) {
       const TileSource source = cursor_.source();

@@ -12,8 +12,8 @@ namespace {
 
 /// x += y, both [rows, columns]
 template <class X, class Y>
-__global__ void add_rows_kernel(const RowAccess<X> x, const RowAccess<Y> y, const int64_t rows, const int64_t columns,
-                                const bool aligned) {
+__global__ void add_rows_kernel(const RowAccess<X> x, const RowAccess<Y> y, const int64_t rows,
+                                const int64_t columns, const bool aligned) {
   const int64_t column = row_vector();
   if (column >= columns) return;
   const int count = vector_count(column, columns);
@@ -29,12 +29,13 @@ __global__ void add_rows_kernel(const RowAccess<X> x, const RowAccess<Y> y, cons
 
 /// Every element of out [rows, columns] = the bits of `value`.
 template <class T>
-__global__ void fill_rows_kernel(T* out, const int64_t stride, const int64_t rows, const int64_t columns, const T value,
-                                 const bool aligned) {
+__global__ void fill_rows_kernel(T* out, const int64_t stride, const int64_t rows,
+                                 const int64_t columns, const T value, const bool aligned) {
   const int64_t column = row_vector();
   if (column >= columns) return;
   const int count = vector_count(column, columns);
-  const uint32_t pair = sizeof(T) == 2 ? static_cast<uint32_t>(value) * 0x10001u : static_cast<uint32_t>(value);
+  const uint32_t pair =
+      sizeof(T) == 2 ? static_cast<uint32_t>(value) * 0x10001u : static_cast<uint32_t>(value);
   for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
     T* to = out + row * stride + column;
     if (aligned) {
@@ -50,7 +51,8 @@ __global__ void fill_rows_kernel(T* out, const int64_t stride, const int64_t row
 
 /// Element i of out [rows, columns], counted without gaps, = half_width * uniform_unit(seed, i).
 template <class T>
-__global__ void fill_uniform_kernel(const RowAccess<T> out, const int64_t rows, const int64_t columns, const uint64_t seed,
+__global__ void fill_uniform_kernel(const RowAccess<T> out, const int64_t rows,
+                                    const int64_t columns, const uint64_t seed,
                                     const float half_width, const bool aligned) {
   const int64_t column = row_vector();
   if (column >= columns) return;
@@ -71,7 +73,8 @@ void fill_bits(Context& context, const TensorRef& out, T value) {
   const int64_t rows = out.rows(), columns = out.row_size();
   const RowGrid launch(rows, columns);
   fill_rows_kernel<T><<<launch.grid, launch.block, 0, context.stream>>>(
-      static_cast<T*>(out.data), out.row_stride, rows, columns, value, aligned_rows({out}, columns));
+      static_cast<T*>(out.data), out.row_stride, rows, columns, value,
+      aligned_rows({out}, columns));
   MOA_CUDA_CHECK_LAUNCH();
 }
 
@@ -94,8 +97,8 @@ void add(Context& context, const AddParams& params) {
   const bool aligned = aligned_rows({x, y}, columns);
   with_float_type(x.dtype, "x", [&]<class X>() {
     with_float_type(y.dtype, "y", [&]<class Y>() {
-      add_rows_kernel<X, Y><<<launch.grid, launch.block, 0, context.stream>>>(RowAccess<X>(x), RowAccess<Y>(y), rows,
-                                                                              columns, aligned);
+      add_rows_kernel<X, Y><<<launch.grid, launch.block, 0, context.stream>>>(
+          RowAccess<X>(x), RowAccess<Y>(y), rows, columns, aligned);
     });
   });
   MOA_CUDA_CHECK_LAUNCH();
@@ -126,8 +129,8 @@ void fill_uniform(Context& context, const FillUniformParams& params) {
   const float half_width = params.deviation * 1.7320508f;  // sqrt(3): of a flat distribution
   const bool aligned = aligned_rows({out}, columns);
   with_float_type(out.dtype, "out", [&]<class T>() {
-    fill_uniform_kernel<T><<<launch.grid, launch.block, 0, context.stream>>>(RowAccess<T>(out), rows, columns, params.seed,
-                                                                             half_width, aligned);
+    fill_uniform_kernel<T><<<launch.grid, launch.block, 0, context.stream>>>(
+        RowAccess<T>(out), rows, columns, params.seed, half_width, aligned);
   });
   MOA_CUDA_CHECK_LAUNCH();
 }

@@ -5,10 +5,12 @@ namespace moa::cuda {
 
 namespace {
 
-/// out[t] = table[ids[t]], NaN where there is no such row. table [vocabulary, columns], out [tokens, columns]
+/// out[t] = table[ids[t]], NaN where there is no such row. table [vocabulary, columns], out
+/// [tokens, columns]
 template <class Table, class Out>
-__global__ void embedding_rows_kernel(const int32_t* ids, const int64_t ids_stride, const RowAccess<Table> table,
-                                      const RowAccess<Out> out, const int64_t tokens, const int64_t vocabulary,
+__global__ void embedding_rows_kernel(const int32_t* ids, const int64_t ids_stride,
+                                      const RowAccess<Table> table, const RowAccess<Out> out,
+                                      const int64_t tokens, const int64_t vocabulary,
                                       const int64_t columns, const bool aligned) {
   const int64_t column = row_vector();
   if (column >= columns) return;
@@ -36,8 +38,9 @@ void embedding(Context& context, const EmbeddingParams& params) {
   with_float_type(params.table.dtype, "table", [&]<class Table>() {
     with_float_type(params.out.dtype, "out", [&]<class Out>() {
       embedding_rows_kernel<Table, Out><<<launch.grid, launch.block, 0, context.stream>>>(
-          static_cast<const int32_t*>(params.ids.data), params.ids.row_stride, RowAccess<Table>(params.table),
-          RowAccess<Out>(params.out), tokens, params.table.rows(), columns, aligned);
+          static_cast<const int32_t*>(params.ids.data), params.ids.row_stride,
+          RowAccess<Table>(params.table), RowAccess<Out>(params.out), tokens, params.table.rows(),
+          columns, aligned);
     });
   });
   MOA_CUDA_CHECK_LAUNCH();

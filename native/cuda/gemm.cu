@@ -1,5 +1,6 @@
-// GEMM: cuBLASLt where it takes the operands, otherwise float32 FMAs over tiles in shared memory. The latter serves operands of two
-// dtypes (float32 activations with 16-bit weights), odd alignments, and machines without cuBLASLt.
+// GEMM: cuBLASLt where it takes the operands, otherwise float32 FMAs over tiles in shared memory.
+// The latter serves operands of two dtypes (float32 activations with 16-bit weights), odd
+// alignments, and machines without cuBLASLt.
 #include "cuda/cuda_ops.h"
 #include "cuda/element.h"
 #include "cuda/gemm_cublaslt.h"
@@ -8,9 +9,9 @@ namespace moa::cuda {
 
 namespace {
 
-constexpr int kTile = 64;    // rows and columns of out that a CTA makes
-constexpr int kDepth = 16;   // of K between barriers
-constexpr int kThread = 4;   // rows and columns of out that a thread makes
+constexpr int kTile = 64;   // rows and columns of out that a CTA makes
+constexpr int kDepth = 16;  // of K between barriers
+constexpr int kThread = 4;  // rows and columns of out that a thread makes
 constexpr int kThreads = (kTile / kThread) * (kTile / kThread);
 constexpr int kLoads = kTile * kDepth / kThreads;
 constexpr int kPitch = kTile + 4;  // rows of float4, shifted by four banks
@@ -38,23 +39,27 @@ __device__ __forceinline__ void store_element(void* data, DType dtype, int64_t i
   }
 }
 
-/// Elements [first, first + kTile) x [depth, depth + kDepth) of an operand, kLoads a thread, zeros outside. `along_depth`: K is the
-/// contiguous dimension; consecutive threads then walk along K, otherwise across it.
-__device__ __forceinline__ void load_tile(const void* data, DType dtype, int64_t stride, int64_t first,
-                                          int64_t count, int64_t depth, int64_t k, bool along_depth,
-                                          float (&x)[kLoads]) {
+/// Elements [first, first + kTile) x [depth, depth + kDepth) of an operand, kLoads a thread, zeros
+/// outside. `along_depth`: K is the contiguous dimension; consecutive threads then walk along K,
+/// otherwise across it.
+__device__ __forceinline__ void load_tile(const void* data, DType dtype, int64_t stride,
+                                          int64_t first, int64_t count, int64_t depth, int64_t k,
+                                          bool along_depth, float (&x)[kLoads]) {
 #pragma unroll
   for (int i = 0; i < kLoads; ++i) {
     const int index = i * kThreads + static_cast<int>(threadIdx.x);
     const int64_t line = first + (along_depth ? index / kDepth : index % kTile);
     const int64_t step = depth + (along_depth ? index % kDepth : index / kTile);
     const bool inside = line < count && step < k;
-    x[i] = inside ? load_element(data, dtype, along_depth ? line * stride + step : step * stride + line) : 0.0f;
+    x[i] = inside ? load_element(data, dtype,
+                                 along_depth ? line * stride + step : step * stride + line)
+                  : 0.0f;
   }
 }
 
 /// Into tile[depth][line].
-__device__ __forceinline__ void store_tile(float (&tile)[kDepth][kPitch], bool along_depth, const float (&x)[kLoads]) {
+__device__ __forceinline__ void store_tile(float (&tile)[kDepth][kPitch], bool along_depth,
+                                           const float (&x)[kLoads]) {
 #pragma unroll
   for (int i = 0; i < kLoads; ++i) {
     const int index = i * kThreads + static_cast<int>(threadIdx.x);
@@ -84,7 +89,8 @@ __global__ void __launch_bounds__(kThreads) gemm_tiled_kernel(const GemmTiledPar
     __syncthreads();
     if (depth + kDepth < p.k) {
       load_tile(p.a, p.a_dtype, p.a_stride, first_row, p.m, depth + kDepth, p.k, true, a_next);
-      load_tile(p.b, p.b_dtype, p.b_stride, first_column, p.n, depth + kDepth, p.k, p.transpose_b, b_next);
+      load_tile(p.b, p.b_dtype, p.b_stride, first_column, p.n, depth + kDepth, p.k, p.transpose_b,
+                b_next);
     }
 #pragma unroll
     for (int step = 0; step < kDepth; ++step) {
@@ -136,7 +142,8 @@ void gemm(Context& context, const GemmParams& params) {
   GemmTiledParams p{};
   p.a = params.a.data, p.b = params.b.data, p.out = params.out.data, p.bias = params.bias.data;
   p.m = params.out.rows(), p.n = params.out.row_size(), p.k = params.a.row_size();
-  p.a_stride = params.a.row_stride, p.b_stride = params.b.row_stride, p.out_stride = params.out.row_stride;
+  p.a_stride = params.a.row_stride, p.b_stride = params.b.row_stride,
+  p.out_stride = params.out.row_stride;
   p.a_dtype = params.a.dtype, p.b_dtype = params.b.dtype;
   p.out_dtype = params.out.dtype, p.bias_dtype = params.bias.dtype;
   p.transpose_b = params.transpose_b, p.accumulate = params.accumulate;

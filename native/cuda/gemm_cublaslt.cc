@@ -11,8 +11,8 @@
 
 namespace moa::cuda {
 
-// Declared here because machines that build this library may have no cublasLt.h. Names and values are those of its documentation,
-// the same in versions 12 and 13.
+// Declared here because machines that build this library may have no cublasLt.h. Names and values
+// are those of its documentation, the same in versions 12 and 13.
 struct BlasLtFunctions {
   static constexpr int kSuccess = 0;
   static constexpr int kCompute32F = 68;  // CUBLAS_COMPUTE_32F: no TF32
@@ -46,19 +46,22 @@ struct BlasLtFunctions {
   int (*preference_create)(void** preference);
   int (*preference_destroy)(void* preference);
   int (*preference_set)(void* preference, int attribute, const void* value, size_t bytes);
-  int (*get_heuristic)(void* handle, void* desc, void* a, void* b, void* c, void* d, void* preference, int wanted,
-                       Heuristic* results, int* found);
-  int (*matmul)(void* handle, void* desc, const void* alpha, const void* a, void* a_layout, const void* b, void* b_layout,
-                const void* beta, const void* c, void* c_layout, void* d, void* d_layout, const Algorithm* algorithm,
-                void* workspace, size_t workspace_bytes, cudaStream_t stream);
+  int (*get_heuristic)(void* handle, void* desc, void* a, void* b, void* c, void* d,
+                       void* preference, int wanted, Heuristic* results, int* found);
+  int (*matmul)(void* handle, void* desc, const void* alpha, const void* a, void* a_layout,
+                const void* b, void* b_layout, const void* beta, const void* c, void* c_layout,
+                void* d, void* d_layout, const Algorithm* algorithm, void* workspace,
+                size_t workspace_bytes, cudaStream_t stream);
 };
 
-static_assert(sizeof(BlasLtFunctions::Heuristic) == 96, "the layout of cublasLtMatmulHeuristicResult_t");
+static_assert(sizeof(BlasLtFunctions::Heuristic) == 96,
+              "the layout of cublasLtMatmulHeuristicResult_t");
 
 using Lt = BlasLtFunctions;
 
-/// One product in cuBLASLt's terms. Row-major out = a . b is column-major out^T = b^T . a^T with the same memory and strides, so
-/// its first operand is our b, and its matrices have our columns as rows.
+/// One product in cuBLASLt's terms. Row-major out = a . b is column-major out^T = b^T . a^T with
+/// the same memory and strides, so its first operand is our b, and its matrices have our columns as
+/// rows.
 struct BlasLtPlan {
   BlasLtPlan(const BlasLtFunctions& functions, const BlasLtKey& key);
   ~BlasLtPlan();
@@ -81,17 +84,20 @@ constexpr int kCandidates = 8;
 constexpr int kTimedRuns = 3;
 // Below, the launch costs more than the product.
 constexpr double kMinTimedWork = 1 << 22;
-// Few rows (decode steps) and whole chunks come back again and again; a prompt's odd length does not, and timing it would cost
-// more than it gains.
+// Few rows (decode steps) and whole chunks come back again and again; a prompt's odd length does
+// not, and timing it would cost more than it gains.
 constexpr int64_t kMaxTimedRows = 512, kTimedRowMultiple = 256;
-// Out of place, so that timing does not add to `out` more than once; beyond it the first heuristic is taken.
+// Out of place, so that timing does not add to `out` more than once; beyond it the first heuristic
+// is taken.
 constexpr int64_t kMaxTimedScratchBytes = int64_t{64} << 20;
-// A candidate must beat the heuristic's favourite by this factor: noise must not choose another order of summation.
+// A candidate must beat the heuristic's favourite by this factor: noise must not choose another
+// order of summation.
 constexpr float kMinGain = 0.95f;
 
 void check_lt(int status, const char* call) {
   if (status == Lt::kSuccess) return;
-  const ErrorCode code = status == 3 ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;  // CUBLAS_STATUS_ALLOC_FAILED
+  const ErrorCode code =
+      status == 3 ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;  // CUBLAS_STATUS_ALLOC_FAILED
   throw Error(code, std::string(call) + " failed with cublasStatus_t " + std::to_string(status));
 }
 
@@ -99,10 +105,13 @@ cudaDataType cuda_type(DType dtype) {
   return dtype == DType::kF16 ? CUDA_R_16F : dtype == DType::kBF16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-/// In bytes: what the allocator gives, what vectorized access needs, or an element's. Few values, for few timings.
+/// In bytes: what the allocator gives, what vectorized access needs, or an element's. Few values,
+/// for few timings.
 int32_t alignment_of(const TensorRef& x) {
   const auto address = reinterpret_cast<uintptr_t>(x.data);
-  return address % 256 == 0 ? 256 : address % 16 == 0 ? 16 : static_cast<int32_t>(bytes_per_element(x.dtype));
+  return address % 256 == 0  ? 256
+         : address % 16 == 0 ? 16
+                             : static_cast<int32_t>(bytes_per_element(x.dtype));
 }
 
 /// Elements between rows. Of a single row it is free: one that does not break alignment.
@@ -130,14 +139,15 @@ BlasLtKey key_of(const GemmParams& params) {
 
 bool takes(const GemmParams& params) {
   const DType dtype = params.a.dtype;
-  return params.b.dtype == dtype && (params.out.dtype == dtype || params.out.dtype == DType::kF32) &&
-         params.a.row_size() > 0;
+  return params.b.dtype == dtype &&
+         (params.out.dtype == dtype || params.out.dtype == DType::kF32) && params.a.row_size() > 0;
 }
 
 std::vector<std::string> matches(const std::string& pattern) {
   std::vector<std::string> paths;
   glob_t found{};
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
   return paths;
 }
@@ -158,7 +168,8 @@ std::vector<std::string> candidates(const std::string& file) {
   add_under("VIRTUAL_ENV", packages);
   add_under("CONDA_PREFIX", "/lib");
   add_under("CONDA_PREFIX", packages);
-  for (const char* root : {"/opt/*/.venv", "/opt/*", "/usr/local", "/usr"}) folders.push_back(root + packages);
+  for (const char* root : {"/opt/*/.venv", "/opt/*", "/usr/local", "/usr"})
+    folders.push_back(root + packages);
   for (const std::string& folder : folders) {
     for (std::string& path : matches(folder + "/" + file)) paths.push_back(std::move(path));
   }
@@ -170,7 +181,8 @@ void* open_library(std::string& reason) {
   const char* named = std::getenv("MOABENCH_CUBLASLT");
   if (named != nullptr && *named != '\0') {
     void* library = dlopen(named, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) reason = std::string("cuBLASLt named by MOABENCH_CUBLASLT did not load: ") + dlerror();
+    if (library == nullptr)
+      reason = std::string("cuBLASLt named by MOABENCH_CUBLASLT did not load: ") + dlerror();
     return library;
   }
   std::string problem;
@@ -178,10 +190,14 @@ void* open_library(std::string& reason) {
     for (const std::string& path : candidates(file)) {
       void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
       if (library != nullptr) return library;
-      if (path != file) problem = std::string(": ") + dlerror();  // there, but not loadable: worth saying
+      if (path != file)
+        problem = std::string(": ") + dlerror();  // there, but not loadable: worth saying
     }
   }
-  reason = "no cuBLASLt (libcublasLt.so.13 or .12): put it where the loader looks or set MOABENCH_CUBLASLT" + problem;
+  reason =
+      "no cuBLASLt (libcublasLt.so.13 or .12): put it where the loader looks or set "
+      "MOABENCH_CUBLASLT" +
+      problem;
   return nullptr;
 }
 
@@ -213,7 +229,8 @@ std::unique_ptr<BlasLtFunctions> load_functions(std::string& reason) {
 }
 
 /// The algorithms that fit, best guess first; none when the operands are not supported.
-std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPlan& plan, const BlasLtKey& key) {
+std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPlan& plan,
+                                      const BlasLtKey& key) {
   void* preference = nullptr;
   check_lt(lt.preference_create(&preference), "cublasLtMatmulPreferenceCreate");
   int failed = 0;
@@ -221,16 +238,18 @@ std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPl
     failed |= lt.preference_set(preference, attribute, &value, sizeof value);
   };
   set(Lt::kPrefMaxWorkspaceBytes, uint64_t{kWorkspaceBytes});
-  set(Lt::kPrefReductionSchemeMask, Lt::kReductionComputeType);  // parts of a sum are added in float32
+  set(Lt::kPrefReductionSchemeMask,
+      Lt::kReductionComputeType);  // parts of a sum are added in float32
   set(Lt::kPrefMinAlignmentA, static_cast<uint32_t>(key.b_alignment));
   set(Lt::kPrefMinAlignmentB, static_cast<uint32_t>(key.a_alignment));
   set(Lt::kPrefMinAlignmentC, static_cast<uint32_t>(key.out_alignment));
   set(Lt::kPrefMinAlignmentD, static_cast<uint32_t>(key.out_alignment));
   std::vector<Lt::Heuristic> results(kCandidates);
   int found = 0;
-  const int status = failed != 0 ? failed
-                                 : lt.get_heuristic(handle, plan.desc, plan.first, plan.second, plan.result, plan.result,
-                                                    preference, kCandidates, results.data(), &found);
+  const int status =
+      failed != 0 ? failed
+                  : lt.get_heuristic(handle, plan.desc, plan.first, plan.second, plan.result,
+                                     plan.result, preference, kCandidates, results.data(), &found);
   lt.preference_destroy(preference);
   check_lt(failed, "cublasLtMatmulPreferenceSetAttribute");
   if (status != Lt::kSuccess) found = 0;
@@ -239,18 +258,21 @@ std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPl
   return results;
 }
 
-/// One product with `choice`; `c` is added to it when accumulating.
-int run(Context& context, const Lt& lt, void* handle, const BlasLtPlan& plan, const Lt::Heuristic& choice,
-        const GemmParams& params, void* out) {
+/// One product with `choice`, into `out`, added to what it holds when accumulating.
+int run(Context& context, const Lt& lt, void* handle, const BlasLtPlan& plan,
+        const Lt::Heuristic& choice, const GemmParams& params, void* out) {
   const float alpha = 1, beta = params.accumulate ? 1 : 0;
-  void* workspace = choice.workspace_bytes > 0 ? context.scratch(Scratch::kBlasWorkspace, kWorkspaceBytes) : nullptr;
-  return lt.matmul(handle, plan.desc, &alpha, params.b.data, plan.first, params.a.data, plan.second, &beta, out,
-                   plan.result, out, plan.result, &choice.algorithm, workspace,
+  void* workspace = choice.workspace_bytes > 0
+                        ? context.scratch(Scratch::kBlasWorkspace, kWorkspaceBytes)
+                        : nullptr;
+  return lt.matmul(handle, plan.desc, &alpha, params.b.data, plan.first, params.a.data, plan.second,
+                   &beta, out, plan.result, out, plan.result, &choice.algorithm, workspace,
                    workspace == nullptr ? 0 : static_cast<size_t>(kWorkspaceBytes), context.stream);
 }
 
 bool worth_timing(const BlasLtKey& key) {
-  const double work = static_cast<double>(key.m) * static_cast<double>(key.n) * static_cast<double>(key.k);
+  const double work =
+      static_cast<double>(key.m) * static_cast<double>(key.n) * static_cast<double>(key.k);
   return work >= kMinTimedWork && (key.m <= kMaxTimedRows || key.m % kTimedRowMultiple == 0);
 }
 
@@ -275,12 +297,15 @@ float milliseconds_of(Context& context, const Event& begin, const Event& end, au
   return milliseconds;
 }
 
-/// Times all candidates on the operands themselves. `out` is what a run with these params leaves, whatever is timed.
-Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLtPlan& plan, const GemmParams& params,
-                      const BlasLtKey& key, const std::vector<Lt::Heuristic>& found) {
+/// Times all candidates on the operands themselves. `out` is what a run with these params leaves,
+/// whatever is timed.
+Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLtPlan& plan,
+                      const GemmParams& params, const BlasLtKey& key,
+                      const std::vector<Lt::Heuristic>& found) {
   void* out = params.out.data;
   if (params.accumulate) {
-    const int64_t bytes = key.m * key.out_stride * static_cast<int64_t>(bytes_per_element(key.out_dtype));
+    const int64_t bytes =
+        key.m * key.out_stride * static_cast<int64_t>(bytes_per_element(key.out_dtype));
     if (bytes > kMaxTimedScratchBytes) return found[0];
     out = context.scratch(Scratch::kConvert, bytes);
   }
@@ -288,8 +313,9 @@ Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLt
   Lt::Heuristic best = found[0];
   float shortest = -1;
   for (const Lt::Heuristic& candidate : found) {
-    const float milliseconds = milliseconds_of(
-        context, begin, end, [&] { return run(context, lt, handle, plan, candidate, params, out); });
+    const float milliseconds = milliseconds_of(context, begin, end, [&] {
+      return run(context, lt, handle, plan, candidate, params, out);
+    });
     if (milliseconds < 0) continue;
     // The favourite's time counts as shorter than it is; see kMinGain.
     const float counted = &candidate == &found[0] ? milliseconds * kMinGain : milliseconds;
@@ -304,13 +330,15 @@ Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLt
 
 BlasLtPlan::BlasLtPlan(const BlasLtFunctions& functions, const BlasLtKey& key) : lt(functions) {
   const auto layout = [&](void*& made, DType dtype, int64_t rows, int64_t columns, int64_t stride) {
-    check_lt(lt.layout_create(&made, cuda_type(dtype), static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), stride),
+    check_lt(lt.layout_create(&made, cuda_type(dtype), static_cast<uint64_t>(rows),
+                              static_cast<uint64_t>(columns), stride),
              "cublasLtMatrixLayoutCreate");
   };
   check_lt(lt.desc_create(&desc, Lt::kCompute32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
   if (key.transpose_b) {
     const int32_t transpose = Lt::kOpTranspose;
-    check_lt(lt.desc_set(desc, Lt::kDescTransA, &transpose, sizeof transpose), "cublasLtMatmulDescSetAttribute");
+    check_lt(lt.desc_set(desc, Lt::kDescTransA, &transpose, sizeof transpose),
+             "cublasLtMatmulDescSetAttribute");
     layout(first, key.dtype, key.k, key.n, key.b_stride);
   } else {
     layout(first, key.dtype, key.n, key.k, key.b_stride);
@@ -340,8 +368,8 @@ BlasLt::BlasLt() : functions_(load_functions(description_)) {
     return;
   }
   const auto version = functions_->get_version();  // 10000 * major + 100 * minor + patch
-  description_ = "cuBLASLt " + std::to_string(version / 10000) + "." + std::to_string(version % 10000 / 100) + "." +
-                 std::to_string(version % 100);
+  description_ = "cuBLASLt " + std::to_string(version / 10000) + "." +
+                 std::to_string(version % 10000 / 100) + "." + std::to_string(version % 100);
 }
 
 BlasLt::~BlasLt() {
@@ -369,7 +397,8 @@ bool BlasLt::matmul(Context& context, const GemmParams& params) {
   if (functions_ == nullptr || !takes(params)) return false;
   const BlasLtPlan& plan = plan_of(context, params, key_of(params));
   if (!plan.usable) return false;
-  check_lt(run(context, *functions_, handle_, plan, plan.choice, params, params.out.data), "cublasLtMatmul");
+  check_lt(run(context, *functions_, handle_, plan, plan.choice, params, params.out.data),
+           "cublasLtMatmul");
   return true;
 }
 

@@ -32,7 +32,8 @@ class BlasLt {
 
   /// "cuBLASLt 13.0.2", or why it is missing.
   const std::string& description() const { return description_; }
-  /// out (+)= a . b without the bias; false when cuBLASLt is missing or has no algorithm for the operands.
+  /// out (+)= a . b without the bias; false when cuBLASLt is missing or has no algorithm for the
+  /// operands.
   bool matmul(Context& context, const GemmParams& params);
 
  private:

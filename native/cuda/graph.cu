@@ -1,6 +1,6 @@
-#include "cuda/graph.h"
-
 #include <utility>
+
+#include "cuda/graph.h"
 
 namespace moa::cuda {
 
@@ -23,7 +23,8 @@ Graph::~Graph() {
 
 void capture_begin(Context& context) {
   if (context.capturing) throw Error(ErrorCode::kInternal, "A graph is being captured already");
-  // Relaxed: allocations on the main stream and lazy loading of kernels go on while the other stream records.
+  // Relaxed: allocations on the main stream and lazy loading of kernels go on while the other
+  // stream records.
   MOA_CUDA_CHECK(cudaStreamBeginCapture(context.capture_stream, cudaStreamCaptureModeRelaxed));
   context.stream = context.capture_stream;
   context.capturing = true;
@@ -56,7 +57,8 @@ void capture_abandon(Context& context) {
 }
 
 void graph_launch(Context& context, const Graph& graph) {
-  if (context.capturing) throw Error(ErrorCode::kInternal, "A graph cannot run while another is captured");
+  if (context.capturing)
+    throw Error(ErrorCode::kInternal, "A graph cannot run while another is captured");
   MOA_CUDA_CHECK(cudaGraphLaunch(graph.executable, context.main_stream));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// CUDA graphs: what is enqueued between begin and end is recorded on the capture stream and replayed on the main stream.
+// CUDA graphs: what is enqueued between begin and end is recorded on the capture stream and
+// replayed on the main stream.
 #include <memory>
 
 #include "cuda/context.h"

@@ -2,7 +2,7 @@
 // threads has 128 query rows of one head and visits the 64-key tiles from the left; 64 x 64 parts
 // lie in two bins (distance_bins.h). One pass over the keys. What needs the row's exact delta = sum
 // A G waits for its end, because gradOut . out with out in 16 bits is off by 2^-10 of a typical G,
-// which drowns the rest (numpy emulation, relative L1 of sink-heavy and sharp rows: 2 to 17 % with
+// which drowns the rest (emulated relative L1 error of sink-heavy and sharp rows: up to 17 % with
 // gradOut . out throughout, below 0.2 % this way):
 // - joint: sums of A and A G per row and bin go to a workspace of 1 KB per bin;
 // - |E| of the row's dominant key, A > 0.51, where G - delta ~ 1 - A cancels.
@@ -11,19 +11,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cuda/attention_gradient_mma.cuh"
-#include "cuda/distance_bins.h"
+#include "cuda/influence_rows.cuh"
 
 namespace moa::cuda {
 namespace {
 
-constexpr int kRows =
-    128;  // of a block: 32 per warp, so that one fragment of k or v feeds two row tiles
 constexpr int kSlots = 3;  // tiles of k and v in flight, alternately: with q and gradOut, 112 KB at
                            // head dim 128, two blocks per SM
 constexpr float kDominant = 0.51f;         // no two keys of a row are above it
 constexpr float kSmallWeight = 1.0f / 32;  // below it 1 / (1 - y) = 1 + y + y^2 to 3e-5
-constexpr int kBatch = 8;                  // loads in flight when a row's bins are read back
 
 template <class T>
 struct InfluenceInputs {
@@ -35,39 +31,10 @@ struct InfluenceInputs {
   SegmentBlocks segments;
 };
 
-/// Device memory of a block of threads, for the rows at hand.
-struct Workspace {
-  float2*
-      bin_sums;  // [bins + 1, kRows] sums of (y, y G) past the sinks; the last entry: of the sinks
-  float2* own;   // [kRows] (y, G) of the row's own key
-  float4* dominants;  // [kRows] (y, G, key as bits, -) of the key with y > kDominant; y = 0: none
-  float4* effects;    // [3, bins] one float per warp: |E| past the sinks, |E| of the sinks, joint
-
-  static __host__ __device__ int64_t bytes(int64_t bins) {
-    return ((bins + 2) * kRows) * static_cast<int64_t>(sizeof(float2)) +
-           (kRows + 3 * bins) * static_cast<int64_t>(sizeof(float4));
-  }
-  __device__ Workspace(uint8_t* data, int32_t bins) {
-    dominants = reinterpret_cast<float4*>(data);
-    effects = dominants + kRows;
-    bin_sums = reinterpret_cast<float2*>(effects + 3 * bins);
-    own = bin_sums + static_cast<int64_t>(bins + 1) * kRows;
-  }
-  __device__ float* effect(int32_t index) const {
-    return reinterpret_cast<float*>(effects + index) + threadIdx.x / 32;
-  }
-};
-
 __device__ __forceinline__ float reciprocal_approximate(float x) {
   float y;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
-}
-
-__device__ __forceinline__ float warp_sum(float x) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
-  return x;
 }
 
 /// Sums over the four lanes of a quad; lane t gets the sum of x[t].
@@ -94,13 +61,14 @@ template <class T, int D>
 struct InfluenceWarp {
   using Tile = MmaTile<D>;
 
-  const Workspace& work;
+  const InfluenceWorkspace& work;
   uint32_t q, grad_out;  // addresses of the warp's rows, at this lane's fragment
   int32_t first_row;     // of the segment
   int32_t block, half;   // 64-row block of the segment, and which half of it
   int32_t bins;
   float to_log2;
-  const float2* row_sums;  // shared, [kRows] log2(sum exp S) + log2(1 + epsilon), gradOut . out
+  const float2*
+      row_sums;   // shared, [kInfluenceRows] log2(sum exp S) + log2(1 + epsilon), gradOut . out
   BinSums carry;  // of the bin that the next tile completes; of all sinks during their visits
 
   __device__ int32_t local_row(int i) const {
@@ -264,38 +232,53 @@ struct InfluenceWarp {
     });
   }
 
-  /// |E| of a tile of any weights y; dominant keys, and row 0's only key, are noted for the end.
+  /// Notes the keys of the tile with y above the row's limit for the end; there is one per row at
+  /// most.
+  __device__ __forceinline__ void note_dominants(const float (&y)[2][8][4],
+                                                 const float (&g)[2][8][4], int32_t tile,
+                                                 float first_limit) const {
+    float dominants[4] = {}, gradients[4] = {};
+    int columns[4] = {};
+    for_elements<0, 8>([&](int m, int n, int e, BinPart) {
+      const int i = 2 * m + e / 2;
+      const bool dominates = y[m][n][e] > (i == 0 ? first_limit : kDominant);
+      dominants[i] = dominates ? y[m][n][e] : dominants[i];
+      gradients[i] = dominates ? g[m][n][e] : gradients[i];
+      columns[i] = dominates ? 8 * n + e % 2 : columns[i];
+    });
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (!(dominants[i] > 0)) continue;
+      const int32_t column = (columns[i] ^ (half * 32)) + 2 * (threadIdx.x % 4);
+      work.dominants[local_row(i)] =
+          make_float4(dominants[i], gradients[i], __int_as_float(tile * kBinTokens + column), 0);
+    }
+  }
+
+  /// |E| of a tile of any weights y, without dominant keys and row 0's only key.
   __device__ __forceinline__ void add_effects(const float (&y)[2][8][4], const float (&g)[2][8][4],
                                               const RowSums& rows, int32_t tile, BinSums& own,
                                               BinSums& nearer) const {
-    const int lane = threadIdx.x % 32;
-    const float first_limit = first_row + lane / 4 == 0 ? 0.0f : kDominant;  // of i = 0
-    float rest = 0, dominant[4] = {}, gradients[4] = {};
-    int columns[4] = {};
+    const float first_limit = first_row + threadIdx.x % 32 / 4 == 0 ? 0.0f : kDominant;  // of i = 0
+    float rest = 0;
+    bool any = false;
     own.effects = nearer.effects = 0;
     for_elements<0, 8>([&](int m, int n, int e, BinPart part) {
       const int i = 2 * m + e / 2;
-      const float weight = y[m][n][e], gradient = g[m][n][e];
+      const float weight = y[m][n][e];
       const bool dominates = weight > (i == 0 ? first_limit : kDominant);
-      dominant[i] = dominates ? weight : dominant[i];
-      gradients[i] = dominates ? gradient : gradients[i];
-      columns[i] = dominates ? 8 * n + e % 2 : columns[i];
-      const float effect =
-          fabsf(weight * (gradient - rows.delta[i]) * reciprocal_approximate(1.0f - weight));
+      any = any || dominates;
+      const float factor = dominates ? 0.0f : weight * reciprocal_approximate(1.0f - weight);
+      const float effect = fabsf(factor * (g[m][n][e] - rows.delta[i]));
       if (part == BinPart::kRest) {
-        rest += dominates ? 0.0f : effect;
+        rest += effect;
       } else {
-        add_to_part(part, e, dominates ? 0.0f : effect, own.effects, nearer.effects);
+        add_to_part(part, e, effect, own.effects, nearer.effects);
       }
     });
     own.effects += half ? rest : 0.0f;
     nearer.effects += half ? 0.0f : rest;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if (!(dominant[i] > 0)) continue;
-      const int32_t key = tile * kBinTokens + (columns[i] ^ (half * 32)) + 2 * (lane % 4);
-      work.dominants[local_row(i)] = make_float4(dominant[i], gradients[i], __int_as_float(key), 0);
-    }
+    if (any) note_dominants(y, g, tile, first_limit);
   }
 
   __device__ __forceinline__ void put_effects(float x, int32_t index) const {
@@ -304,7 +287,8 @@ struct InfluenceWarp {
   }
   __device__ __forceinline__ void put_rows(const BinSums& sums, int32_t entry) const {
     const float weight = quad_sum(sums.weights), gradient = quad_sum(sums.gradients);
-    work.bin_sums[entry * kRows + local_row(threadIdx.x % 4)] = make_float2(weight, gradient);
+    work.bin_sums[entry * kInfluenceRows + local_row(threadIdx.x % 4)] =
+        make_float2(weight, gradient);
   }
 
   /// S and G of a tile, into the sums of its two bins.
@@ -336,122 +320,27 @@ struct InfluenceWarp {
   }
 };
 
-/// A thread's row once all its keys were seen.
-struct FinishedRow {
-  const Workspace& work;
-  int32_t row, bins, sink;
-  bool valid;
-
-  float2 sinks = make_float2(0, 0), own = make_float2(0, 0);
-  float weight = 0, mean = 0;  // sum of y; delta
-
-  __device__ float2 bin_sums(int32_t bin) const { return work.bin_sums[bin * kRows + threadIdx.x]; }
-
-  __device__ void sum_bins() {
-    if (!valid) return;
-    if (sink > 0) sinks = bin_sums(bins);
-    if (row >= sink) own = work.own[threadIdx.x];
-    float gradient = sinks.y;
-    weight = sinks.x;
-    const int32_t last =
-        row / kBinTokens - sink / kBinTokens;  // farthest bin with keys past the sinks
-#pragma unroll kBatch
-    for (int32_t bin = 0; bin <= last; ++bin) {
-      const float2 x = bin_sums(bin);
-      weight += x.x, gradient += x.y;
-    }
-    mean = gradient / weight;
-  }
-
-  __device__ __forceinline__ void put_change(int32_t bin, bool masks, float kept,
-                                             float kept_gradients) const {
-    // Where all else underflowed the own key is left.
-    const float change = masks ? fabsf((kept > 0 ? kept_gradients / kept : own.y) - mean) : 0.0f;
-    const float sum = warp_sum(change);
-    if (threadIdx.x % 32 == 0) *work.effect(2 * bins + bin) = sum;
-  }
-
-  /// joint of bins [0, last], the last that masks something of any row of the block.
-  __device__ void put_changes(int32_t last) const {
-    float kept = sinks.x, kept_gradients = sinks.y;
-    put_change(0, valid && masks_at_bin_zero(row, sink), kept + own.x,
-               fmaf(own.x, own.y, kept_gradients));
-    const int32_t own_last = valid ? last_masking_bin(row, sink) : 0;
-    for (int32_t first = 1; first <= last; first += kBatch) {
-      float2 x[kBatch];
-#pragma unroll
-      for (int i = 0; i < kBatch; ++i)
-        x[i] = first + i <= own_last ? bin_sums(first + i - 1) : make_float2(0, 0);
-#pragma unroll
-      for (int i = 0; i < kBatch; ++i) {
-        if (first + i > last) break;
-        kept += x[i].x, kept_gradients += x[i].y;
-        put_change(first + i, first + i <= own_last, kept, kept_gradients);
-      }
-    }
-  }
-
-  /// |E| of the dominant key, and the index in [2, bins] of where it belongs; -1: none.
-  __device__ float2 dominant_effect(float epsilon) const {
-    const float4 x = work.dominants[threadIdx.x];
-    if (!valid || !(x.x > 0)) return make_float2(0, __int_as_float(-1));
-    const int32_t key = __float_as_int(x.z);
-    const float a = x.x / weight;
-    const float effect = row == 0 ? fabsf(a * x.y) : fabsf(a * (x.y - mean) / (1.0f - a + epsilon));
-    return make_float2(effect, __int_as_float(distance_bin(row, key) + (key < sink ? bins : 0)));
-  }
-};
-
-__device__ __forceinline__ float sum_of(float4 x) {
-  return x.x + x.y + (x.z + x.w);
-}
-
-/// What the rows of one item add, to its partial sums [3, bins]. `shared`: kRows float2.
-__device__ void finish_item(const Workspace& work, float2* shared, const SegmentBlock& at,
-                            int32_t first_row, int32_t tiles, int32_t bins, int32_t sink,
-                            float epsilon, float* partials) {
-  const int32_t row = first_row + static_cast<int32_t>(threadIdx.x);
-  FinishedRow mine{work, row, bins, sink, row < at.row_count};
-  mine.sum_bins();
-  mine.put_changes(last_masking_bin(min(first_row + kRows, at.row_count) - 1, sink));
-  shared[threadIdx.x] = mine.dominant_effect(epsilon);
-  __syncthreads();
-  for (int32_t bin = threadIdx.x; bin < bins; bin += kMmaThreads) {
-    float sums[3] = {};
-    if (bin < tiles) {
-#pragma unroll
-      for (int i = 0; i < 3; ++i) sums[i] = sum_of(work.effects[i * bins + bin]);
-      for (int r = 0; r < kRows; ++r) {
-        const float2 x = shared[r];
-        const int32_t index = __float_as_int(x.y);
-        sums[0] += index == bin ? x.x : 0.0f;
-        sums[1] += index == bins + bin ? x.x : 0.0f;
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < 3; ++i) partials[i * bins + bin] = sums[i];
-  }
-}
-
 template <int D>
 constexpr int shared_bytes() {
-  return 2 * MmaTile<D>::bytes(kRows) + kSlots * MmaTile<D>::bytes(kBinTokens);
+  return 2 * MmaTile<D>::bytes(kInfluenceRows) + kSlots * MmaTile<D>::bytes(kBinTokens);
 }
 
 template <class T, int D>
-__device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, const Workspace& work,
-                                               uint8_t* shared, float2* row_sums, int32_t item) {
+__device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p,
+                                               const InfluenceWorkspace& work, uint8_t* shared,
+                                               float2* row_sums, int32_t item) {
   using Tile = MmaTile<D>;
   const AttentionInputs<T>& in = p.in;
   const int32_t head = item % in.heads;
   const SegmentBlock at = find_block(p.segments, item / in.heads);
-  const int32_t first_row = (at.blocks - 1 - at.block) * kRows;  // the longest first
-  const int32_t tiles = (min(first_row + kRows, at.row_count) + kBinTokens - 1) / kBinTokens;
+  const int32_t first_row = (at.blocks - 1 - at.block) * kInfluenceRows;  // the longest first
+  const int32_t tiles =
+      (min(first_row + kInfluenceRows, at.row_count) + kBinTokens - 1) / kBinTokens;
   const KeyWalk walk = key_walk(p.sink, tiles);
   const int64_t column = static_cast<int64_t>(head) * D,
                 key_column = static_cast<int64_t>(head / in.group) * D;
-  const uint32_t q = shared_address(shared), grad_out = q + Tile::bytes(kRows),
-                 slots = grad_out + Tile::bytes(kRows);
+  const uint32_t q = shared_address(shared), grad_out = q + Tile::bytes(kInfluenceRows),
+                 slots = grad_out + Tile::bytes(kInfluenceRows);
   // Keys of the visits at even steps, values at odd ones.
   const auto load = [&](int32_t step, int32_t slot) {
     if (step < 2 * walk.visits) {
@@ -462,9 +351,10 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, cons
     }
     cp_async_commit();
   };
-  Tile::template load<kRows>(q, in.q, at.row_start, first_row, at.row_count, column);
+  Tile::template load<kInfluenceRows>(q, in.q, at.row_start, first_row, at.row_count, column);
   load(0, 0);
-  Tile::template load<kRows>(grad_out, in.grad_out, at.row_start, first_row, at.row_count, column);
+  Tile::template load<kInfluenceRows>(grad_out, in.grad_out, at.row_start, first_row, at.row_count,
+                                      column);
   load(1, 1);
   for (int32_t i = threadIdx.x; i < 3 * tiles; i += kMmaThreads) {
     work.effects[i / tiles * p.bins + i % tiles] = make_float4(0, 0, 0, 0);
@@ -517,8 +407,9 @@ template <class T, int D>
 __global__ void __launch_bounds__(kMmaThreads, 2)
     influence_mma_kernel(const __grid_constant__ InfluenceInputs<T> p) {
   extern __shared__ __align__(1024) uint8_t shared[];
-  __shared__ float2 row_sums[kRows];
-  const Workspace work(p.workspaces + blockIdx.x * Workspace::bytes(p.bins), p.bins);
+  __shared__ float2 row_sums[kInfluenceRows];
+  const InfluenceWorkspace work(p.workspaces + blockIdx.x * InfluenceWorkspace::bytes(p.bins),
+                                p.bins);
   const auto blocks = static_cast<int32_t>(gridDim.x), block = static_cast<int32_t>(blockIdx.x);
   for (int32_t round = 0;; ++round) {
     const int32_t item = round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
@@ -539,7 +430,7 @@ void launch(Context& context, const InfluenceParams& params) {
   int per_multiprocessor = 0;
   MOA_CUDA_CHECK(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel,
                                                                kMmaThreads, kBytes));
-  for (const SegmentBlocks& launch : segment_blocks(params.segments, kRows, INT32_MAX)) {
+  for (const SegmentBlocks& launch : segment_blocks(params.segments, kInfluenceRows, INT32_MAX)) {
     p.segments = launch;
     p.items = launch.blocks * p.in.heads;
     p.bins = (launch.longest + kBinTokens - 1) / kBinTokens;
@@ -547,8 +438,8 @@ void launch(Context& context, const InfluenceParams& params) {
         std::min(p.items, std::max(1, per_multiprocessor) * context.multiprocessors());
     p.partials = context.scratch_of<float>(Scratch::kInfluencePartials,
                                            static_cast<int64_t>(p.items) * 3 * p.bins);
-    p.workspaces =
-        context.scratch_of<uint8_t>(Scratch::kInfluenceRows, blocks * Workspace::bytes(p.bins));
+    p.workspaces = context.scratch_of<uint8_t>(Scratch::kInfluenceRows,
+                                               blocks * InfluenceWorkspace::bytes(p.bins));
     kernel<<<blocks, kMmaThreads, kBytes, context.stream>>>(p);
     MOA_CUDA_CHECK_LAUNCH();
     add_influence_partials(context, params, p.partials, launch.blocks, p.bins);

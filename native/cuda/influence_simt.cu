@@ -195,7 +195,7 @@ struct InfluenceRows {
 };
 
 template <class T, int kTile>
-__global__ void __launch_bounds__(kSimtThreads)
+__global__ void __launch_bounds__(kSimtThreads, 2)
     influence_simt_kernel(const __grid_constant__ InfluenceInputs<T> p) {
   extern __shared__ __align__(16) float shared[];
   __shared__ float warps[kSimtThreads / 32];

@@ -9,8 +9,9 @@ constexpr int kThreads = 512;
 
 /// out = logits - log(sum(exp(logits))) by rows, a CTA each.
 template <class T, class Out>
-__global__ void __launch_bounds__(kThreads) log_softmax_rows_kernel(const RowAccess<T> logits, const RowAccess<Out> out,
-                                                                    const int64_t columns, const bool aligned) {
+__global__ void __launch_bounds__(kThreads)
+    log_softmax_rows_kernel(const RowAccess<T> logits, const RowAccess<Out> out,
+                            const int64_t columns, const bool aligned) {
   __shared__ ExpSum shared[32];
   const int64_t row = blockIdx.x;
   const float normalizer = log_sum_exp(logits, row, columns, aligned, shared);

@@ -1,5 +1,6 @@
 #pragma once
-// log(sum(exp(x))) of a row in one pass. NaN anywhere gives NaN; all -infinity gives -infinity; +infinity gives +infinity.
+// log(sum(exp(x))) of a row in one pass. NaN anywhere gives NaN; all -infinity gives -infinity;
+// +infinity gives +infinity.
 #include <cmath>
 
 #include "cuda/block_reduce.cuh"
@@ -19,7 +20,8 @@ __device__ __forceinline__ float shift_of(float largest) {
   return isinf(largest) ? 0.0f : largest;
 }
 
-/// What brings a sum from one largest element to a larger one. A sum without finite elements is 0 or NaN, and stays that.
+/// What brings a sum from one largest element to a larger one. A sum without finite elements is 0
+/// or NaN, and stays that.
 __device__ __forceinline__ float rescale(float from, float to) {
   return from == -INFINITY ? 1.0f : __expf(shift_of(from) - shift_of(to));
 }
@@ -31,17 +33,19 @@ __device__ __forceinline__ ExpSum shuffle_xor(ExpSum x, int lanes) {
 /// Commutative to the bit.
 __device__ __forceinline__ ExpSum merge(ExpSum a, ExpSum b) {
   const float largest = fmaxf(a.largest, b.largest);
-  const float left = __fmul_rn(a.sum, rescale(a.largest, largest)), right = __fmul_rn(b.sum, rescale(b.largest, largest));
+  const float left = __fmul_rn(a.sum, rescale(a.largest, largest)),
+              right = __fmul_rn(b.sum, rescale(b.largest, largest));
   return {.largest = largest, .sum = __fadd_rn(left, right)};
 }
 
 /// Of row `row` of [rows, columns], for every thread of the CTA. `shared` has 32 elements.
 template <class T>
-__device__ __forceinline__ float log_sum_exp(const RowAccess<T>& logits, int64_t row, int64_t columns, bool aligned,
-                                             ExpSum* shared) {
+__device__ __forceinline__ float log_sum_exp(const RowAccess<T>& logits, int64_t row,
+                                             int64_t columns, bool aligned, ExpSum* shared) {
   ExpSum total = kNoExp;
   const int64_t step = static_cast<int64_t>(blockDim.x) * kVectorElements;
-  for (int64_t column = static_cast<int64_t>(threadIdx.x) * kVectorElements; column < columns; column += step) {
+  for (int64_t column = static_cast<int64_t>(threadIdx.x) * kVectorElements; column < columns;
+       column += step) {
     float x[kVectorElements];
     const int count = vector_count(column, columns);
     logits.load(row, column, count, aligned, x);

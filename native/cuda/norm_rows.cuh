@@ -1,5 +1,6 @@
 #pragma once
-// What the RMS norm and its backward share: how vectors of [T, C] or [T, H, D] are spread over threads.
+// What the RMS norm and its backward share: how vectors of [T, C] or [T, H, D] are spread over
+// threads.
 #include "cuda/block_reduce.cuh"
 #include "cuda/row_access.cuh"
 
@@ -7,36 +8,46 @@ namespace moa::cuda {
 
 constexpr int kNormMaxThreads = 512;  // for a vector
 constexpr int kNormWarpVectors = 4;   // vectors of a CTA where one warp does a vector
-constexpr int kNormKept = 2;          // times eight elements that a thread keeps in registers between its passes
+constexpr int kNormKept =
+    2;  // times eight elements that a thread keeps in registers between its passes
 
 /// Vectors to normalize: `heads` in each of `rows` rows, `size` elements each.
 struct NormShape {
   int64_t rows, heads;
   int32_t size;
   explicit NormShape(const TensorRef& x)
-      : rows(x.rows()), heads(x.ndim == 3 ? x.shape[1] : 1), size(static_cast<int32_t>(x.shape[x.ndim - 1])) {}
+      : rows(x.rows()),
+        heads(x.ndim == 3 ? x.shape[1] : 1),
+        size(static_cast<int32_t>(x.shape[x.ndim - 1])) {}
 };
 
-/// Threads for a vector so that each keeps all of its elements where that is possible, by whole warps.
+/// Threads for a vector so that each keeps all of its elements where that is possible, by whole
+/// warps.
 struct NormLaunch {
   dim3 grid, block;
   explicit NormLaunch(const NormShape& shape) {
     const int elements = kNormKept * kVectorElements;
-    const int threads = std::min(kNormMaxThreads, ((shape.size + elements - 1) / elements + 31) / 32 * 32);
+    const int threads =
+        std::min(kNormMaxThreads, ((shape.size + elements - 1) / elements + 31) / 32 * 32);
     const int together = threads == 32 ? kNormWarpVectors : 1;
     block = dim3(static_cast<unsigned>(threads), static_cast<unsigned>(together));
     grid = dim3(static_cast<unsigned>((shape.rows * shape.heads + together - 1) / together));
   }
 };
 
-/// The calling thread's part of its vector: of row `row`, elements first + begin, first + begin + step, ... eight at a time.
+/// The calling thread's part of its vector: of row `row`, elements first + begin, first + begin +
+/// step, ... eight at a time.
 struct NormPlace {
   int64_t row = 0, first = 0;
   int32_t begin = 0, step = 0;
   __device__ __forceinline__ explicit NormPlace(const NormShape& shape) {
     const int64_t vector = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-    row = vector / shape.heads;
-    first = vector % shape.heads * shape.size;
+    row = vector;
+    if (shape.heads > 1) {  // a tensor has fewer than 2^32 vectors: the grid counts them
+      const auto heads = static_cast<uint32_t>(shape.heads);
+      row = static_cast<uint32_t>(vector) / heads;
+      first = static_cast<uint32_t>(vector) % heads * static_cast<int64_t>(shape.size);
+    }
     begin = static_cast<int32_t>(threadIdx.x) * kVectorElements;
     step = static_cast<int32_t>(blockDim.x) * kVectorElements;
   }

@@ -32,14 +32,14 @@ struct PrefillMask {
 /// Work of one thread block: `rows` query rows of one head. Three int4.
 struct alignas(16) PrefillItem {
   PrefillMask mask;
-  int32_t position;       // of its first query
-  int32_t row, rows;      // packed rows [row, row + rows) of q and out
-  int32_t head;           // of q and out
-  int32_t key_row;        // row of key 0 in the source
-  int32_t key_head;       // head in the source
-  int32_t sink_blocks;    // blocks of 64 sinks
-  int32_t window_start;   // position of the first key of the blocks after them
-  int32_t blocks;         // blocks of 64 keys, all in all
+  int32_t position;      // of its first query
+  int32_t row, rows;     // packed rows [row, row + rows) of q and out
+  int32_t head;          // of q and out
+  int32_t key_row;       // row of key 0 in the source
+  int32_t key_head;      // head in the source
+  int32_t sink_blocks;   // blocks of 64 sinks
+  int32_t window_start;  // position of the first key of the blocks after them
+  int32_t blocks;        // blocks of 64 keys, all in all
 
   /// One past the last position that any row sees.
   MOA_HOST_DEVICE int32_t end() const { return position + rows; }
@@ -53,8 +53,9 @@ struct alignas(16) PrefillItem {
   MOA_HOST_DEVICE int32_t block_row(int32_t block) const {
     return key_row + block_position(block) - (block < sink_blocks ? 0 : mask.gap);
   }
-  /// Keys of a block that some row sees: its first ones. Those behind lie past the sequence's end or
-  /// belong to somebody else, and must not even be multiplied by a weight of zero: they may be NaN.
+  /// Keys of a block that some row sees: its first ones. Those behind lie past the sequence's end
+  /// or belong to somebody else, and must not even be multiplied by a weight of zero: they may be
+  /// NaN.
   MOA_HOST_DEVICE int32_t block_keys(int32_t block) const {
     if (block >= blocks) return 0;
     const int32_t left = end() - block_position(block);
@@ -82,11 +83,11 @@ MOA_HOST_DEVICE void set_blocks(PrefillItem& item) {
 /// How the cached keys of one segment and KV head are gathered into a source: cached sinks, cached
 /// window, then the segment's own rows.
 struct GatheredKeys {
-  int64_t key_row;        // row of key 0 in the source
-  int32_t sinks;          // cached keys [0, sinks) are positions [0, sinks)
-  int32_t window_start;   // position of cached key `sinks`
-  int32_t cached;         // cached keys in all
-  int32_t row, rows;      // the segment's own packed rows follow
+  int64_t key_row;       // row of key 0 in the source
+  int32_t sinks;         // cached keys [0, sinks) are positions [0, sinks)
+  int32_t window_start;  // position of cached key `sinks`
+  int32_t cached;        // cached keys in all
+  int32_t row, rows;     // the segment's own packed rows follow
   int32_t sequence, head;
 
   MOA_HOST_DEVICE int32_t keys() const { return cached + rows; }
@@ -99,8 +100,8 @@ struct GatheredKeys {
 MOA_HOST_DEVICE void set_cached(GatheredKeys& keys, int32_t length, bool windowed, int32_t sink,
                                 int32_t capacity) {
   keys.sinks = !windowed ? 0 : length < sink ? length : sink;
-  keys.window_start = !windowed || length <= sink ? keys.sinks
-                                                  : oldest_window_position(length, sink, capacity);
+  keys.window_start =
+      !windowed || length <= sink ? keys.sinks : oldest_window_position(length, sink, capacity);
   keys.cached = keys.sinks + length - keys.window_start;
 }
 

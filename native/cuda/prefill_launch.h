@@ -25,23 +25,23 @@ struct PrefillArguments {
   int32_t heads = 0, key_heads = 0, head_dim = 0;
   DType dtype = DType::kF32;  // of q, keys, values, out
   float scale = 1;
-  const PrefillItem* items = nullptr;    // [item_count]; kWgmma: grouped by thread block
-  const int32_t* item_begin = nullptr;   // kWgmma: [blocks + 1], the items of each thread block
-  int32_t item_count = 0, blocks = 0;    // blocks: of threads, kWgmma only
+  const PrefillItem* items = nullptr;   // [item_count]; kWgmma: grouped by thread block
+  const int32_t* item_begin = nullptr;  // kWgmma: [blocks + 1], the items of each thread block
+  int32_t item_count = 0, blocks = 0;   // blocks: of threads, kWgmma only
 };
 
 /// Query rows of one item.
 inline int32_t prefill_block_rows(PrefillKernel kernel, int64_t head_dim) {
   return kernel == PrefillKernel::kSimt || (kernel == PrefillKernel::kMma && head_dim > 128) ? 64
-                                                                                              : 128;
+                                                                                             : 128;
 }
 
 void prefill_simt(Context& context, const PrefillArguments& arguments);
 void prefill_mma(Context& context, const PrefillArguments& arguments);
 void prefill_wgmma(Context& context, const PrefillArguments& arguments);
 
-/// Fills `keys` and `values` (in the dtype of params.k, [key rows, D]) as `gathered` (device memory,
-/// one entry a segment and KV head) says; no entry has more than `longest` keys.
+/// Fills `keys` and `values` (in the dtype of params.k, [key rows, D]) as `gathered` (device
+/// memory, one entry a segment and KV head) says; no entry has more than `longest` keys.
 void gather_prefill_keys(Context& context, const AttentionPrefillParams& params,
                          const CacheView& cache, const GatheredKeys* gathered, int32_t count,
                          int32_t longest, void* keys, void* values);

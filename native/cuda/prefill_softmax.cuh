@@ -4,9 +4,10 @@
 // the rows.
 //
 // Weights are 2^(c s - c m), c = scale * log2(e) > 0, one FFMA and one ex2 an element. m is the
-// largest score so far, or an older one: it is raised, and what was summed under it shrunk, only when
-// scores outgrow it by 2^kSlack, since weights up to 2^kSlack lose nothing in f16, bf16 or float32
-// and the final division by the sum cancels the choice (lazy rescaling, FlashAttention-4's idea).
+// largest score so far, or an older one: it is raised, and what was summed under it shrunk, only
+// when scores outgrow it by 2^kSlack, since weights up to 2^kSlack lose nothing in f16, bf16 or
+// float32 and the final division by the sum cancels the choice (lazy rescaling, FlashAttention-4's
+// idea).
 #include <cstdint>
 
 #include "cuda/mma.cuh"
@@ -30,8 +31,8 @@ struct SoftmaxRows {
   float largest[2] = {-INFINITY, -INFINITY};  // in units of scores; a NaN does not raise it
   float sum[2] = {0, 0};                      // over the thread's own columns
 
-  /// Largest first: raises `largest` to what the block's scores ask for. Whether any row of the warp
-  /// rose, in which case the outputs so far are to be multiplied by `shrink`.
+  /// Largest first: raises `largest` to what the block's scores ask for. Whether any row of the
+  /// warp rose, in which case the outputs so far are to be multiplied by `shrink`.
   __device__ __forceinline__ bool raise(const float (&block_largest)[2], float c,
                                         float (&shrink)[2]) {
     float now[2];

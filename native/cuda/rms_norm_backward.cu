@@ -17,16 +17,20 @@ struct RmsNormBackwardRows {
   bool accumulate, all_aligned;
 
   __device__ __forceinline__ bool aligned() const { return !std::is_same_v<X, Any> || all_aligned; }
-  __device__ __forceinline__ int count(int column) const { return min(kVectorElements, shape.size - column); }
+  __device__ __forceinline__ int count(int column) const {
+    return min(kVectorElements, shape.size - column);
+  }
 
-  __device__ __forceinline__ void load(const NormPlace& at, int column, float (&in)[kVectorElements],
+  __device__ __forceinline__ void load(const NormPlace& at, int column,
+                                       float (&in)[kVectorElements],
                                        float (&gradient)[kVectorElements]) const {
     x.load(at.row, at.first + column, count(column), aligned(), in);
     grad_out.load(at.row, at.first + column, count(column), aligned(), gradient);
   }
   /// g = gradient * weight, and their sums with x.
-  __device__ __forceinline__ void sum(int column, const float (&in)[kVectorElements], float (&g)[kVectorElements],
-                                      float& squares, float& products) const {
+  __device__ __forceinline__ void sum(int column, const float (&in)[kVectorElements],
+                                      float (&g)[kVectorElements], float& squares,
+                                      float& products) const {
     float scale[kVectorElements];
     weight.load(0, column, count(column), aligned(), scale);
 #pragma unroll
@@ -37,7 +41,8 @@ struct RmsNormBackwardRows {
     }
   }
   __device__ __forceinline__ void store(const NormPlace& at, int column, float inverse, float along,
-                                        const float (&in)[kVectorElements], float (&g)[kVectorElements]) const {
+                                        const float (&in)[kVectorElements],
+                                        float (&g)[kVectorElements]) const {
 #pragma unroll
     for (int i = 0; i < kVectorElements; ++i) g[i] = inverse * (g[i] - in[i] * along);
     if (accumulate) {
@@ -50,8 +55,8 @@ struct RmsNormBackwardRows {
   }
 };
 
-/// With g = grad_out * weight and r = 1 / sqrt(mean(x^2) + epsilon): grad_x (+)= r (g - x r^2 mean(g x)). Threads as in
-/// rms_norm_rows_kernel.
+/// With g = grad_out * weight and r = 1 / sqrt(mean(x^2) + epsilon): grad_x (+)= r (g - x r^2
+/// mean(g x)). Threads as in rms_norm_rows_kernel.
 template <class X, class GradOut, class GradX>
 __global__ void __launch_bounds__(kNormMaxThreads, 1)
     rms_norm_backward_rows_kernel(const RmsNormBackwardRows<X, GradOut, GradX> p) {
@@ -122,7 +127,8 @@ void launch(Context& context, const RmsNormBackwardParams& params) {
 void rms_norm_backward(Context& context, const RmsNormBackwardParams& params) {
   if (params.x.size() == 0) return;
   const DType x = params.x.dtype, grad_out = params.grad_out.dtype, grad_x = params.grad_x.dtype;
-  if (!all_aligned(params, params.x.shape[params.x.ndim - 1])) return launch<Any, Any, Any>(context, params);
+  if (!all_aligned(params, params.x.shape[params.x.ndim - 1]))
+    return launch<Any, Any, Any>(context, params);
   // The residual stream and its gradient are float32 in models, query and key norms have one dtype.
   if (x == grad_out && grad_out == grad_x)
     return with_float_type(x, "x", [&]<class T>() { launch<T, T, T>(context, params); });

@@ -6,13 +6,15 @@ namespace moa::cuda {
 
 namespace {
 
-constexpr int kSegments = 224;  // of a launch: with the other parameters below 4 KiB, which every driver takes
-constexpr int kMaxHalf = 128;   // head dims reach 256
+constexpr int kSegments =
+    224;  // of a launch: with the other parameters below 4 KiB, which every driver takes
+constexpr int kMaxHalf = 128;  // head dims reach 256
 constexpr int kThreads = 128;
 
 struct Run {
   int32_t end;  // rows of the launch up to the end of this segment
-  int32_t row_offset, position_offset;  // add to a row of the launch to get its row of the tensors, its position
+  int32_t row_offset,
+      position_offset;  // add to a row of the launch to get its row of the tensors, its position
 };
 
 /// q [T, heads, 2 * half] and k [T, kv_heads, 2 * half]; either may have no heads.
@@ -27,9 +29,11 @@ struct RopeRowsParams {
   Run list[kSegments];
 };
 
-/// Rotates pairs (i, i + half) of every head of a row; a CTA does a row, eight pairs a thread at a time.
+/// Rotates pairs (i, i + half) of every head of a row; a CTA does a row, eight pairs a thread at a
+/// time.
 template <class T>
-__global__ void __launch_bounds__(kThreads) rope_rows_kernel(const __grid_constant__ RopeRowsParams<T> p) {
+__global__ void __launch_bounds__(kThreads)
+    rope_rows_kernel(const __grid_constant__ RopeRowsParams<T> p) {
   // One place is left out after every eight, so that threads eight apart read different banks.
   __shared__ float2 rotations[kMaxHalf + kMaxHalf / kVectorElements];
   const int row_of_launch = static_cast<int>(blockIdx.x);
@@ -45,7 +49,8 @@ __global__ void __launch_bounds__(kThreads) rope_rows_kernel(const __grid_consta
   const int64_t row = row_of_launch + p.list[run].row_offset;
   const int position = row_of_launch + p.list[run].position_offset;
   for (int i = static_cast<int>(threadIdx.x); i < p.half; i += kThreads) {
-    rotations[i + i / kVectorElements] = rotation_of(position, p.inverse_frequencies[i], p.scale, p.inverse);
+    rotations[i + i / kVectorElements] =
+        rotation_of(position, p.inverse_frequencies[i], p.scale, p.inverse);
   }
   __syncthreads();
   const int vectors = (p.half + kVectorElements - 1) / kVectorElements;
@@ -83,7 +88,8 @@ void rotate(Context& context, const RopeParams& params, bool with_q, bool with_k
   p.half = static_cast<int32_t>(params.q.shape[2] / 2);
   p.scale = params.scale;
   p.inverse = params.inverse;
-  p.aligned = (!with_q || aligned_rows({params.q}, p.half)) && (!with_k || aligned_rows({params.k}, p.half));
+  p.aligned = (!with_q || aligned_rows({params.q}, p.half)) &&
+              (!with_k || aligned_rows({params.k}, p.half));
   int32_t rows = 0;
   const auto launch = [&] {
     if (rows == 0) return;
@@ -108,7 +114,8 @@ void rope(Context& context, const RopeParams& params) {
   with_float_type(params.q.dtype, "q", [&]<class Q>() {
     if (params.k.dtype == params.q.dtype) return rotate<Q>(context, params, true, true);
     rotate<Q>(context, params, true, false);
-    with_float_type(params.k.dtype, "k", [&]<class K>() { rotate<K>(context, params, false, true); });
+    with_float_type(params.k.dtype, "k",
+                    [&]<class K>() { rotate<K>(context, params, false, true); });
   });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Rows of tensors, eight elements a thread: how the kernels between GEMM and attention read and write. Eight halves are one
-// 16-byte access, eight floats two. Tensors that are not aligned to it are accessed element by element.
+// Rows of tensors, eight elements a thread: how the kernels between GEMM and attention read and
+// write. Eight halves are one 16-byte access, eight floats two. Tensors that are not aligned to it
+// are accessed element by element.
 #include <algorithm>
 #include <initializer_list>
 #include <type_traits>
@@ -13,7 +14,8 @@ namespace moa::cuda {
 constexpr int kVectorElements = 8;
 constexpr int kVectorBytes = 16;
 
-/// The element type of rows whose dtype is only known at run time: for combinations that no model runs in earnest.
+/// The element type of rows whose dtype is only known at run time: for combinations that no model
+/// runs in earnest.
 struct Any {};
 
 __device__ __forceinline__ void load_aligned(const float* from, float (&x)[kVectorElements]) {
@@ -111,8 +113,8 @@ struct RowAccess {
   }
 };
 
-/// Whether every run of `columns` elements in these tensors starts 16-byte aligned and consists of whole vectors. `columns`
-/// divides their rows.
+/// Whether every run of `columns` elements in these tensors starts 16-byte aligned and consists of
+/// whole vectors. `columns` divides their rows.
 inline bool aligned_rows(std::initializer_list<TensorRef> tensors, int64_t columns) {
   return columns % kVectorElements == 0 &&
          std::all_of(tensors.begin(), tensors.end(), [](const TensorRef& x) {
@@ -122,7 +124,8 @@ inline bool aligned_rows(std::initializer_list<TensorRef> tensors, int64_t colum
          });
 }
 
-/// The same elements as one row, when all of the tensors are contiguous: a vector is not taken element by element.
+/// The same elements as one row, when all of the tensors are contiguous: a vector is not taken
+/// element by element.
 inline void flatten_contiguous(std::initializer_list<TensorRef*> tensors) {
   if (!std::all_of(tensors.begin(), tensors.end(), [](TensorRef* x) { return x->contiguous(); }))
     return;
@@ -147,7 +150,8 @@ struct RowGrid {
   }
 };
 
-/// The calling thread's first column in a RowGrid launch; its rows are blockIdx.y, blockIdx.y + gridDim.y, ...
+/// The calling thread's first column in a RowGrid launch; its rows are blockIdx.y, blockIdx.y +
+/// gridDim.y, ...
 __device__ __forceinline__ int64_t row_vector() {
   return (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kVectorElements;
 }

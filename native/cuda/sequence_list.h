@@ -1,5 +1,6 @@
 #pragma once
-// Sequences within kernel params, so that nothing is copied from host memory when a launch is captured or replayed.
+// Sequences within kernel params, so that nothing is copied from host memory when a launch is
+// captured or replayed.
 #include <algorithm>
 #include <cstdint>
 
@@ -15,7 +16,8 @@ struct SequenceList {
   int32_t values[kListedSequences];
 };
 
-/// Calls f(first, list) for runs of `sequences` in order; `first` is the index of the run's first one.
+/// Calls f(first, list) for runs of `sequences` in order; `first` is the index of the run's first
+/// one.
 template <class F>
 void for_each_sequence_list(View<int32_t> sequences, F f) {
   const auto total = static_cast<int32_t>(sequences.count);

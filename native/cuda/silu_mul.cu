@@ -5,16 +5,16 @@ namespace moa::cuda {
 
 namespace {
 
-/// factor / (1 + e^-x). The quotient's approximation is right to 2 ulps, and 0 for divisors past 2^126, where the sigmoid is below
-/// 2e-38.
+/// factor / (1 + e^-x). The quotient's approximation is right to 2 ulps, and 0 for divisors past
+/// 2^126, where the sigmoid is below 2e-38.
 __device__ __forceinline__ float sigmoid_times(float x, float factor) {
   return __fdividef(factor, 1.0f + expf(-x));
 }
 
 /// out = silu(gate) * up; gate_up [rows, 2 * width], out [rows, width]
 template <class In, class Out>
-__global__ void silu_mul_rows_kernel(const RowAccess<In> gate_up, const RowAccess<Out> out, const int64_t rows,
-                                     const int64_t width, const bool aligned) {
+__global__ void silu_mul_rows_kernel(const RowAccess<In> gate_up, const RowAccess<Out> out,
+                                     const int64_t rows, const int64_t width, const bool aligned) {
   const int64_t column = row_vector();
   if (column >= width) return;
   const int count = vector_count(column, width);
@@ -30,9 +30,11 @@ __global__ void silu_mul_rows_kernel(const RowAccess<In> gate_up, const RowAcces
 
 /// With s = sigmoid(gate): d silu / d gate = s (1 + gate (1 - s)).
 template <class In, class GradOut, class GradIn>
-__global__ void silu_mul_backward_rows_kernel(const RowAccess<In> gate_up, const RowAccess<GradOut> grad_out,
-                                              const RowAccess<GradIn> grad_gate_up, const int64_t rows,
-                                              const int64_t width, const bool aligned) {
+__global__ void silu_mul_backward_rows_kernel(const RowAccess<In> gate_up,
+                                              const RowAccess<GradOut> grad_out,
+                                              const RowAccess<GradIn> grad_gate_up,
+                                              const int64_t rows, const int64_t width,
+                                              const bool aligned) {
   const int64_t column = row_vector();
   if (column >= width) return;
   const int count = vector_count(column, width);
@@ -74,9 +76,10 @@ void silu_mul_backward(Context& context, const SiluMulBackwardParams& params) {
   const RowGrid launch(rows, width);
   const bool aligned = aligned_rows({params.gate_up, params.grad_out, params.grad_gate_up}, width);
   const auto run = [&]<class In, class GradOut, class GradIn>() {
-    silu_mul_backward_rows_kernel<In, GradOut, GradIn><<<launch.grid, launch.block, 0, context.stream>>>(
-        RowAccess<In>(params.gate_up), RowAccess<GradOut>(params.grad_out), RowAccess<GradIn>(params.grad_gate_up),
-        rows, width, aligned);
+    silu_mul_backward_rows_kernel<In, GradOut, GradIn>
+        <<<launch.grid, launch.block, 0, context.stream>>>(
+            RowAccess<In>(params.gate_up), RowAccess<GradOut>(params.grad_out),
+            RowAccess<GradIn>(params.grad_gate_up), rows, width, aligned);
     MOA_CUDA_CHECK_LAUNCH();
   };
   const DType dtype = params.gate_up.dtype;

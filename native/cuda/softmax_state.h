@@ -1,6 +1,7 @@
 #pragma once
-// Merging of partial softmaxes (LeanAttention, arXiv 2405.10480, section 3: the rescaling is associative): host and device
-// arithmetic, tested on the CPU. A part covers some keys j with scores x_j in the exp2 domain and holds
+// Merging of partial softmaxes (LeanAttention, arXiv 2405.10480, section 3: the rescaling is
+// associative): host and device arithmetic, tested on the CPU. A part covers some keys j with
+// scores x_j in the exp2 domain and holds
 //   maximum >= max x_j,  sum = sum 2^(x_j - maximum),  values = sum 2^(x_j - maximum) v_j;
 // attention over all keys is values / sum of all parts merged, in whatever grouping.
 #include <cmath>
@@ -10,7 +11,8 @@
 
 namespace moa::cuda {
 
-/// Maximum of no keys. Finite, so that no difference of two of them is a NaN; below any score that is not itself -infinity.
+/// Maximum of no keys. Finite, so that no difference of two of them is a NaN; below any score that
+/// is not itself -infinity.
 constexpr float kEmptyMaximum = -1e30f;
 
 /// Four neighbouring elements of a row, loaded and stored at once.
@@ -25,10 +27,12 @@ struct SoftmaxPart {
 };
 
 /// What sums relative to `maximum` are worth relative to `merged` >= maximum.
-MOA_HOST_DEVICE float softmax_weight(float maximum, float merged) { return exp2f(maximum - merged); }
+MOA_HOST_DEVICE float softmax_weight(float maximum, float merged) {
+  return exp2f(maximum - merged);
+}
 
-/// The parts maximum(i), sum(i), values(i) for i in [0, count), added in this order. A NaN in a sum or a value reaches the
-/// result; maxima are never NaN.
+/// The parts maximum(i), sum(i), values(i) for i in [0, count), added in this order. A NaN in a sum
+/// or a value reaches the result; maxima are never NaN.
 template <class Maximum, class Sum, class Values>
 MOA_HOST_DEVICE SoftmaxPart merge_softmax(int32_t count, Maximum maximum, Sum sum, Values values) {
   SoftmaxPart all{kEmptyMaximum, 0.0f, {}};

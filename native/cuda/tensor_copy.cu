@@ -12,8 +12,8 @@ constexpr int64_t kStagingBytes = int64_t{32} << 20;
 
 /// to = from, rounded to nearest even; both [rows, columns]
 template <class From, class To>
-__global__ void convert_rows_kernel(const RowAccess<From> from, const RowAccess<To> to, const int64_t rows,
-                                    const int64_t columns, const bool aligned) {
+__global__ void convert_rows_kernel(const RowAccess<From> from, const RowAccess<To> to,
+                                    const int64_t rows, const int64_t columns, const bool aligned) {
   const int64_t column = row_vector();
   if (column >= columns) return;
   const int count = vector_count(column, columns);
@@ -25,7 +25,8 @@ __global__ void convert_rows_kernel(const RowAccess<From> from, const RowAccess<
 }
 
 void require_no_capture(const Context& context) {
-  if (context.capturing) throw Error(ErrorCode::kInternal, "Host memory cannot be copied while a graph is captured");
+  if (context.capturing)
+    throw Error(ErrorCode::kInternal, "Host memory cannot be copied while a graph is captured");
 }
 
 TensorRef matrix(void* data, DType dtype, int64_t rows, int64_t columns) {
@@ -57,15 +58,19 @@ void convert(Context& context, const TensorRef& from, const TensorRef& to) {
   MOA_CUDA_CHECK_LAUNCH();
 }
 
-/// Calls f(part of x, elements before it) for parts of at most `most` elements: whole rows, or pieces of one row.
-void for_each_part(const TensorRef& x, int64_t most, const std::function<void(const TensorRef&, int64_t)>& f) {
+/// Calls f(part of x, elements before it) for parts of at most `most` elements: whole rows, or
+/// pieces of one row.
+void for_each_part(const TensorRef& x, int64_t most,
+                   const std::function<void(const TensorRef&, int64_t)>& f) {
   const int64_t rows = x.rows(), columns = x.row_size();
   const auto size = static_cast<int64_t>(bytes_per_element(x.dtype));
-  const int64_t part_columns = std::min(columns, most), part_rows = std::max<int64_t>(1, most / columns);
+  const int64_t part_columns = std::min(columns, most),
+                part_rows = std::max<int64_t>(1, most / columns);
   for (int64_t row = 0; row < rows; row += part_rows) {
     for (int64_t column = 0; column < columns; column += part_columns) {
-      TensorRef part = matrix(static_cast<char*>(x.data) + (row * x.row_stride + column) * size, x.dtype,
-                              std::min(part_rows, rows - row), std::min(part_columns, columns - column));
+      TensorRef part =
+          matrix(static_cast<char*>(x.data) + (row * x.row_stride + column) * size, x.dtype,
+                 std::min(part_rows, rows - row), std::min(part_columns, columns - column));
       part.row_stride = x.row_stride;
       f(part, row * columns + column);
     }
@@ -76,8 +81,9 @@ void for_each_part(const TensorRef& x, int64_t most, const std::function<void(co
 void upload_rows(Context& context, const void* host, const TensorRef& out) {
   const size_t size = bytes_per_element(out.dtype);
   const size_t row_bytes = static_cast<size_t>(out.row_size()) * size;
-  MOA_CUDA_CHECK(cudaMemcpy2DAsync(out.data, static_cast<size_t>(out.row_stride) * size, host, row_bytes, row_bytes,
-                                   static_cast<size_t>(out.rows()), cudaMemcpyHostToDevice, context.main_stream));
+  MOA_CUDA_CHECK(cudaMemcpy2DAsync(out.data, static_cast<size_t>(out.row_stride) * size, host,
+                                   row_bytes, row_bytes, static_cast<size_t>(out.rows()),
+                                   cudaMemcpyHostToDevice, context.main_stream));
   MOA_CUDA_CHECK(cudaStreamSynchronize(context.main_stream));  // the caller may reuse `host`
 }
 
@@ -107,8 +113,9 @@ void download(Context& context, const TensorRef& strided, void* host) {
   flatten_contiguous({&x});
   constexpr int64_t kSize = 4;  // of an element on the host: float or int32
   const auto copy = [&](int64_t before, const void* data, int64_t count) {
-    MOA_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(host) + before * kSize, data, static_cast<size_t>(count * kSize),
-                                   cudaMemcpyDeviceToHost, context.main_stream));
+    MOA_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(host) + before * kSize, data,
+                                   static_cast<size_t>(count * kSize), cudaMemcpyDeviceToHost,
+                                   context.main_stream));
   };
   if (x.size() > 0 && x.rows() == 1 && bytes_per_element(x.dtype) == kSize) {
     copy(0, x.data, x.row_size());

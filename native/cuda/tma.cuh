@@ -18,15 +18,15 @@ constexpr int kTmaBoxElements = 64;
 constexpr int kTmaBoxRows = 64;
 constexpr int kTmaBoxBytes = kTmaBoxRows * kTmaBoxElements * 2;
 
-/// A map of 16-bit rows whose copies swizzle 16-byte chunk c of row r (of 128 bytes, in shared memory
-/// aligned to 1024) to chunk c ^ (r & 7) and fill rows outside with zeros. Data and strides must be
-/// multiples of 16 bytes.
+/// A map of 16-bit rows whose copies swizzle 16-byte chunk c of row r (of 128 bytes, in shared
+/// memory aligned to 1024) to chunk c ^ (r & 7) and fill rows outside with zeros. Data and strides
+/// must be multiples of 16 bytes.
 inline CUtensorMap encode_rows(const void* data, DType dtype, int64_t rows, int64_t heads,
                                int64_t head_dim, int64_t row_stride) {
-  using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*,
-                              const cuuint64_t*, const cuuint64_t*, const cuuint32_t*,
-                              const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
-                              CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
+  using Encode =
+      CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
+                   const cuuint64_t*, const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave,
+                   CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
   constexpr unsigned kSince = 12000;  // the CUDA version whose signature this is
   static const Encode encode = [] {
     void* entry = nullptr;

@@ -86,7 +86,9 @@ void check_shape(const Shape& s, int32_t block_rows) {
 
 int main() {
   std::mt19937 random(7);
-  const auto below = [&](int32_t n) { return static_cast<int32_t>(random() % static_cast<uint32_t>(n)); };
+  const auto below = [&](int32_t n) {
+    return static_cast<int32_t>(random() % static_cast<uint32_t>(n));
+  };
   for (int round = 0; round < 3000; ++round) {
     Shape s{};
     s.sink = 64 * below(4);

@@ -52,6 +52,7 @@ function validParams(b: Backend): Record<keyof Ops, () => Params> {
     siluMulBackward: () => ({ gateUp: f32(T, 2 * C), gradOut: f32(T, C), gradGateUp: f32(T, 2 * C) }),
     add: () => ({ x: f32(T, C), y: f32(T, C) }),
     fill: () => ({ out: b.tensor('bf16', [T, C]), value: -0.5 }),
+    fillUniform: () => ({ out: b.tensor('f16', [T, C]), seed: 2 ** 53 - 1, deviation: 2 }),
     gatherRows: () => ({ x: f32(V, C), out: f32(3, C), rows: Int32Array.of(9, 0, 0) }),
     scatterRows: () => ({ x: f32(3, C), out: f32(V, C), rows: Int32Array.of(9, 0, 4) }),
     attentionPrefill: () => ({ ...qkv(), out: f32(T, H, D), logSumExp: f32(T, H), cache: b.kvCache(SPEC), layer: 0 }),

@@ -1,79 +1,11 @@
 import { MoaError } from '../../core/errors.ts';
-import type { FloatDType, KvCache, Tensor } from '../../native/backend.ts';
+import type { FloatDType } from '../../native/backend.ts';
 import { type CaseOutputs, type ConformanceCase, caseName, EXACT, needs, type Requirement } from '../case.ts';
-import { rotaryFrequencies, type Stage } from '../stage.ts';
 import { toleranceOf } from './attention-tolerance.ts';
-import { advance, appendTokens, attentionScale, type CacheScenario, LAYER, makeCache } from './cache-scenario.ts';
-
-interface ReplayShape extends CacheScenario {
-  readonly prompt: readonly number[];
-  /** Cache sequence of every row of the step. */
-  readonly rows: readonly number[];
-  readonly steps: number;
-}
-
-/** One decode step on fixed tensors: inputs are written before it, the output is read after it. */
-class Step {
-  readonly cache: KvCache;
-  readonly out: Tensor;
-  readonly #stage: Stage;
-  readonly #fused: Tensor;
-  readonly #shape: ReplayShape;
-  readonly #inverseFrequencies: Tensor;
-
-  constructor(stage: Stage, shape: ReplayShape, cache: KvCache) {
-    const { heads, kvHeads, headDim, rows, activations } = shape;
-    this.cache = cache;
-    this.#stage = stage;
-    this.#shape = shape;
-    this.#fused = stage.poisoned([rows.length, (heads + 2 * kvHeads) * headDim], activations);
-    this.out = stage.poisoned([rows.length, heads, headDim], activations);
-    this.#inverseFrequencies = stage.of(rotaryFrequencies(headDim), [headDim / 2]);
-  }
-
-  enqueue(): void {
-    const { heads, kvHeads, headDim, rows } = this.#shape;
-    const { backend } = this.#stage;
-    const q = this.#fused.columns(0, [heads, headDim]);
-    const k = this.#fused.columns(heads * headDim, [kvHeads, headDim]);
-    const v = this.#fused.columns((heads + kvHeads) * headDim, [kvHeads, headDim]);
-    const at = { cache: this.cache, layer: LAYER, sequences: Int32Array.from(rows) };
-    backend.decodeAppend({ ...at, q, k, v, inverseFrequencies: this.#inverseFrequencies, scale: 1 });
-    backend.attentionDecode({ ...at, q, out: this.out, scale: attentionScale(headDim) });
-  }
-
-  write(values: Float32Array): void {
-    this.#fused.write(values);
-  }
-
-  /** Ends the step: one token more for every row. */
-  advance(): void {
-    const { prompt, rows } = this.#shape;
-    advance(
-      this.#stage,
-      this.cache,
-      prompt.map((_, sequence) => Number(rows.includes(sequence))),
-    );
-  }
-}
-
-function inputsOf(stage: Stage, { heads, kvHeads, headDim, rows }: ReplayShape): Float32Array {
-  return stage.normals(rows.length * (heads + 2 * kvHeads) * headDim);
-}
-
-/** Two steps on caches with the same random history. */
-async function twoSteps(stage: Stage, shape: ReplayShape): Promise<readonly [Step, Step]> {
-  const { kvHeads, headDim, prompt, activations: dtype = 'f32' } = shape;
-  const tokens = prompt.reduce((total, n) => total + n, 0);
-  const [k, v] = [0, 1].map(() => stage.normal([tokens, kvHeads, headDim], { dtype })) as [Tensor, Tensor];
-  const scenario = { ...shape, sequences: prompt.length };
-  const caches = [makeCache(stage, scenario), makeCache(stage, scenario)] as const;
-  for (const cache of caches) await appendTokens(stage, cache, { k, v, counts: prompt });
-  return [new Step(stage, shape, caches[0]), new Step(stage, shape, caches[1])];
-}
+import { inputsOf, type StepShape, twoSteps } from './fixed-step.ts';
 
 /** A step recorded once and replayed, against the same steps enqueued one by one: equal bits, at every length. */
-function replay(shape: ReplayShape): ConformanceCase {
+function replay(shape: StepShape): ConformanceCase {
   const { prompt, rows, steps, ...scenario } = shape;
   return {
     op: 'graph',
@@ -107,7 +39,7 @@ const refusal: ConformanceCase = {
   tolerance: EXACT,
   requires: ['graphs'],
   async run(stage) {
-    const shape: ReplayShape = { heads: 2, kvHeads: 1, headDim: 32, policy: 'full', spans: [128], prompt: [126], rows: [0], steps: 0 };
+    const shape: StepShape = { heads: 2, kvHeads: 1, headDim: 32, policy: 'full', spans: [128], prompt: [126], rows: [0], steps: 0 };
     const [step] = await twoSteps(stage, shape);
     const graph = stage.graph(() => step.enqueue());
     const replays = (): number => {

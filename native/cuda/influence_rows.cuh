@@ -1,0 +1,141 @@
+#pragma once
+// What the tensor-core kernel of influence keeps per query row, and what it makes of it once a
+// row's keys have all been seen: joint, and |E| of the dominant key. A thread per row.
+#include "cuda/attention_gradient_mma.cuh"
+#include "cuda/distance_bins.h"
+
+namespace moa::cuda {
+
+constexpr int kInfluenceRows = kMmaThreads;  // query rows of a block of threads: 32 per warp
+constexpr int kReadAhead = 8;                // loads in flight when a row's bins are read back
+
+/// Device memory of a block of threads, for the rows at hand.
+struct InfluenceWorkspace {
+  float2* bin_sums;   // [bins + 1, kInfluenceRows] sums of (y, y G) past the sinks; the last entry:
+                      // of the sinks
+  float2* own;        // [kInfluenceRows] (y, G) of the row's own key
+  float4* dominants;  // [kInfluenceRows] (y, G, key as bits, -) of the key with y > kDominant; y =
+                      // 0: none
+  float4* effects;    // [3, bins] one float per warp: |E| past the sinks, |E| of the sinks, joint
+
+  static __host__ __device__ int64_t bytes(int64_t bins) {
+    return ((bins + 2) * kInfluenceRows) * static_cast<int64_t>(sizeof(float2)) +
+           (kInfluenceRows + 3 * bins) * static_cast<int64_t>(sizeof(float4));
+  }
+  __device__ InfluenceWorkspace(uint8_t* data, int32_t bins) {
+    dominants = reinterpret_cast<float4*>(data);
+    effects = dominants + kInfluenceRows;
+    bin_sums = reinterpret_cast<float2*>(effects + 3 * bins);
+    own = bin_sums + static_cast<int64_t>(bins + 1) * kInfluenceRows;
+  }
+  __device__ float* effect(int32_t index) const {
+    return reinterpret_cast<float*>(effects + index) + threadIdx.x / 32;
+  }
+};
+
+__device__ __forceinline__ float warp_sum(float x) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+  return x;
+}
+
+/// A thread's row once all its keys were seen.
+struct FinishedRow {
+  const InfluenceWorkspace& work;
+  int32_t row, bins, sink;
+  bool valid;
+
+  float2 sinks = make_float2(0, 0), own = make_float2(0, 0);
+  float weight = 0, mean = 0;  // sum of y; delta
+
+  __device__ float2 bin_sums(int32_t bin) const {
+    return work.bin_sums[bin * kInfluenceRows + threadIdx.x];
+  }
+
+  __device__ void sum_bins() {
+    if (!valid) return;
+    if (sink > 0) sinks = bin_sums(bins);
+    if (row >= sink) own = work.own[threadIdx.x];
+    float gradient = sinks.y;
+    weight = sinks.x;
+    const int32_t last =
+        row / kBinTokens - sink / kBinTokens;  // farthest bin with keys past the sinks
+#pragma unroll kReadAhead
+    for (int32_t bin = 0; bin <= last; ++bin) {
+      const float2 x = bin_sums(bin);
+      weight += x.x, gradient += x.y;
+    }
+    mean = gradient / weight;
+  }
+
+  __device__ __forceinline__ void put_change(int32_t bin, bool masks, float kept,
+                                             float kept_gradients) const {
+    // Where all else underflowed the own key is left.
+    const float change = masks ? fabsf((kept > 0 ? kept_gradients / kept : own.y) - mean) : 0.0f;
+    const float sum = warp_sum(change);
+    if (threadIdx.x % 32 == 0) *work.effect(2 * bins + bin) = sum;
+  }
+
+  /// joint of bins [0, last], the last that masks something of any row of the block.
+  __device__ void put_changes(int32_t last) const {
+    float kept = sinks.x, kept_gradients = sinks.y;
+    put_change(0, valid && masks_at_bin_zero(row, sink), kept + own.x,
+               fmaf(own.x, own.y, kept_gradients));
+    const int32_t own_last = valid ? last_masking_bin(row, sink) : 0;
+    for (int32_t first = 1; first <= last; first += kReadAhead) {
+      float2 x[kReadAhead];
+#pragma unroll
+      for (int i = 0; i < kReadAhead; ++i)
+        x[i] = first + i <= own_last ? bin_sums(first + i - 1) : make_float2(0, 0);
+#pragma unroll
+      for (int i = 0; i < kReadAhead; ++i) {
+        if (first + i > last) break;
+        kept += x[i].x, kept_gradients += x[i].y;
+        put_change(first + i, first + i <= own_last, kept, kept_gradients);
+      }
+    }
+  }
+
+  /// |E| of the dominant key, and the index in [2, bins] of where it belongs; -1: none.
+  __device__ float2 dominant_effect(float epsilon) const {
+    const float4 x = work.dominants[threadIdx.x];
+    if (!valid || !(x.x > 0)) return make_float2(0, __int_as_float(-1));
+    const int32_t key = __float_as_int(x.z);
+    const float a = x.x / weight;
+    const float effect = row == 0 ? fabsf(a * x.y) : fabsf(a * (x.y - mean) / (1.0f - a + epsilon));
+    return make_float2(effect, __int_as_float(distance_bin(row, key) + (key < sink ? bins : 0)));
+  }
+};
+
+__device__ __forceinline__ float sum_of(float4 x) {
+  return x.x + x.y + (x.z + x.w);
+}
+
+/// What the rows of one item add, to its partial sums [3, bins]. `shared`: kInfluenceRows float2.
+__device__ void finish_item(const InfluenceWorkspace& work, float2* shared, const SegmentBlock& at,
+                            int32_t first_row, int32_t tiles, int32_t bins, int32_t sink,
+                            float epsilon, float* partials) {
+  const int32_t row = first_row + static_cast<int32_t>(threadIdx.x);
+  FinishedRow mine{work, row, bins, sink, row < at.row_count};
+  mine.sum_bins();
+  mine.put_changes(last_masking_bin(min(first_row + kInfluenceRows, at.row_count) - 1, sink));
+  shared[threadIdx.x] = mine.dominant_effect(epsilon);
+  __syncthreads();
+  for (int32_t bin = threadIdx.x; bin < bins; bin += kMmaThreads) {
+    float sums[3] = {};
+    if (bin < tiles) {
+#pragma unroll
+      for (int i = 0; i < 3; ++i) sums[i] = sum_of(work.effects[i * bins + bin]);
+      for (int r = 0; r < kInfluenceRows; ++r) {
+        const float2 x = shared[r];
+        const int32_t index = __float_as_int(x.y);
+        sums[0] += index == bin ? x.x : 0.0f;
+        sums[1] += index == bins + bin ? x.x : 0.0f;
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < 3; ++i) partials[i * bins + bin] = sums[i];
+  }
+}
+
+}  // namespace moa::cuda

@@ -58,6 +58,7 @@ RopeParams = _struct(
 SiluMulParams = _struct("SiluMulParams", **_tensors("gate_up", "out"))
 SiluMulBackwardParams = _struct("SiluMulBackwardParams", **_tensors("gate_up", "grad_out", "grad_gate_up"))
 AddParams = _struct("AddParams", **_tensors("x", "y"))
+CopyParams = _struct("CopyParams", **_tensors("x", "out"))
 FillParams = _struct("FillParams", out=TensorRef, value=c_float)
 FillUniformParams = _struct("FillUniformParams", out=TensorRef, seed=c_uint64, deviation=c_float)
 RowsParams = _struct("RowsParams", **_tensors("x", "out"), rows=IntView)
@@ -170,6 +171,7 @@ OPS = {
     "silu_mul": SiluMulParams,
     "silu_mul_backward": SiluMulBackwardParams,
     "add": AddParams,
+    "copy": CopyParams,
     "fill": FillParams,
     "fill_uniform": FillUniformParams,
     "gather_rows": RowsParams,

@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: { model: { type: 'string', default: 'dummy:vicuna-7b' }, tokens: { type: 'string', default: '8192' }, out: { type: 'string' } },
 });
 const OPS = new Set(
-  'gemm embedding rmsNorm rmsNormBackward rope siluMul siluMulBackward add fill gatherRows scatterRows attentionPrefill cacheAppend decodeAppend attentionDecode argmax crossEntropy attentionBackward influence'.split(
+  'gemm copy embedding rmsNorm rmsNormBackward rope siluMul siluMulBackward add fill gatherRows scatterRows attentionPrefill cacheAppend decodeAppend attentionDecode argmax crossEntropy attentionBackward influence'.split(
     ' ',
   ),
 );

@@ -75,6 +75,13 @@ AddParams read_add(ParamsReader& reader) {
   return p;
 }
 
+CopyParams read_copy(ParamsReader& reader) {
+  CopyParams p;
+  p.x = reader.tensor("x");
+  p.out = reader.tensor("out");
+  return p;
+}
+
 FillParams read_fill(ParamsReader& reader) {
   FillParams p;
   p.out = reader.tensor("out");

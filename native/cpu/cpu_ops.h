@@ -14,6 +14,7 @@ void rope(const RopeParams& params);
 void silu_mul(const SiluMulParams& params);
 void silu_mul_backward(const SiluMulBackwardParams& params);
 void add(const AddParams& params);
+void copy(const CopyParams& params);
 void fill(const FillParams& params);
 void fill_uniform(const FillUniformParams& params);
 void gather_rows(const RowsParams& params);

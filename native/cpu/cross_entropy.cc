@@ -9,8 +9,10 @@ namespace moa::cpu {
 
 namespace {
 
-/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An
-/// ignored target gives 0 for both, a target outside the vocabulary NaN for both.
+/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). Both are
+/// made of the other logits' sum, because log-sum-exp - logit and p - 1 cancel where the target is
+/// almost certain. An ignored target gives 0 for both, a target outside the vocabulary NaN for
+/// both.
 float cross_entropy_row(const float* logits, int64_t columns, int32_t target, float* gradient,
                         float scale) {
   if (target == -1 || target < 0 || target >= columns) {
@@ -18,14 +20,17 @@ float cross_entropy_row(const float* logits, int64_t columns, int32_t target, fl
     if (gradient != nullptr) std::fill_n(gradient, columns, value);
     return value;
   }
-  const float normalizer = log_sum_exp(logits, columns);
-  const float loss = normalizer - logits[target];
+  const float shift = finite_shift(logits, columns), below = shift - logits[target];
+  const float others =
+      sum_exp(logits, target, shift) + sum_exp(logits + target + 1, columns - target - 1, shift);
+  const float sum = others + exp_f32(-below);
   if (gradient != nullptr) {
+    const float factor = scale / sum;
 #pragma omp simd
-    for (int64_t i = 0; i < columns; ++i) gradient[i] = scale * exp_f32(logits[i] - normalizer);
-    gradient[target] -= scale;
+    for (int64_t i = 0; i < columns; ++i) gradient[i] = factor * exp_f32(logits[i] - shift);
+    gradient[target] = -factor * others;
   }
-  return loss;
+  return below == 0 ? std::log1p(others) : below + std::log(sum);
 }
 
 }  // namespace

@@ -8,25 +8,20 @@
 
 #include "cpu/attention_rows.h"
 #include "cpu/cpu_ops.h"
+#include "cpu/influence_rows.h"
 
 namespace moa::cpu {
 namespace {
 
-constexpr int kBinKeys = kTileKeys;  // keys per distance bin, and per tile
-static_assert(kGroupRows <= kBinKeys, "a tile spans two bins at most");
+static_assert(kBinKeys == kTileKeys && kGroupRows <= kBinKeys, "a tile spans two bins at most");
 constexpr int64_t kItemsPerHead =
     16;  // blocks of rows of one head, each with its own sums: bounds the memory to O(N)
 
-/// Sums over the keys of one bin, per row.
+/// Sums over the keys of one bin, per row, without dominant keys.
 struct BinSums {
   Vec weights[kRowVecs] = {};    // A
   Vec gradients[kRowVecs] = {};  // A G
   Vec effects[kRowVecs] = {};    // |E|
-};
-
-/// What one work item adds to the outputs of its KV head.
-struct ItemSums {
-  double *elementwise, *elementwise_sink, *joint;  // [bins]
 };
 
 struct Inputs {
@@ -50,8 +45,7 @@ struct Workspace {
   float *queries, *grad_outs;  // [D, kGroupRows]
   float* scores;               // [kTileKeys, kGroupRows] S in log2
   float* gradients;            // [kTileKeys, kGroupRows] G
-  float* bin_weights;          // [bins, kGroupRows] sum of A over the keys past the sinks
-  float* bin_gradients;        // [bins, kGroupRows] sum of A G over them
+  RowBins sums;
 
   static int64_t floats(int64_t padded_depth, int64_t bins) {
     return kGroupRows * (2 * padded_depth + 2 * kTileKeys + 2 * bins);
@@ -60,26 +54,22 @@ struct Workspace {
     const auto take = [&](int64_t count) { return (p += count * kGroupRows) - count * kGroupRows; };
     queries = take(padded_depth), grad_outs = take(padded_depth);
     scores = take(kTileKeys), gradients = take(kTileKeys);
-    bin_weights = take(bins), bin_gradients = take(bins);
+    sums.weights = take(bins), sums.gradients = take(bins);
   }
 };
 
-/// The rows of one group: positions row + lane.
-struct Rows {
-  int32_t first, count;
-  float log2_sums[kGroupRows];  // L; +infinity past the last row, so that A is 0 there
-  float deltas[kGroupRows];
-  float sink_weights[kGroupRows] = {},
-        sink_gradients[kGroupRows] = {};  // sums of A and A G over the sinks
-  float own_weights[kGroupRows] = {},
-        own_gradients[kGroupRows] = {};  // A and G at the row's own key
-};
+/// Notes the keys of one vector of scores that are dominant in their rows.
+void take_dominants(Rows& rows, IVec dominates, Vec weight, Vec gradient, int32_t key, int vec) {
+  for (int i = 0; i < kLanes; ++i) {
+    if (dominates[i]) rows.dominants[vec * kLanes + i] = {weight[i], gradient[i], key};
+  }
+}
 
 /// Keys [begin, end) of a tile whose buffers start at key `first`, all past the sinks or all sinks.
 /// In the wedge, the keys less than kGroupRows - 1 before the tile's end, lane c's key belongs to
 /// the tile's own bin only kGroupRows - 1 - c keys or more before the end: else to the bin before,
 /// in `nearer` (distance < 0 in tile 0, where A is made 0).
-void add_keys(const Workspace& w, const Rows& rows, float epsilon, int32_t first, int32_t begin,
+void add_keys(const Workspace& w, Rows& rows, float epsilon, int32_t first, int32_t begin,
               int32_t end, int32_t tile_end, BinSums& own, BinSums& nearer) {
   for (int v = 0; v < kRowVecs; ++v) {
     const Vec log2_sum = load(rows.log2_sums + v * kLanes), delta = load(rows.deltas + v * kLanes);
@@ -88,13 +78,15 @@ void add_keys(const Workspace& w, const Rows& rows, float epsilon, int32_t first
     for (int32_t key = begin; key < end; ++key) {
       const int64_t at = static_cast<int64_t>(key - first) * kGroupRows + v * kLanes;
       Vec weight = exp2_nonpositive(load(w.scores + at) - log2_sum);
-      weight =
-          weight > 1.0f ? broadcast(1.0f) : weight;  // rounding: the denominator must stay positive
       if (key > rows.first) weight = position >= key ? weight : Vec{};
-      const Vec gradient = load(w.gradients + at), product = weight * gradient;
-      Vec effect = abs(weight * (gradient - delta) / (1.0f - weight + epsilon));
-      if (key == 0 && rows.first == 0 && v == 0)
-        effect[0] = std::fabs(product[0]);  // row 0 has no other key to shift weight to
+      const Vec gradient = load(w.gradients + at);
+      const IVec dominates = weight > kDominantWeight;
+      if (any(dominates)) {
+        take_dominants(rows, dominates, weight, gradient, key, v);
+        weight = dominates ? Vec{} : weight;
+      }
+      const Vec product = weight * gradient;
+      const Vec effect = abs(weight * (gradient - delta) / (1.0f - weight + epsilon));
       const int32_t from_end = tile_end - 1 - key;
       if (from_end >= kGroupRows - 1) {
         own.weights[v] += weight, own.gradients[v] += product, own.effects[v] += effect;
@@ -124,8 +116,8 @@ void add_bins(const Workspace& w, Rows& rows, int64_t tile, bool sinks, const Bi
   for (int64_t bin = tile; bin >= std::max<int64_t>(tile - 1, 0); --bin) {
     const BinSums& from = bin == tile ? own : nearer;
     (sinks ? sums.elementwise_sink : sums.elementwise)[bin] += total(from.effects);
-    add_to_rows(from.weights, sinks ? rows.sink_weights : w.bin_weights + bin * kGroupRows);
-    add_to_rows(from.gradients, sinks ? rows.sink_gradients : w.bin_gradients + bin * kGroupRows);
+    add_to_rows(from.weights, sinks ? rows.sink_weights : w.sums.weights + bin * kGroupRows);
+    add_to_rows(from.gradients, sinks ? rows.sink_gradients : w.sums.gradients + bin * kGroupRows);
   }
 }
 
@@ -135,28 +127,6 @@ void take_own_keys(const Workspace& w, Rows& rows, int32_t first) {
     const int64_t at = static_cast<int64_t>(rows.first + c - first) * kGroupRows + c;
     rows.own_weights[c] = std::min(1.0f, std::exp2(w.scores[at] - rows.log2_sums[c]));
     rows.own_gradients[c] = w.gradients[at];
-  }
-}
-
-/// joint[b] += |what the row's output gradient becomes when only the sinks and bins below b stay -
-/// delta|.
-void add_joint(const Workspace& w, const Rows& rows, int sink, int64_t bins, double* joint) {
-  for (int c = 0; c < rows.count; ++c) {
-    const int32_t position = rows.first + c;
-    double weights = rows.sink_weights[c], gradients = rows.sink_gradients[c];
-    const double own_weight = rows.own_weights[c], own_gradient = rows.own_gradients[c],
-                 delta = rows.deltas[c];
-    const auto change = [&](double kept, double kept_gradients) {
-      return std::abs((kept > 0 ? kept_gradients / kept : own_gradient) -
-                      delta);  // all else underflowed: the own key is left
-    };
-    if (position > sink)
-      joint[0] += change(weights + own_weight, gradients + own_weight * own_gradient);
-    for (int64_t b = 1; b < bins && position - b * kBinKeys >= sink; ++b) {
-      weights += w.bin_weights[(b - 1) * kGroupRows + c];
-      gradients += w.bin_gradients[(b - 1) * kGroupRows + c];
-      joint[b] += change(weights, gradients);
-    }
   }
 }
 
@@ -187,8 +157,8 @@ void add_group(const Inputs& in, const RowGroup& item, int32_t first_row, int32_
   const float* keys = in.of_keys.rows(in.k, item.segment, item.head / in.group);
   const float* values = in.of_keys.rows(in.v, item.segment, item.head / in.group);
   const int64_t own_bins = (first_row + count - 1) / kBinKeys + 1;
-  std::fill_n(w.bin_weights, own_bins * kGroupRows, 0.0f);
-  std::fill_n(w.bin_gradients, own_bins * kGroupRows, 0.0f);
+  std::fill_n(w.sums.weights, own_bins * kGroupRows, 0.0f);
+  std::fill_n(w.sums.gradients, own_bins * kGroupRows, 0.0f);
   int32_t tile_end = first_row + kGroupRows;
   for (int64_t tile = 0; tile_end > 0; ++tile, tile_end -= kBinKeys) {
     const int32_t first = std::max(0, tile_end - kBinKeys),
@@ -208,7 +178,7 @@ void add_group(const Inputs& in, const RowGroup& item, int32_t first_row, int32_
       add_bins(w, rows, tile, sinks, own, nearer, sums);
     }
   }
-  add_joint(w, rows, sink, in.bins, sums.joint);
+  finish_rows(rows, w.sums, in.params, in.bins, sums);
 }
 
 std::vector<RowGroup> plan_items(const Inputs& in, int64_t* products) {

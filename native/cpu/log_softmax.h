@@ -6,18 +6,27 @@
 
 namespace moa::cpu {
 
-/// log(sum(exp(x))), natural, stabilised by the maximum. NaN anywhere gives NaN; all -infinity
-/// gives -infinity.
-inline float log_sum_exp(const float* x, int64_t size) {
+/// The largest element, without regard to NaN; 0 where that is infinite: inf - inf would be NaN.
+inline float finite_shift(const float* x, int64_t size) {
   float largest = -INFINITY;
 #pragma omp simd reduction(max : largest)
-  for (int64_t i = 0; i < size; ++i)
-    largest = x[i] > largest ? x[i] : largest;  // skips NaN; the sum below does not
-  const float shift = std::isfinite(largest) ? largest : 0.0f;
+  for (int64_t i = 0; i < size; ++i) largest = x[i] > largest ? x[i] : largest;
+  return std::isfinite(largest) ? largest : 0.0f;
+}
+
+/// sum(exp(x - shift)); NaN anywhere gives NaN.
+inline float sum_exp(const float* x, int64_t size, float shift) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < size; ++i) sum += exp_f32(x[i] - shift);
-  return shift + std::log(sum);
+  return sum;
+}
+
+/// log(sum(exp(x))), natural, stabilised by the maximum. NaN anywhere gives NaN; all -infinity
+/// gives -infinity.
+inline float log_sum_exp(const float* x, int64_t size) {
+  const float shift = finite_shift(x, size);
+  return shift + std::log(sum_exp(x, size, shift));
 }
 
 }  // namespace moa::cpu

@@ -218,28 +218,33 @@ __device__ __forceinline__ void finish_item(const DecodeMmaParams<T>& params,
   named_barrier_sync<kConsumers>();  // all have read the results
 }
 
-/// The four warps over the CTA's tiles [tile, end), the first of which is in `item`.
+/// The four warps over the CTA's tiles, in the order of cta_work.
 template <class T, int kHeadDim, class Pipeline>
 __device__ __forceinline__ void consume_tiles(const DecodeMmaParams<T>& params, Pipeline& pipeline,
-                                              const WarpResults<kHeadDim>& results, int32_t item,
-                                              int32_t tile, int32_t end) {
+                                              const WarpResults<kHeadDim>& results,
+                                              const CtaWork& work) {
   const DecodeInput& input = params.input;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int32_t begin = tile, heads = input.block_heads();
+  const int32_t heads = input.block_heads();
   const auto head_offset = [&](const PlanItem& entry, int32_t index) {  // of the block's first head
     const int32_t kv_head = index - entry.row * input.kv_heads;
     return (static_cast<int64_t>(kv_head) * input.group + input.first_head()) * kHeadDim;
   };
   WarpAttention<T, kHeadDim> attention(warp, lane);
+  bool in_tail = work.has_tail;
+  int32_t item = in_tail ? work.tail_item : work.first_item;
+  int32_t tile = in_tail ? work.body_end : work.begin;
   PlanItem entry = input.plan.items[item];
   attention.load_query(params.q + entry.row * params.q_stride + head_offset(entry, item), heads);
   while (true) {
     const int32_t item_end = entry.first_tile + tiles_of(entry.slots);
-    const bool last = item_end >= end;
+    const int32_t stop = min(item_end, work.end);
+    const bool last = !in_tail && stop == work.body_end;
+    const int32_t next_item = in_tail ? work.first_item : item + 1;
     PlanItem next{};
-    if (!last) next = input.plan.items[item + 1];
+    if (!last) next = input.plan.items[next_item];
     attention.clear();
-    for (const int32_t stop = min(item_end, end); tile < stop; ++tile) {
+    for (; tile < stop; ++tile) {
       const int live = entry.slots - (tile - entry.first_tile) * kTileTokens;
       attention.attend(pipeline.acquire(), min(live, kTileTokens), input.scale_log2);
       pipeline.release();
@@ -247,15 +252,17 @@ __device__ __forceinline__ void consume_tiles(const DecodeMmaParams<T>& params, 
     attention.leave(results, warp);
     // In flight during the merge.
     if (!last)
-      attention.load_query(params.q + next.row * params.q_stride + head_offset(next, item + 1),
+      attention.load_query(params.q + next.row * params.q_stride + head_offset(next, next_item),
                            heads);
     named_barrier_sync<kConsumers>();
     T* out = params.out + entry.row * params.out_stride + head_offset(entry, item);
     finish_item<T, kHeadDim>(params, results, item, out,
-                             entry.first_tile >= begin && item_end <= end);
+                             entry.first_tile >= work.begin && item_end <= work.end);
     if (last) return;
+    if (in_tail) tile = work.begin;
+    in_tail = false;
     entry = next;
-    ++item;
+    item = next_item;
   }
 }
 
@@ -266,8 +273,8 @@ __global__ void __launch_bounds__(kDecodeMmaThreads, decode_mma_ctas(kHeadDim))
   using Rows = TileRows<kHeadDim>;
   const PlanView& plan = params.input.plan;
   const int32_t cta = blockIdx.x;
-  const PlanCta start = plan.ctas[cta];  // an older plan's when this CTA has no tiles
-  const int32_t end = plan.ctas[cta + 1].first_tile;
+  // An older plan's when this CTA has no tiles.
+  const CtaWork work = cta_work(plan.ctas[cta], plan.ctas[cta + 1]);
   if (cta >= plan.header->ctas) return;
   const int warp = threadIdx.x / 32;
   unsigned char* after_stages = decode_mma_shared + params.stages * Rows::kTileBytes;
@@ -278,16 +285,16 @@ __global__ void __launch_bounds__(kDecodeMmaThreads, decode_mma_ctas(kHeadDim))
   if (threadIdx.x == 0) pipeline.init(kConsumerWarps);
   __syncthreads();
   if (warp == kConsumerWarps) {
-    pipeline.produce(TileCursor<kHeadDim>(params.input, start, end));
+    pipeline.produce(TileCursor<kHeadDim>(params.input, work));
     return;
   }
 #else
   if (warp == kConsumerWarps) return;
   AsyncPipeline<kHeadDim> pipeline(shared_address(decode_mma_shared), params.stages,
                                    warp * kWarpTokens, kWarpTokens,
-                                   TileCursor<kHeadDim>(params.input, start, end));
+                                   TileCursor<kHeadDim>(params.input, work));
 #endif
-  consume_tiles<T, kHeadDim>(params, pipeline, results, start.first_item, start.first_tile, end);
+  consume_tiles<T, kHeadDim>(params, pipeline, results, work);
 }
 
 }  // namespace moa::cuda

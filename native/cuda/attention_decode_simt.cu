@@ -131,6 +131,7 @@ __device__ __forceinline__ void update_softmax(const SimtShared& shared, int hea
   const float total = warp_reduce(low_weight + high_weight, [](float a, float b) { return a + b; });
   weights[lane] = low_weight;
   weights[lane + 32] = high_weight;
+  __syncwarp();  // all lanes have read the maximum that lane 0 replaces
   if (lane != 0) return;
   const float shrink = softmax_weight(before, largest);
   shared.shrink[head] = shrink;

@@ -95,16 +95,17 @@ AttentionInputs<T> attention_inputs(Context& context, const Params& p) {
   return in;
 }
 
-enum class GradientKernel : uint8_t { kSimt, kMma };
+enum class GradientKernel : uint8_t { kSimt, kMma, kWgmma };
 
 /// Which kernel runs an op over these tensors [.., .., D] of one dtype: tensor cores where they
-/// can, or what the environment variable MOABENCH_GRADIENT_KERNEL=simt|mma says. Throws
+/// can, or what the environment variable MOABENCH_GRADIENT_KERNEL=simt|mma|wgmma says. Throws
 /// kUnsupported for what neither, or not the chosen one, can run.
 GradientKernel gradient_kernel(const Context& context, const char* op,
                                std::initializer_list<TensorRef> tensors);
 
 void attention_backward_simt(Context& context, const AttentionBackwardParams& params);
 void attention_backward_mma(Context& context, const AttentionBackwardParams& params);
+void attention_backward_wgmma(Context& context, const AttentionBackwardParams& params);
 void influence_simt(Context& context, const InfluenceParams& params);
 void influence_mma(Context& context, const InfluenceParams& params);
 

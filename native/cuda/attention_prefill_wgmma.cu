@@ -26,9 +26,6 @@ namespace {
 
 using namespace wgmma_tiles;
 
-// 128 * 40 + 256 * 232 registers are what 384 threads of 168 have.
-constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
-
 /// One of the warpgroups that compute; a thread holds rows g and g + 8 of its warp's 16.
 template <class T, int kDim>
 struct Consumer {
@@ -36,7 +33,7 @@ struct Consumer {
   const Shared& shared;
   const int group, warp, lane;
   const float c;  // scale * log2(e)
-  Turn keys, values;
+  PairTurn keys, values;
   float scores[64];     // [64 rows, 128 keys]
   float out[kDim / 2];  // [64 rows, kDim]
   uint32_t weights[kPairKeys / 16][4];
@@ -70,31 +67,15 @@ struct Consumer {
 
   /// Issues scores = Q K^T.
   __device__ __forceinline__ void issue_keys() {
-    const uint64_t q =
-        wgmma_descriptor(shared.address + L::kQueriesAt + group * L::kQueryBytes, 16, kAtomBytes);
-    const uint64_t k = wgmma_descriptor(shared.address + L::kKeysAt + keys.stage() * L::kPairBytes,
-                                        16, kAtomBytes);
-    wgmma_fence();
-    wgmma_m64n128k16<T, false>(scores, q, k);
-#pragma unroll
-    for (int step = 1; step < kDim / 16; ++step) {
-      const int column = step / 4, inside = step % 4 * 32;
-      wgmma_m64n128k16<T, true>(scores, wgmma_advance(q, column * kTmaBoxBytes + inside),
-                                wgmma_advance(k, column * L::kPairColumnBytes + inside));
-    }
-    wgmma_commit();
+    multiply_rows<T, kDim>(scores, shared.address + L::kQueriesAt + group * L::kQueryBytes,
+                           kTmaBoxBytes, shared.address + L::kKeysAt + keys.stage() * L::kPairBytes,
+                           L::kPairColumnBytes);
   }
   /// Issues out += P V.
   __device__ __forceinline__ void issue_values() {
-    const uint64_t v =
-        wgmma_descriptor(shared.address + L::kValuesAt + values.stage() * L::kPairBytes,
-                         L::kPairColumnBytes, kAtomBytes);
-    wgmma_fence();
-#pragma unroll
-    for (int step = 0; step < kPairKeys / 16; ++step) {
-      wgmma_add<T>(out, weights[step], wgmma_advance(v, step * 2 * kAtomBytes));
-    }
-    wgmma_commit();
+    add_weighted_rows<T>(out, weights,
+                         shared.address + L::kValuesAt + values.stage() * L::kPairBytes,
+                         L::kPairColumnBytes);
   }
 
   /// Hides keys from rows that do not see them, where a pair has any.
@@ -134,69 +115,36 @@ struct Consumer {
     }
     return rose;
   }
-  __device__ __forceinline__ void pack() {
-#pragma unroll
-    for (int step = 0; step < kPairKeys / 16; ++step) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        weights[step][i] = pack_pair<T>(scores[8 * step + 2 * i], scores[8 * step + 2 * i + 1]);
-      }
-    }
-  }
-
   /// Zeros in place of values that no row sees, behind the last pair's keys. Both groups write
   /// them; each waits for its own writes only.
   __device__ __forceinline__ void clear_values(const PrefillItem& item, int pair) {
     const int count = item.block_keys(2 * pair) + item.block_keys(2 * pair + 1);
     if (count == kPairKeys) return;
-    char* tile = shared.base + L::kValuesAt + values.stage() * L::kPairBytes;
-    constexpr int kRowChunks = kTmaBoxElements * 2 / 16;
-    const int chunks = (kPairKeys - count) * kRowChunks;
-    for (int i = static_cast<int>(threadIdx.x) % kGroupThreads; i < chunks; i += kGroupThreads) {
-#pragma unroll
-      for (int column = 0; column < L::kColumns; ++column) {
-        *reinterpret_cast<uint4*>(tile + column * L::kPairColumnBytes +
-                                  (count * kRowChunks + i) * 16) = make_uint4(0, 0, 0, 0);
-      }
-    }
-    async_proxy_fence();
+    clear_rows<kDim>(shared.base + L::kValuesAt + values.stage() * L::kPairBytes,
+                     L::kPairColumnBytes, count, kPairKeys);
     named_barrier_sync(kGroupBarrier + group, kGroupThreads);
   }
 
-  /// Divides by the sums and stores, through shared memory of the warp's own, in 16-byte chunks.
+  /// Divides by the sums and stores.
   __device__ __forceinline__ void store(const PrefillArguments& a, const PrefillItem& item) {
-    constexpr int kChunks = kDim / 8;
     const int first = group * kGroupRows + warp * kWarpRows;
-    char* stage = shared.base + L::kOutAt + group * L::kQueryBytes + warp * (kWarpRows * kDim * 2);
-    const auto at = [&](int row, int chunk) {
-      return stage + row * kDim * 2 + (chunk ^ (row & 7)) * 16;
-    };
+    float inverse[2];
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       const int row = lane / 4 + 8 * r;
-      const float total = quad_sum(rows.sum[r]), inverse = __fdividef(1.0f, total);
-#pragma unroll
-      for (int tile = 0; tile < kChunks; ++tile) {
-        const float* pair = out + 4 * tile + 2 * r;
-        *reinterpret_cast<uint32_t*>(at(row, tile) + lane % 4 * 4) =
-            pack_pair<T>(pair[0] * inverse, pair[1] * inverse);
-      }
+      const float total = quad_sum(rows.sum[r]);
+      inverse[r] = __fdividef(1.0f, total);
       if (a.log_sum_exp != nullptr && lane % 4 == 0 && first + row < item.rows) {
         a.log_sum_exp[(int64_t{item.row} + first + row) * a.log_sum_exp_stride + item.head] =
             rows.log_sum_exp(r, c, total);
       }
     }
-    __syncwarp();
-    T* to = static_cast<T*>(a.out) + (int64_t{item.row} + first) * a.out_stride +
-            int64_t{item.head} * kDim;
-#pragma unroll
-    for (int i = lane; i < kWarpRows * kChunks; i += 32) {
-      const int row = i / kChunks, chunk = i % kChunks;
-      if (first + row < item.rows) {
-        *reinterpret_cast<uint4*>(to + row * a.out_stride + chunk * 8) =
-            *reinterpret_cast<const uint4*>(at(row, chunk));
-      }
-    }
+    store_rows<T, kDim>(
+        out, inverse,
+        shared.base + L::kOutAt + group * L::kQueryBytes + warp * (kWarpRows * kDim * 2),
+        static_cast<T*>(a.out) + (int64_t{item.row} + first) * a.out_stride +
+            int64_t{item.head} * kDim,
+        a.out_stride, item.rows - first, lane);
     __syncwarp();  // before the next item's rows
   }
 
@@ -215,7 +163,7 @@ struct Consumer {
     release_keys();
     mask(item, pair);
     softmax(shrink);
-    pack();
+    pack_operand<T>(scores, weights);
     wait_values();
     clear_values(item, pair);
     while (--pair >= 0) {
@@ -235,7 +183,7 @@ struct Consumer {
 #pragma unroll
         for (int i = 0; i < kDim / 2; ++i) out[i] *= shrink[i / 2 % 2];
       }
-      pack();
+      pack_operand<T>(scores, weights);
     }
     release(&shared.barriers->queries_empty[group]);
     wait_values();
@@ -253,15 +201,7 @@ struct Consumer {
 
   // Named barriers: one turn and one of its own for each group.
   static constexpr int kTurnBarrier = 1, kGroupBarrier = kTurnBarrier + kGroups;
-  static constexpr int kAtomBytes = 1024;  // 8 rows of a box
 };
-
-/// In code for other architectures the kernel is empty, and never launched.
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL
-constexpr bool kHasWgmma = true;
-#else
-constexpr bool kHasWgmma = false;
-#endif
 
 /// Grid: a.blocks, one per SM; block b does items [item_begin[b], item_begin[b + 1]).
 template <class T, int kDim>
@@ -271,10 +211,9 @@ __global__ void __launch_bounds__(kThreads, 1)
   if constexpr (kHasWgmma) {
     using L = Layout<kDim>;
     extern __shared__ char unaligned[];
-    const uint32_t skip = -shared_address(unaligned) % L::kAlignment;
     Shared shared;
-    shared.base = unaligned + skip;
-    shared.address = shared_address(unaligned) + skip;
+    shared.base = aligned_to_atom(unaligned);
+    shared.address = shared_address(shared.base);
     shared.barriers = reinterpret_cast<Barriers*>(shared.base + L::kBarriersAt);
     if (threadIdx.x == 0) init_barriers(*shared.barriers);
     __syncthreads();

@@ -31,9 +31,10 @@ __device__ void fill_gradient(const CrossEntropyRows<T, Gradient>& p, int64_t ro
   }
 }
 
-/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). An
-/// ignored target (-1) gives 0 for both, a target outside the vocabulary NaN for both. A CTA does a
-/// row.
+/// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). Both are
+/// made of the other logits' sum, because log-sum-exp - logit and p - 1 cancel where the target is
+/// almost certain. An ignored target (-1) gives 0 for both, a target outside the vocabulary NaN for
+/// both. A CTA does a row.
 template <class T, class Gradient>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_rows_kernel(const CrossEntropyRows<T, Gradient> p) {
@@ -47,12 +48,17 @@ __global__ void __launch_bounds__(kThreads)
     if (threadIdx.x == 0) p.losses[row * p.losses_stride] = value;
     return;
   }
-  float chosen[kVectorElements];  // before the barrier in log_sum_exp, after which gradients may
+  float chosen[kVectorElements];  // before the barrier in exp_sum, after which gradients may
                                   // overwrite it
   p.logits.load(row, target, 1, false, chosen);
-  const float normalizer = log_sum_exp(p.logits, row, p.columns, p.aligned, shared);
-  if (threadIdx.x == 0) p.losses[row * p.losses_stride] = normalizer - chosen[0];
+  const ExpSum rest = exp_sum(p.logits, row, p.columns, target, p.aligned, shared);
+  const float largest = fmaxf(rest.largest, chosen[0]), shift = shift_of(largest),
+              below = shift - chosen[0], others = rest.sum * rescale(rest.largest, largest),
+              sum = others + __expf(-below);
+  if (threadIdx.x == 0)
+    p.losses[row * p.losses_stride] = below == 0 ? log1pf(others) : below + logf(sum);
   if (!differentiates) return;
+  const float factor = p.scale / sum;
   for (int64_t column = static_cast<int64_t>(threadIdx.x) * kVectorElements; column < p.columns;
        column += kThreads * kVectorElements) {
     float x[kVectorElements];
@@ -60,7 +66,7 @@ __global__ void __launch_bounds__(kThreads)
     p.logits.load(row, column, count, p.aligned, x);
 #pragma unroll
     for (int i = 0; i < kVectorElements; ++i) {
-      x[i] = p.scale * __expf(x[i] - normalizer) - (column + i == target ? p.scale : 0.0f);
+      x[i] = factor * (column + i == target ? -others : __expf(x[i] - shift));
     }
     p.grad_logits.store(row, column, count, p.aligned, x);
   }

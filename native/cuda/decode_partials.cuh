@@ -2,9 +2,9 @@
 // Where CTAs that share an item meet: partial softmaxes in scratch memory and arrival counters.
 // Whoever arrives last merges, in the CTAs' order, so that results are the same bits from run to
 // run.
-#include "cuda/barrier.cuh"
 #include "cuda/decode_plan.h"
 #include "cuda/softmax_state.h"
+#include "cuda/ticket.cuh"
 
 namespace moa::cuda {
 
@@ -38,22 +38,6 @@ __device__ __forceinline__ Quad load_quad_l2(const float* from) {
 }
 __device__ __forceinline__ void store_quad(float* to, const Quad& x) {
   *reinterpret_cast<Quad*>(to) = x;
-}
-
-/// Whether this CTA is the last of `expected` to come here; what the others wrote before is then
-/// visible to all its threads. `flag` is shared memory.
-template <int kThreads>
-__device__ __forceinline__ bool arrive_last(uint32_t* ticket, int32_t expected, int32_t* flag) {
-  named_barrier_sync<kThreads>();
-  if (threadIdx.x == 0) {
-    __threadfence();  // cumulative over the barrier: publishes what every thread of the CTA wrote
-    const bool last = atomicAdd(ticket, 1u) == static_cast<uint32_t>(expected - 1);
-    if (last) *ticket = 0;  // for the next launch
-    __threadfence();
-    *flag = last ? 1 : 0;
-  }
-  named_barrier_sync<kThreads>();
-  return *flag != 0;
 }
 
 /// Merges the partials of CTAs first, first + step, ... of an item that starts at `item_first`, and

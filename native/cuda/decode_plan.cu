@@ -84,7 +84,8 @@ __global__ void __launch_bounds__(kPlanThreads)
   for (int32_t cta = threadIdx.x; cta <= ctas; cta += kPlanThreads) {
     const int32_t start = cta_first_tile(cta, tiles, ctas);
     const auto first_tile = [&](int32_t item) { return plan.items[item].first_tile; };
-    plan.ctas[cta] = {start, item_at(start, end, first_tile)};
+    const int32_t item = cta == ctas ? end : item_at(start, end, first_tile);
+    plan.ctas[cta] = {start, item, cta == ctas ? tiles : first_tile(item), 0};
   }
   for (int32_t item = threadIdx.x; item < end; item += kPlanThreads) {
     const PlanItem entry = plan.items[item];

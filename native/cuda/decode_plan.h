@@ -92,14 +92,31 @@ struct alignas(16) PlanHeader {
 struct alignas(16) PlanItem {
   int32_t first_tile, slots, sequence, row;
 };
-struct alignas(8) PlanCta {
-  int32_t first_tile, first_item;
+/// Where a CTA's tiles start, and where the item that holds this tile does.
+struct alignas(16) PlanCta {
+  int32_t first_tile, first_item, item_first_tile, unused;
 };
+
+/// In which order a CTA takes its tiles [begin, end): those of its last item first, when the item
+/// goes on in the next CTA; then [begin, body_end). So partials are left early, and merges of split
+/// items overlap with what follows instead of ending the launch.
+struct CtaWork {
+  int32_t begin, body_end, end;
+  int32_t first_item, tail_item;
+  bool has_tail;
+};
+MOA_HOST_DEVICE CtaWork cta_work(const PlanCta& start, const PlanCta& next) {
+  const bool has_tail =
+      next.item_first_tile < next.first_tile && next.first_item != start.first_item;
+  return {start.first_tile, has_tail ? next.item_first_tile : next.first_tile,
+          next.first_tile,  start.first_item,
+          next.first_item,  has_tail};
+}
 
 struct PlanView {
   PlanHeader* header;
   PlanItem* items;   // [items]
-  PlanCta* ctas;     // [ctas + 1]; the last is where all end
+  PlanCta* ctas;     // [ctas + 1]; the last is where all end, at an item past the last
   CtaRange* shared;  // [items] the CTAs of each
 };
 
@@ -170,7 +187,7 @@ constexpr int64_t decode_mma_fixed_bytes(int32_t head_dim) {
 /// CTAs of attention_decode_mma on one SM: smaller heads have less to do per tile and barrier, and
 /// need more warps.
 constexpr int32_t decode_mma_ctas(int32_t head_dim) {
-  return head_dim <= 32 ? 4 : head_dim <= 64 ? 3 : head_dim <= 128 ? 2 : 1;
+  return head_dim <= 64 ? 3 : head_dim <= 128 ? 2 : 1;
 }
 /// As many stages as fit, and fewer CTAs where that would be one only.
 inline DecodeLaunch decode_mma_launch(int32_t head_dim, const SharedLimits& limits) {

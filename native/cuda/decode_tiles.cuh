@@ -51,18 +51,21 @@ struct TileSource {
   int live;
 };
 
-/// One warp's way through a CTA's tiles, item after item. Each lane knows one of 32 items, so that
-/// items of one tile do not each wait for a chain of loads. All lanes call together.
+/// One warp's way through a CTA's tiles, in the order of cta_work. Each lane knows an item, so that
+/// items of one tile do not each wait for a chain of loads: 31 lanes the next items of the body,
+/// the last one the tail's. All lanes call together.
 template <int kHeadDim>
 class TileCursor {
  public:
-  __device__ __forceinline__ TileCursor(const DecodeInput& input, PlanCta start, int32_t end)
-      : input_(input), tile_(start.first_tile), end_(end), item_(start.first_item) {
-    load_items();
-    open_item();
+  __device__ __forceinline__ TileCursor(const DecodeInput& input, const CtaWork& work)
+      : input_(input), work_(work), in_tail_(work.has_tail), item_(work.first_item) {
+    tile_ = in_tail_ ? work.body_end : work.begin;
+    stop_ = in_tail_ ? work.end : work.body_end;
+    load_items(in_tail_);
+    open_item(in_tail_ ? kTailLane : 0);
   }
 
-  __device__ __forceinline__ bool done() const { return tile_ == end_; }
+  __device__ __forceinline__ bool done() const { return tile_ == stop_; }
 
   __device__ __forceinline__ TileSource source() const {
     using Rows = TileRows<kHeadDim>;
@@ -73,24 +76,34 @@ class TileCursor {
   }
 
   __device__ __forceinline__ void advance() {
-    if (++tile_ == end_ || tile_ < first_tile_ + tiles_of(slots_)) return;
-    if (++item_ == loaded_ + 32) load_items();
-    open_item();
+    if (++tile_ == stop_) {
+      if (!in_tail_) return;
+      in_tail_ = false;
+      tile_ = work_.begin;
+      stop_ = work_.body_end;
+      open_item(0);
+    } else if (tile_ == first_tile_ + tiles_of(slots_)) {
+      if (++item_ == loaded_ + kTailLane) load_items(false);
+      open_item(item_ - loaded_);
+    }
   }
 
  private:
-  __device__ __forceinline__ void load_items() {
+  static constexpr int kTailLane = 31;
+
+  __device__ __forceinline__ void load_items(bool with_tail) {
     loaded_ = item_;
-    const int32_t item = loaded_ + static_cast<int32_t>(threadIdx.x % 32);
-    if (item >= input_.plan.header->items) return;
+    const int lane = threadIdx.x % 32;
+    const bool tail = lane == kTailLane;
+    const int32_t item = tail ? work_.tail_item : loaded_ + lane;
+    if (tail ? !with_tail : item >= input_.plan.header->items) return;
     lane_entry_ = input_.plan.items[item];
     const int32_t kv_head = item - lane_entry_.row * input_.kv_heads;
     const int64_t head = input_.head_index(lane_entry_.sequence, kv_head);
     lane_address_ = input_.heads[head];
     lane_capacity_ = input_.capacities[head];
   }
-  __device__ __forceinline__ void open_item() {
-    const int lane = item_ - loaded_;
+  __device__ __forceinline__ void open_item(int lane) {
     first_tile_ = __shfl_sync(0xffffffffu, lane_entry_.first_tile, lane);
     slots_ = __shfl_sync(0xffffffffu, lane_entry_.slots, lane);
     capacity_ = __shfl_sync(0xffffffffu, lane_capacity_, lane);
@@ -99,7 +112,9 @@ class TileCursor {
   }
 
   const DecodeInput& input_;
-  int32_t tile_, end_, item_, loaded_ = 0;
+  CtaWork work_;
+  bool in_tail_;
+  int32_t tile_ = 0, stop_ = 0, item_, loaded_ = 0;  // item_: of the body
   int32_t first_tile_ = 0, slots_ = 0, capacity_ = 0;
   const char* address_ = nullptr;  // of the item's tile 0
   PlanItem lane_entry_{};

@@ -1,4 +1,4 @@
-// add, fill, fill_uniform: one vector of a row a thread.
+// add, copy, fill, fill_uniform: one vector of a row a thread.
 #include <cmath>
 #include <cstring>
 
@@ -24,6 +24,20 @@ __global__ void add_rows_kernel(const RowAccess<X> x, const RowAccess<Y> y, cons
 #pragma unroll
     for (int i = 0; i < kVectorElements; ++i) sum[i] += term[i];
     x.store(row, column, count, aligned, sum);
+  }
+}
+
+/// out = x, both [rows, columns]
+template <class X, class Out>
+__global__ void copy_rows_kernel(const RowAccess<X> x, const RowAccess<Out> out, const int64_t rows,
+                                 const int64_t columns, const bool aligned) {
+  const int64_t column = row_vector();
+  if (column >= columns) return;
+  const int count = vector_count(column, columns);
+  for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
+    float values[kVectorElements];
+    x.load(row, column, count, aligned, values);
+    out.store(row, column, count, aligned, values);
   }
 }
 
@@ -99,6 +113,22 @@ void add(Context& context, const AddParams& params) {
     with_float_type(y.dtype, "y", [&]<class Y>() {
       add_rows_kernel<X, Y><<<launch.grid, launch.block, 0, context.stream>>>(
           RowAccess<X>(x), RowAccess<Y>(y), rows, columns, aligned);
+    });
+  });
+  MOA_CUDA_CHECK_LAUNCH();
+}
+
+void copy(Context& context, const CopyParams& params) {
+  TensorRef x = params.x, out = params.out;
+  if (x.size() == 0) return;
+  flatten_contiguous({&x, &out});
+  const int64_t rows = x.rows(), columns = x.row_size();
+  const RowGrid launch(rows, columns);
+  const bool aligned = aligned_rows({x, out}, columns);
+  with_float_type(x.dtype, "x", [&]<class X>() {
+    with_float_type(out.dtype, "out", [&]<class Out>() {
+      copy_rows_kernel<X, Out><<<launch.grid, launch.block, 0, context.stream>>>(
+          RowAccess<X>(x), RowAccess<Out>(out), rows, columns, aligned);
     });
   });
   MOA_CUDA_CHECK_LAUNCH();

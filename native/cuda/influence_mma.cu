@@ -5,7 +5,8 @@
 // which drowns the rest (emulated relative L1 error of sink-heavy and sharp rows: up to 17 % with
 // gradOut . out throughout, below 0.2 % this way):
 // - joint: sums of A and A G per row and bin go to a workspace of 1 KB per bin;
-// - |E| of the row's dominant key, A > 0.51, where G - delta ~ 1 - A cancels.
+// - |E| of the row's dominant key, A > 0.51, where G - delta ~ 1 - A cancels: no sum of its row has
+//   that key until then.
 // Weights are kept as y = A / (1 + epsilon), so that E = y (G - delta) / (1 - y); ratios of sums
 // are the same in y.
 #include <algorithm>
@@ -129,15 +130,16 @@ struct InfluenceWarp {
   }
 
   /// Adds x to the sum of its part.
-  static __device__ __forceinline__ void add_to_part(BinPart part, int e, float x, float& own,
-                                                     float& nearer) {
+  __device__ __forceinline__ void add_to_part(BinPart part, int e, float x, float& own,
+                                              float& nearer) const {
     if (part == BinPart::kOwn) {
       own += x;
     } else if (part == BinPart::kNearer) {
       nearer += x;
     } else {
-      own += lane_in_own(e) ? x : 0.0f;
-      nearer += lane_in_own(e) ? 0.0f : x;
+      const bool in_own = part == BinPart::kRest ? half != 0 : lane_in_own(e);
+      own += in_own ? x : 0.0f;
+      nearer += in_own ? 0.0f : x;
     }
   }
 
@@ -233,25 +235,34 @@ struct InfluenceWarp {
   }
 
   /// Notes the keys of the tile with y above the row's limit for the end; there is one per row at
-  /// most.
-  __device__ __forceinline__ void note_dominants(const float (&y)[2][8][4],
+  /// most. Makes the lane's sums again without them.
+  __device__ __forceinline__ void take_dominants(const float (&y)[2][8][4],
                                                  const float (&g)[2][8][4], int32_t tile,
-                                                 float first_limit) const {
+                                                 float first_limit, BinSums& own,
+                                                 BinSums& nearer) const {
     float dominants[4] = {}, gradients[4] = {};
     int columns[4] = {};
-    for_elements<0, 8>([&](int m, int n, int e, BinPart) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      own.weights[i] = carry.weights[i], own.gradients[i] = carry.gradients[i];
+      nearer.weights[i] = nearer.gradients[i] = 0;
+    }
+    for_elements<0, 8>([&](int m, int n, int e, BinPart part) {
       const int i = 2 * m + e / 2;
       const bool dominates = y[m][n][e] > (i == 0 ? first_limit : kDominant);
       dominants[i] = dominates ? y[m][n][e] : dominants[i];
       gradients[i] = dominates ? g[m][n][e] : gradients[i];
       columns[i] = dominates ? 8 * n + e % 2 : columns[i];
+      const float weight = dominates ? 0.0f : y[m][n][e];
+      add_to_part(part, e, weight, own.weights[i], nearer.weights[i]);
+      add_to_part(part, e, weight * g[m][n][e], own.gradients[i], nearer.gradients[i]);
     });
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       if (!(dominants[i] > 0)) continue;
       const int32_t column = (columns[i] ^ (half * 32)) + 2 * (threadIdx.x % 4);
       work.dominants[local_row(i)] =
-          make_float4(dominants[i], gradients[i], __int_as_float(tile * kBinTokens + column), 0);
+          make_float4(dominants[i], gradients[i], __int_as_float(tile * kBinTokens + column), 1);
     }
   }
 
@@ -260,7 +271,6 @@ struct InfluenceWarp {
                                               const RowSums& rows, int32_t tile, BinSums& own,
                                               BinSums& nearer) const {
     const float first_limit = first_row + threadIdx.x % 32 / 4 == 0 ? 0.0f : kDominant;  // of i = 0
-    float rest = 0;
     bool any = false;
     own.effects = nearer.effects = 0;
     for_elements<0, 8>([&](int m, int n, int e, BinPart part) {
@@ -270,15 +280,9 @@ struct InfluenceWarp {
       any = any || dominates;
       const float factor = dominates ? 0.0f : weight * reciprocal_approximate(1.0f - weight);
       const float effect = fabsf(factor * (g[m][n][e] - rows.delta[i]));
-      if (part == BinPart::kRest) {
-        rest += effect;
-      } else {
-        add_to_part(part, e, effect, own.effects, nearer.effects);
-      }
+      add_to_part(part, e, effect, own.effects, nearer.effects);
     });
-    own.effects += half ? rest : 0.0f;
-    nearer.effects += half ? 0.0f : rest;
-    if (any) note_dominants(y, g, tile, first_limit);
+    if (any) take_dominants(y, g, tile, first_limit, own, nearer);
   }
 
   __device__ __forceinline__ void put_effects(float x, int32_t index) const {

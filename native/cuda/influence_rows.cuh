@@ -14,9 +14,10 @@ struct InfluenceWorkspace {
   float2* bin_sums;   // [bins + 1, kInfluenceRows] sums of (y, y G) past the sinks; the last entry:
                       // of the sinks
   float2* own;        // [kInfluenceRows] (y, G) of the row's own key
-  float4* dominants;  // [kInfluenceRows] (y, G, key as bits, -) of the key with y > kDominant; y =
-                      // 0: none
-  float4* effects;    // [3, bins] one float per warp: |E| past the sinks, |E| of the sinks, joint
+  float4* dominants;  // [kInfluenceRows] (y, G, key as bits, 1) of the key with y > kDominant; y =
+                      // 0: none. The fourth is 0 where bin_sums have that key: what they have
+                      // without it is then a cancelling difference
+  float4* effects;  // [3, bins] one float per warp: |E| past the sinks, |E| of the sinks, joint
 
   static __host__ __device__ int64_t bytes(int64_t bins) {
     return ((bins + 2) * kInfluenceRows) * static_cast<int64_t>(sizeof(float2)) +
@@ -46,7 +47,9 @@ struct FinishedRow {
   bool valid;
 
   float2 sinks = make_float2(0, 0), own = make_float2(0, 0);
-  float weight = 0, mean = 0;  // sum of y; delta
+  float4 dominant = make_float4(0, 0, 0, 0);
+  float2 others = make_float2(0, 0);  // sums of y and y G over all keys but the dominant one
+  float mean = 0;                     // delta
 
   __device__ float2 bin_sums(int32_t bin) const {
     return work.bin_sums[bin * kInfluenceRows + threadIdx.x];
@@ -56,16 +59,29 @@ struct FinishedRow {
     if (!valid) return;
     if (sink > 0) sinks = bin_sums(bins);
     if (row >= sink) own = work.own[threadIdx.x];
-    float gradient = sinks.y;
-    weight = sinks.x;
+    dominant = work.dominants[threadIdx.x];
+    others = sinks;
     const int32_t last =
         row / kBinTokens - sink / kBinTokens;  // farthest bin with keys past the sinks
 #pragma unroll kReadAhead
     for (int32_t bin = 0; bin <= last; ++bin) {
       const float2 x = bin_sums(bin);
-      weight += x.x, gradient += x.y;
+      others.x += x.x, others.y += x.y;
     }
-    mean = gradient / weight;
+    const float product = dominant.x * dominant.y;
+    if (dominant.w == 0) others.x -= dominant.x, others.y -= product;
+    mean = (others.y + product) / (others.x + dominant.x);
+    if (dominant.w == 0) return;
+    // joint wants the dominant key where it belongs.
+    float2& sums = key() < sink
+                       ? sinks
+                       : work.bin_sums[distance_bin(row, key()) * kInfluenceRows + threadIdx.x];
+    sums = make_float2(sums.x + dominant.x, sums.y + product);
+  }
+
+  /// Of the dominant key.
+  __device__ int32_t key() const {
+    return __float_as_int(dominant.z);
   }
 
   __device__ __forceinline__ void put_change(int32_t bin, bool masks, float kept,
@@ -96,14 +112,19 @@ struct FinishedRow {
     }
   }
 
-  /// |E| of the dominant key, and the index in [2, bins] of where it belongs; -1: none.
+  /// |E| of the dominant key, and the index in [2, bins] of where it belongs; -1: none. From R and
+  /// Q, the sums of A and A G over the other keys: with weights that sum to 1 G - delta = G R - Q
+  /// and 1 - A = R, which do not cancel.
   __device__ float2 dominant_effect(float epsilon) const {
-    const float4 x = work.dominants[threadIdx.x];
-    if (!valid || !(x.x > 0)) return make_float2(0, __int_as_float(-1));
-    const int32_t key = __float_as_int(x.z);
-    const float a = x.x / weight;
-    const float effect = row == 0 ? fabsf(a * x.y) : fabsf(a * (x.y - mean) / (1.0f - a + epsilon));
-    return make_float2(effect, __int_as_float(distance_bin(row, key) + (key < sink ? bins : 0)));
+    if (!(dominant.x > 0)) return make_float2(0, __int_as_float(-1));
+    const float total = others.x + dominant.x,
+                moved = dominant.x * (dominant.y * others.x - others.y),
+                scale = total * (epsilon * total + others.x);
+    // scale = 0 only without epsilon and when all other keys underflowed: nothing moves. Row 0 has
+    // no other key to shift weight to.
+    const float effect = row == 0 ? dominant.y : scale > 0 ? moved / scale : moved;
+    return make_float2(fabsf(effect),
+                       __int_as_float(distance_bin(row, key()) + (key() < sink ? bins : 0)));
   }
 };
 

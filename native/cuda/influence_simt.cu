@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kRowSets =
     64;  // per head and segment, each with its own partial sums: bounds their memory to O(N)
+constexpr float kDominant = 0.51f;  // no two keys of a row are above it, whatever the rounding
 
 template <class T>
 struct InfluenceInputs {
@@ -51,11 +52,13 @@ struct InfluenceRows {
   const AttentionInputs<T>& in;
   const SegmentBlock& at;
   float *q, *grad_out, *k, *v, *warps;  // shared
-  float* partials;                      // [3, bins]
+  float4* dominants;  // shared, [kTile] (A, G, key as bits, -) of the key with A > kDominant; A =
+                      // 0: none
+  float* partials;    // [3, bins]
   int32_t head, first_row;
   int ty, tx;
   float log2_sum[kEach], delta[kEach];
-  float weights[kEach], gradients[kEach];  // kept so far: sums of A and A G
+  float weights[kEach], gradients[kEach];  // kept so far: sums of A and A G without dominant keys
   float own_gradients[kEach];              // G of the row's own key, once that is past the sinks
   float effects;                           // |E| of the open bin, of this thread
 
@@ -75,8 +78,7 @@ struct InfluenceRows {
   }
 
   __device__ __forceinline__ float weight(float s, int a) const {
-    const float w = exp2f(s * in.to_log2 - log2_sum[a]);
-    return w > 1.0f ? 1.0f : w;  // rounding: the denominator must stay positive
+    return exp2f(s * in.to_log2 - log2_sum[a]);
   }
 
   __device__ void load_rows() {
@@ -91,6 +93,7 @@ struct InfluenceRows {
           row < at.row_count ? in.rows[head * in.tokens + at.row_start + row] : make_float2(0, 0);
       log2_sum[a] = sums.x, delta[a] = sums.y;
       weights[a] = gradients[a] = own_gradients[a] = 0;
+      if (tx == 0) dominants[ty + 16 * a] = make_float4(0, 0, 0, 0);
     }
   }
 
@@ -117,9 +120,14 @@ struct InfluenceRows {
 
   /// |what the row's output gradient becomes when only the kept keys stay - delta|, for rows of
   /// which bin b masks something.
-  __device__ __forceinline__ float joint_change(int a, bool masks, float kept,
+  __device__ __forceinline__ float joint_change(int a, int32_t bin, bool masks, float kept,
                                                 float kept_gradients) const {
-    if (!masks || tx != 0 || first_row + ty + 16 * a >= at.row_count) return 0;
+    const int32_t row = first_row + ty + 16 * a;
+    if (!masks || tx != 0 || row >= at.row_count) return 0;
+    const float4 dominant = dominants[ty + 16 * a];
+    const int32_t key = __float_as_int(dominant.z);
+    if (dominant.x > 0 && (key < p.sink || distance_bin(row, key) < bin))
+      kept += dominant.x, kept_gradients = fmaf(dominant.x, dominant.y, kept_gradients);
     // Where all else underflowed the own key is left.
     return fabsf((kept > 0 ? kept_gradients / kept : own_gradients[a]) - delta[a]);
   }
@@ -140,18 +148,22 @@ struct InfluenceRows {
       for (int b = 0; b < kEach; ++b) {
         const int32_t row = first_row + ty + 16 * a, key = first_key + tx + 16 * b;
         if (!visible(a, b, first_key) || key < begin || key >= end) continue;
-        const float w = weight(tile.s[a][b], a), g = tile.g[a][b];
-        // Row 0 has no other key to shift weight to.
-        const float effect =
-            row == 0 ? fabsf(w * g) : fabsf(w * (g - delta[a]) / (1.0f - w + p.epsilon));
+        float w = weight(tile.s[a][b], a);
+        const float g = tile.g[a][b];
         if (key == row) self[a] = w, self_gradients[a] = g;
+        if (w > kDominant) {
+          dominants[ty + 16 * a] = make_float4(w, g, __int_as_float(key), 0);
+          w = 0;
+        }
+        const float e = fabsf(w * (g - delta[a]) / (1.0f - w + p.epsilon));
         if (!two_bins || key - first_key <= row - first_row) {
-          own[a] += w, own_sums[a] = fmaf(w, g, own_sums[a]), own_effects += effect;
+          own[a] += w, own_sums[a] = fmaf(w, g, own_sums[a]), own_effects += e;
         } else {
-          nearer[a] += w, nearer_sums[a] = fmaf(w, g, nearer_sums[a]), nearer_effects += effect;
+          nearer[a] += w, nearer_sums[a] = fmaf(w, g, nearer_sums[a]), nearer_effects += e;
         }
       }
     }
+    __syncwarp();  // a row's threads are of one warp: they see its dominant key
     float changes = 0;
 #pragma unroll
     for (int a = 0; a < kEach; ++a) {
@@ -165,11 +177,11 @@ struct InfluenceRows {
           const int diagonal = (threadIdx.x & 16) | ty;  // the lane that has key == row
           const float w = __shfl_sync(0xffffffffu, self[a], diagonal);
           own_gradients[a] = __shfl_sync(0xffffffffu, self_gradients[a], diagonal);
-          changes += joint_change(a, masks_at_bin_zero(row, p.sink), weights[a] + w,
+          changes += joint_change(a, bin, masks_at_bin_zero(row, p.sink), weights[a] + w,
                                   fmaf(w, own_gradients[a], gradients[a]));
         } else {
           changes +=
-              joint_change(a, bin <= last_masking_bin(row, p.sink), weights[a], gradients[a]);
+              joint_change(a, bin, bin <= last_masking_bin(row, p.sink), weights[a], gradients[a]);
         }
       }
       weights[a] += own[a], gradients[a] += own_sums[a];
@@ -192,6 +204,32 @@ struct InfluenceRows {
     add_block_sum(effects, warps,
                   partials + (sinks ? p.bins : 0) + (first_row - first) / kBinTokens);
   }
+
+  /// Adds |E| of the rows' dominant keys, after the walks: from R and Q, the sums of A and A G over
+  /// the other keys, because with weights that sum to 1 G - delta = G R - Q and 1 - A = R. The
+  /// weights' common error is divided out.
+  __device__ void finish_dominants() {
+#pragma unroll
+    for (int a = 0; a < kEach; ++a) {
+      if (tx != 0) continue;
+      float4& dominant = dominants[ty + 16 * a];
+      const float w = dominant.x, g = dominant.y, r = weights[a], q = gradients[a];
+      const int32_t row = first_row + ty + 16 * a, key = __float_as_int(dominant.z);
+      const float total = r + w, moved = w * (g * r - q), scale = total * (p.epsilon * total + r);
+      // scale = 0 only without epsilon and when all other keys underflowed: nothing moves. Row 0
+      // has no other key to shift weight to.
+      const float e = row == 0 ? w * g : scale > 0 ? moved / scale : moved;
+      const int32_t index = distance_bin(row, key) + (key < p.sink ? p.bins : 0);
+      dominant = make_float4(fabsf(e), __int_as_float(w > 0 ? index : -1), 0, 0);
+    }
+    __syncthreads();
+    for (int32_t index = threadIdx.x; index < 2 * p.bins; index += kSimtThreads) {
+      float sum = 0;
+      for (int r = 0; r < kTile; ++r)
+        sum += __float_as_int(dominants[r].y) == index ? dominants[r].x : 0.0f;
+      partials[index] += sum;
+    }
+  }
 };
 
 template <class T, int kTile>
@@ -199,6 +237,7 @@ __global__ void __launch_bounds__(kSimtThreads, 2)
     influence_simt_kernel(const __grid_constant__ InfluenceInputs<T> p) {
   extern __shared__ __align__(16) float shared[];
   __shared__ float warps[kSimtThreads / 32];
+  __shared__ float4 dominants[kTile];
   const auto head = static_cast<int32_t>(blockIdx.x % p.in.heads);
   const SegmentBlock at = find_block(p.segments, static_cast<int32_t>(blockIdx.x / p.in.heads));
   const int operand = kTile * simt_stride(p.in.head_dim);
@@ -214,6 +253,7 @@ __global__ void __launch_bounds__(kSimtThreads, 2)
                                  shared + 2 * operand,
                                  shared + 3 * operand,
                                  warps,
+                                 dominants,
                                  partials,
                                  head,
                                  first_row,
@@ -224,6 +264,7 @@ __global__ void __launch_bounds__(kSimtThreads, 2)
     if constexpr (sizeof(T) == 2) rows.sum_deltas();
     if (p.sink > 0) rows.walk(0, p.sink, true);
     rows.walk(p.sink, INT32_MAX, false);
+    rows.finish_dominants();
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// log(sum(exp(x))) of a row in one pass. NaN anywhere gives NaN; all -infinity gives -infinity;
-// +infinity gives +infinity.
+// Sum of exp(x) of a row in one pass, and its logarithm: NaN anywhere gives NaN; all -infinity
+// gives -infinity; +infinity gives +infinity.
 #include <cmath>
 
 #include "cuda/block_reduce.cuh"
@@ -38,10 +38,11 @@ __device__ __forceinline__ ExpSum merge(ExpSum a, ExpSum b) {
   return {.largest = largest, .sum = __fadd_rn(left, right)};
 }
 
-/// Of row `row` of [rows, columns], for every thread of the CTA. `shared` has 32 elements.
+/// Of row `row` of [rows, columns] without the element at column `skip` (-1: of all elements), for
+/// every thread of the CTA. `shared` has 32 elements.
 template <class T>
-__device__ __forceinline__ float log_sum_exp(const RowAccess<T>& logits, int64_t row,
-                                             int64_t columns, bool aligned, ExpSum* shared) {
+__device__ __forceinline__ ExpSum exp_sum(const RowAccess<T>& logits, int64_t row, int64_t columns,
+                                          int64_t skip, bool aligned, ExpSum* shared) {
   ExpSum total = kNoExp;
   const int64_t step = static_cast<int64_t>(blockDim.x) * kVectorElements;
   for (int64_t column = static_cast<int64_t>(threadIdx.x) * kVectorElements; column < columns;
@@ -49,6 +50,10 @@ __device__ __forceinline__ float log_sum_exp(const RowAccess<T>& logits, int64_t
     float x[kVectorElements];
     const int count = vector_count(column, columns);
     logits.load(row, column, count, aligned, x);
+    if (skip >= column && skip < column + kVectorElements) {
+#pragma unroll
+      for (int i = 0; i < kVectorElements; ++i) x[i] = column + i == skip ? -INFINITY : x[i];
+    }
     float largest = total.largest;
 #pragma unroll
     for (int i = 0; i < kVectorElements; ++i) {
@@ -62,7 +67,13 @@ __device__ __forceinline__ float log_sum_exp(const RowAccess<T>& logits, int64_t
     }
     total.largest = largest;
   }
-  total = block_reduce(total, kNoExp, shared, merge);
+  return block_reduce(total, kNoExp, shared, merge);
+}
+
+template <class T>
+__device__ __forceinline__ float log_sum_exp(const RowAccess<T>& logits, int64_t row,
+                                             int64_t columns, bool aligned, ExpSum* shared) {
+  const ExpSum total = exp_sum(logits, row, columns, -1, aligned, shared);
   return shift_of(total.largest) + logf(total.sum);
 }
 

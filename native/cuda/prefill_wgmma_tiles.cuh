@@ -6,15 +6,13 @@
 #include "cuda/mma.cuh"
 #include "cuda/prefill_launch.h"
 #include "cuda/tma.cuh"
+#include "cuda/wgmma_tiles.cuh"
 
 namespace moa::cuda::wgmma_tiles {
 
-constexpr int kGroups = 2;  // of consumers, 128 threads each; the producer's group comes first
-constexpr int kGroupThreads = 128, kGroupWarps = 4, kGroupRows = 64, kWarpRows = 16;
-constexpr int kThreads = kGroupThreads * (1 + kGroups);
 constexpr int kPairKeys = 2 * kKeyBlock;
 constexpr int kStages = 2;
-static_assert(kTmaBoxRows == kKeyBlock && kTmaBoxRows == kGroupRows);
+static_assert(kTmaBoxRows == kKeyBlock);
 
 struct TensorMaps {
   CUtensorMap q, keys, values;
@@ -38,8 +36,7 @@ struct Layout {
   static constexpr int kQueriesAt = kValuesAt + kStages * kPairBytes;
   static constexpr int kOutAt = kQueriesAt + kGroups * kQueryBytes;
   static constexpr int kBarriersAt = kOutAt + kGroups * kQueryBytes;
-  static constexpr int kAlignment = 1024;  // of swizzle atoms; dynamic shared memory promises less
-  static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAlignment;
+  static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAtomBytes;
 };
 
 /// Where things are for this block.
@@ -53,12 +50,7 @@ __device__ __forceinline__ int pairs_of(const PrefillItem& item) {
   return (item.blocks + 1) / 2;
 }
 
-/// Stage and parity of the n-th use of a ring.
-struct Turn {
-  uint32_t count = 0;
-  __device__ __forceinline__ uint32_t stage() const { return count % kStages; }
-  __device__ __forceinline__ uint32_t parity() const { return count / kStages % 2; }
-};
+using PairTurn = Turn<kStages>;
 
 /// One thread: copies what the consumers will ask for, in their order.
 template <int kDim>
@@ -81,7 +73,7 @@ struct Producer {
   }
   __device__ __forceinline__ void load_pair(const CUtensorMap& map, int tiles, uint64_t* full,
                                             uint64_t* empty, const PrefillItem& item, int pair,
-                                            Turn turn) {
+                                            PairTurn turn) {
     const uint32_t stage = turn.stage(), barrier = shared_address(full + stage);
     const int halves = min(2, item.blocks - 2 * pair);
     barrier_wait(shared_address(empty + stage), turn.parity() ^ 1);
@@ -95,13 +87,13 @@ struct Producer {
       }
     }
   }
-  __device__ __forceinline__ void load_values(const PrefillItem& item, int pair, Turn turn) {
+  __device__ __forceinline__ void load_values(const PrefillItem& item, int pair, PairTurn turn) {
     load_pair(maps.values, L::kValuesAt, shared.barriers->values_full,
               shared.barriers->values_empty, item, pair, turn);
   }
   __device__ __forceinline__ void run(const PrefillArguments& a) {
     tma_prefetch(&maps.q), tma_prefetch(&maps.keys), tma_prefetch(&maps.values);
-    Turn keys, values;
+    PairTurn keys, values;
     const int32_t begin = a.item_begin[blockIdx.x], end = a.item_begin[blockIdx.x + 1];
     for (int32_t n = begin; n < end; ++n) {
       const PrefillItem item = a.items[n];
@@ -121,12 +113,11 @@ struct Producer {
 };
 
 __device__ __forceinline__ void init_barriers(Barriers& barriers) {
-  constexpr uint32_t kWarps = kGroups * kGroupWarps;
   for (int stage = 0; stage < kStages; ++stage) {
     barrier_init(shared_address(&barriers.keys_full[stage]), 1);
     barrier_init(shared_address(&barriers.values_full[stage]), 1);
-    barrier_init(shared_address(&barriers.keys_empty[stage]), kWarps);
-    barrier_init(shared_address(&barriers.values_empty[stage]), kWarps);
+    barrier_init(shared_address(&barriers.keys_empty[stage]), kConsumerWarps);
+    barrier_init(shared_address(&barriers.values_empty[stage]), kConsumerWarps);
   }
   for (int group = 0; group < kGroups; ++group) {
     barrier_init(shared_address(&barriers.queries_full[group]), 1);

@@ -82,21 +82,34 @@ __device__ __forceinline__ void wgmma_wait(float (&d)[32]) {
                : "memory");
 }
 
-#define MOA_WGMMA_SHARED(type)                                                           \
-  asm volatile(                                                                          \
-      "{\n.reg .pred add;\nsetp.ne.b32 add, %66, 0;\n"                                   \
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " " MOA_WGMMA_LIST_64 \
-      ", %64, %65, add, 1, 1, 0, 0;\n}\n"                                                \
-      : MOA_WGMMA_FLOATS_64(d)                                                           \
-      : "l"(a), "l"(b), "n"(kAdd ? 1 : 0))
+#define MOA_WGMMA_SHARED(shape, type, list, floats, a_at, b_at, add_at)                       \
+  asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, " add_at                                 \
+               ", 0;\n"                                                                       \
+               "wgmma.mma_async.sync.aligned." shape ".f32." type "." type " " list ", " a_at \
+               ", " b_at ", add, 1, 1, 0, 0;\n}\n"                                            \
+               : floats                                                                       \
+               : "l"(a), "l"(b), "n"(kAdd ? 1 : 0))
 
 /// d [64, 128] (+)= A B^T, one step of 16 along K, both K-major in shared memory.
 template <class T, bool kAdd>
-__device__ __forceinline__ void wgmma_m64n128k16(float (&d)[64], uint64_t a, uint64_t b) {
+__device__ __forceinline__ void wgmma_rows(float (&d)[64], uint64_t a, uint64_t b) {
   if constexpr (std::is_same_v<T, BFloat16>) {
-    MOA_WGMMA_SHARED("bf16");
+    MOA_WGMMA_SHARED("m64n128k16", "bf16", MOA_WGMMA_LIST_64, MOA_WGMMA_FLOATS_64(d), "%64", "%65",
+                     "%66");
   } else {
-    MOA_WGMMA_SHARED("f16");
+    MOA_WGMMA_SHARED("m64n128k16", "f16", MOA_WGMMA_LIST_64, MOA_WGMMA_FLOATS_64(d), "%64", "%65",
+                     "%66");
+  }
+}
+/// d [64, 64] (+)= A B^T.
+template <class T, bool kAdd>
+__device__ __forceinline__ void wgmma_rows(float (&d)[32], uint64_t a, uint64_t b) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    MOA_WGMMA_SHARED("m64n64k16", "bf16", MOA_WGMMA_LIST_32, MOA_WGMMA_FLOATS_32(d, 0), "%32",
+                     "%33", "%34");
+  } else {
+    MOA_WGMMA_SHARED("m64n64k16", "f16", MOA_WGMMA_LIST_32, MOA_WGMMA_FLOATS_32(d, 0), "%32", "%33",
+                     "%34");
   }
 }
 

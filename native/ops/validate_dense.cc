@@ -108,6 +108,14 @@ void validate_add(const AddParams& p, const DeviceTraits& traits) {
   check.apart_or_same("x", p.x, "y", p.y);
 }
 
+void validate_copy(const CopyParams& p, const DeviceTraits& traits) {
+  const OpChecker check("copy", traits);
+  check.dtype("x", p.x, Role::kActivation);
+  check.dtype("out", p.out, Role::kActivation);
+  check.same_shape("out", p.out, "x", p.x);
+  check.apart("out", p.out, "x", p.x);
+}
+
 void validate_fill(const FillParams& p, const DeviceTraits& traits) {
   const OpChecker check("fill", traits);
   if (p.out.dtype != DType::kI32) return;

@@ -74,9 +74,22 @@ void check_partition(Random& random) {
   EXPECT(cta_first_tile(0, tiles, ctas) == 0 && cta_first_tile(ctas, tiles, ctas) == tiles);
   std::vector<std::vector<int32_t>> ctas_of(slots.size());
   std::set<int32_t> partials;
+  const auto plan_cta = [&](int32_t cta) {
+    const int32_t start = cta_first_tile(cta, tiles, ctas);
+    const int32_t item =
+        cta == ctas ? items : item_at(start, items, [&](int32_t i) { return first_tile[i]; });
+    return PlanCta{start, item, first_tile[item], 0};
+  };
   for (int32_t cta = 0; cta < ctas; ++cta) {
-    const int32_t begin = cta_first_tile(cta, tiles, ctas),
-                  end = cta_first_tile(cta + 1, tiles, ctas);
+    const CtaWork work = cta_work(plan_cta(cta), plan_cta(cta + 1));
+    const int32_t begin = work.begin, end = work.end;
+    EXPECT(begin == cta_first_tile(cta, tiles, ctas) &&
+           end == cta_first_tile(cta + 1, tiles, ctas));
+    EXPECT(begin < work.body_end && (work.body_end < end) == work.has_tail);
+    if (work.has_tail) {
+      EXPECT(work.body_end == first_tile[work.tail_item] && end < first_tile[work.tail_item + 1]);
+      EXPECT(work.tail_item > work.first_item);
+    }
     EXPECT(end - begin >= tiles / ctas && end - begin <= (tiles + ctas - 1) / ctas);
     int32_t item = item_at(begin, items, [&](int32_t i) { return first_tile[i]; });
     EXPECT(first_tile[item] <= begin && begin < first_tile[item + 1]);

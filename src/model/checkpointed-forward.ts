@@ -1,7 +1,7 @@
 import type { Tensor } from '../native/backend.ts';
 import { orAborted } from './abort.ts';
 import type { LanguageModel } from './language-model.ts';
-import { attentionScale, copy, linear } from './layer.ts';
+import { attentionScale, linear } from './layer.ts';
 import type { LayerCheckpoint, ProfileBuffers } from './profile-buffers.ts';
 import { splitQkv } from './workspace.ts';
 
@@ -74,14 +74,14 @@ function enqueueAttention(model: LanguageModel, layer: LayerCheckpoint, buffers:
 
 /** layer.middle = input + attention . Wo (+ bias) */
 export function enqueueMiddle(model: LanguageModel, { weights, input, attention, middle }: LayerCheckpoint): void {
-  copy(model, input, middle);
+  model.backend.copy({ x: input, out: middle });
   linear(model, { a: attention, weight: weights.output, bias: weights.outputBias, out: middle, accumulate: true });
 }
 
 /** layer.output = middle + MLP(norm(middle)) */
 function enqueueMlp(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
   const { down, downBias } = layer.weights;
-  copy(model, layer.middle, layer.output);
+  model.backend.copy({ x: layer.middle, out: layer.output });
   for (const block of mlpBlocks(layer, buffers)) {
     enqueueGateUp(model, layer, block);
     model.backend.siluMul({ gateUp: block.gateUp, out: block.activated });

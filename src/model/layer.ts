@@ -51,12 +51,6 @@ export function linear(model: LanguageModel, params: LinearParams): void {
 /** x as the operand of a matrix product: itself when it has the dtype of `rounded`, else rounded into that, of the same shape. */
 export function asOperand(model: LanguageModel, x: Tensor, rounded: Tensor): Tensor {
   if (x.dtype === rounded.dtype) return x;
-  copy(model, x, rounded);
+  model.backend.copy({ x, out: rounded });
   return rounded;
-}
-
-/** out = x, converted to its dtype. */
-export function copy(model: LanguageModel, x: Tensor, out: Tensor): void {
-  model.backend.fill({ out, value: 0 });
-  model.backend.add({ x: out, y: x });
 }

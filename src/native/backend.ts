@@ -173,6 +173,10 @@ export interface AddParams {
   readonly x: Tensor; // in place: x += y
   readonly y: Tensor;
 }
+export interface CopyParams {
+  readonly x: Tensor;
+  readonly out: Tensor; // = x, rounded to its dtype
+}
 export interface FillParams {
   readonly out: Tensor;
   readonly value: number;
@@ -249,7 +253,7 @@ export interface LogSoftmaxParams {
 export interface CrossEntropyParams {
   readonly logits: Tensor; // [T, V]
   readonly targets: Tensor; // i32 [T]; -1 is ignored (loss and gradient 0)
-  readonly losses: Tensor; // f32 [T], nats
+  readonly losses: Tensor; // f32 [T], nats; relative precision of float32 also near 0, as the gradient at the target
   /** When given: gradient of gradScale * sum(losses) with respect to logits; may be logits itself. */
   readonly gradLogits?: Tensor;
   readonly gradScale?: number;
@@ -277,7 +281,8 @@ export interface AttentionBackwardParams {
  *   joint[kv][b]           += sum over rows i of | sum_{j not in M} A_ij G_ij / sum_{j not in M} A_ij - delta_i |,
  *                             M = { j >= sink, i - j >= 64 b }: the first-order loss change of masking the whole far part at once;
  *                             b = 0 masks everything past the sinks but is defined with the query's own key kept.
- * All f32 [Hkv, bins], accumulated.
+ * All f32 [Hkv, bins], accumulated. Where A_ij is above about 1/2, G_ij - delta_i and 1 - A_ij come from sums over the row's other keys
+ * (sum_k A_ik (G_ij - G_ik) and sum_k A_ik), which do not cancel; delta may be the row's own sum of A G.
  */
 export interface InfluenceParams {
   readonly q: Tensor;
@@ -304,6 +309,7 @@ export interface Ops {
   siluMul(params: SiluMulParams): void;
   siluMulBackward(params: SiluMulBackwardParams): void;
   add(params: AddParams): void;
+  copy(params: CopyParams): void;
   fill(params: FillParams): void;
   fillUniform(params: FillUniformParams): void;
   gatherRows(params: RowsParams): void;

@@ -12,6 +12,7 @@ const OUTPUTS: { readonly [Name in keyof Ops]: Readonly<Record<string, string | 
   siluMul: { out: null },
   siluMulBackward: { gradGateUp: null },
   add: { x: 'y' },
+  copy: { out: null },
   fill: { out: null },
   fillUniform: { out: null },
   gatherRows: { out: null },

@@ -81,12 +81,28 @@ function addElementwise(matrices: Matrices & { readonly epsilon: number }, far: 
     const delta = rowDelta(matrices, i);
     for (let j = 0; j <= i; j++) {
       const [aij, gij] = [a[i * n + j] as number, g[i * n + j] as number];
-      const influenceOf = i === 0 ? aij * gij : (aij * (gij - delta)) / (epsilon + 1 - aij);
+      const plain = i === 0 ? aij * gij : (aij * (gij - delta)) / (epsilon + 1 - aij);
+      const influenceOf = i > 0 && aij > 0.5 ? dominantInfluence(matrices, i, j) : plain;
       const target = j < sink ? sinks : far;
       const bin = Math.floor((i - j) / BLOCK);
       target[bin] = (target[bin] as number) + Math.abs(influenceOf);
     }
   }
+}
+
+/** E of a key that has most of its row, where G - delta and 1 - A cancel: with the others' sums R of A and Q of A G they are G R - Q and R. */
+function dominantInfluence({ a, g, n, epsilon }: Matrices & { readonly epsilon: number }, row: number, key: number): number {
+  const [aij, gij] = [a[row * n + key] as number, g[row * n + key] as number];
+  let [others, othersG] = [0, 0];
+  for (let k = 0; k <= row; k++) {
+    if (k === key) continue;
+    others += a[row * n + k] as number;
+    othersG += (a[row * n + k] as number) * (g[row * n + k] as number);
+  }
+  const total = aij + others;
+  const moved = aij * (gij * others - othersG);
+  const scale = total * (epsilon * total + others);
+  return scale > 0 ? moved / scale : moved; // scale 0: no epsilon and nothing to move
 }
 
 /** Sums over rows |renormalized A.G without the far part - delta|; the query's own key is always kept. */
@@ -100,7 +116,8 @@ function addJoint(matrices: Matrices, joint: Float64Array): void {
         kept += a[i * n + j] as number;
         keptG += (a[i * n + j] as number) * (g[i * n + j] as number);
       }
-      joint[bin] = (joint[bin] as number) + Math.abs(keptG / kept - rowDelta(matrices, i));
+      const average = kept > 0 ? keptG / kept : (g[i * n + i] as number); // where all else underflowed the own key is left
+      joint[bin] = (joint[bin] as number) + Math.abs(average - rowDelta(matrices, i));
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { invalidArgument } from '../core/errors.ts';
-import type { AddParams, EmbeddingParams, FillParams, GemmParams, RowsParams, Tensor } from '../native/backend.ts';
+import type { AddParams, CopyParams, EmbeddingParams, FillParams, GemmParams, RowsParams, Tensor } from '../native/backend.ts';
 import type { OpContext } from './op-context.ts';
 import type { ReferenceTensor } from './reference-tensor.ts';
 
@@ -35,6 +35,12 @@ export function add(context: OpContext, params: AddParams): void {
   const x = context.float(params.x, 'x');
   const y = context.float(params.y, 'y', x.shape);
   context.store(x, context.load(y), true);
+}
+
+/** out = x, rounded to its dtype. */
+export function copy(context: OpContext, params: CopyParams): void {
+  const x = context.float(params.x, 'x');
+  context.store(context.float(params.out, 'out', x.shape), context.load(x));
 }
 
 /** out = value everywhere. */

@@ -33,11 +33,16 @@ export function crossEntropy(context: OpContext, params: CrossEntropyParams): vo
   const counted = tf.notEqual(wanted, -1);
   const atTarget = tf.equal(wanted.expandDims(1), tf.range(0, vocabulary, 1, 'int32').expandDims(0)); // [T, V]
   const zeros = tf.zerosLike(wanted).toFloat();
-  const lossesOf = (values: TfTensor): TfTensor => {
-    const picked = tf.where(atTarget, tf.logSoftmax(values, 1), tf.zeros([tokens, vocabulary]));
-    return tf.where(counted, picked.sum(1).neg(), zeros);
-  };
   const values = context.load(logits);
+  const targetOf = (x: TfTensor): TfTensor => tf.where(atTarget, x, tf.zeros([tokens, vocabulary])).sum(1);
+  // Where the target has the largest logit, the loss is log1p of what the others' odds add up to: 1 - p cancels when p is near 1.
+  const leads = tf.equal(targetOf(values), values.max(1));
+  const lossesOf = (x: TfTensor): TfTensor => {
+    const differences = tf.where(leads.expandDims(1), x.sub(targetOf(x).expandDims(1)), tf.zerosLike(x));
+    const odds = tf.where(atTarget, tf.zerosLike(x), differences.exp()).sum(1);
+    const losses = tf.where(leads, odds.log1p(), targetOf(tf.logSoftmax(x, 1)).neg());
+    return tf.where(counted, losses, zeros);
+  };
   context.store(losses, lossesOf(values));
   if (!gradLogits) return;
   const gradient = tf.grad((input) => lossesOf(input).sum().mul(gradScale))(values);

@@ -4,7 +4,7 @@ import { checkOutputsApart } from './aliasing.ts';
 import { attentionBackward, influence } from './attention-gradient-ops.ts';
 import { attentionDecode, attentionPrefill, cacheAdvance, cacheAppend, decodeAppend } from './cache-ops.ts';
 import { fillUniform } from './fill-uniform.ts';
-import { add, embedding, fill, gatherRows, gemm, scatterRows } from './linear-ops.ts';
+import { add, copy, embedding, fill, gatherRows, gemm, scatterRows } from './linear-ops.ts';
 import { argmax, crossEntropy, logSoftmax } from './logit-ops.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 import { OpContext } from './op-context.ts';
@@ -22,6 +22,7 @@ const OPS: { readonly [Name in keyof Ops]: (context: OpContext, params: Paramete
   siluMul,
   siluMulBackward,
   add,
+  copy,
   fill,
   fillUniform,
   gatherRows,

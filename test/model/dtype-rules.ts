@@ -50,6 +50,7 @@ const RULES: Readonly<Partial<Record<keyof Ops, readonly Rule[]>>> = {
   rmsNorm: [are('f32', 'weight', 'residual'), ({ x, residual, out }) => x === out || (x === 'f32' && residual === undefined)],
   rmsNormBackward: [are('f32', 'weight'), ({ x, gradX }) => x === gradX, orF32('x', 'gradOut')],
   add: [({ x, y }) => x === y || y === 'f32'],
+  copy: [() => true],
   argmax: [are('f32', 'logits')],
   crossEntropy: [are('f32', 'logits', 'gradLogits')],
 };

@@ -51,6 +51,7 @@ function validParams(b: Backend): Record<keyof Ops, () => Params> {
     siluMul: () => ({ gateUp: f32(T, 2 * C), out: f32(T, C) }),
     siluMulBackward: () => ({ gateUp: f32(T, 2 * C), gradOut: f32(T, C), gradGateUp: f32(T, 2 * C) }),
     add: () => ({ x: f32(T, C), y: f32(T, C) }),
+    copy: () => ({ x: f32(T, C), out: f32(T, C) }),
     fill: () => ({ out: b.tensor('bf16', [T, C]), value: -0.5 }),
     fillUniform: () => ({ out: b.tensor('f16', [T, C]), seed: 2 ** 53 - 1, deviation: 2 }),
     gatherRows: () => ({ x: f32(V, C), out: f32(3, C), rows: Int32Array.of(9, 0, 0) }),

@@ -37,6 +37,7 @@ struct DeviceMemory {
   X(silu_mul, SiluMulParams, "siluMul")                               \
   X(silu_mul_backward, SiluMulBackwardParams, "siluMulBackward")      \
   X(add, AddParams, "add")                                            \
+  X(copy, CopyParams, "copy")                                         \
   X(fill, FillParams, "fill")                                         \
   X(fill_uniform, FillUniformParams, "fillUniform")                   \
   X(gather_rows, RowsParams, "gatherRows")                            \

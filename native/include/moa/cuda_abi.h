@@ -77,6 +77,7 @@ struct GrowParams {
   X(silu_mul, SiluMulParams)                     \
   X(silu_mul_backward, SiluMulBackwardParams)    \
   X(add, AddParams)                              \
+  X(copy, CopyParams)                            \
   X(fill, FillParams)                            \
   X(fill_uniform, FillUniformParams)             \
   X(gather_rows, RowsParams)                     \

@@ -48,6 +48,9 @@ struct SiluMulBackwardParams {
 struct AddParams {
   TensorRef x, y;
 };
+struct CopyParams {
+  TensorRef x, out;
+};
 struct FillParams {
   TensorRef out;
   float value = 0;

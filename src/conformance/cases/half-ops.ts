@@ -1,5 +1,5 @@
 import type { ConformanceCase } from '../case.ts';
-import { add, embedding, gemm, rowsCase } from './linear.ts';
+import { add, copy, embedding, gemm, rowsCase } from './linear.ts';
 import { argmax, crossEntropy, logSoftmax } from './logits.ts';
 import { rmsNorm, rmsNormBackward, rope, siluMul, siluMulBackward } from './pointwise.ts';
 
@@ -44,6 +44,10 @@ export const HALF_OP_CASES: readonly ConformanceCase[] = [
   }),
   rope({ activations: 'f16', heads: 2, kvHeads: 2, headDim: 128, runs: [[7, 8191]], scale: 1.1387, inverse: true }),
   rope({ activations: 'bf16', heads: 3, kvHeads: 1, headDim: 96, runs: [[9, 63]] }),
+  copy({ x: 'f32', out: 'bf16', rows: 33, width: 96 }),
+  copy({ x: 'bf16', out: 'f32', rows: 3, width: 31 }),
+  copy({ x: 'f32', out: 'f16', rows: 5, width: 64 }),
+  copy({ x: 'f16', out: 'bf16', rows: 2, width: 40 }),
   add({ x: 'bf16', y: 'bf16', rows: 67, width: 129 }),
   add({ x: 'f32', y: 'bf16', rows: 5, width: 31, strided: true }),
   add({ x: 'f16', y: 'f32', rows: 3, width: 64 }),

@@ -111,6 +111,31 @@ export function embedding(shape: {
   };
 }
 
+/** A copy between two dtypes, and between column slices. */
+export function copy(shape: {
+  readonly rows: number;
+  readonly width: number;
+  readonly x?: FloatDType;
+  readonly out?: FloatDType;
+}): ConformanceCase {
+  return {
+    op: 'copy',
+    name: caseName(shape),
+    tolerance: EXACT,
+    ...needs(shape.x, shape.out),
+    run(stage) {
+      const values = stage.normals(shape.rows * (shape.width + 8), 1e3);
+      values[3] = -Infinity;
+      const x = stage.of(values, [shape.rows, shape.width + 8], shape.x);
+      const out = stage.poisoned([shape.rows, shape.width + 8], shape.out);
+      const sliced = stage.poisoned([shape.rows, shape.width], shape.out);
+      stage.backend.copy({ x, out });
+      stage.backend.copy({ x: x.columns(3, [shape.width]), out: sliced });
+      return { out, sliced };
+    },
+  };
+}
+
 export function add(shape: {
   readonly rows: number;
   readonly width: number;
@@ -153,6 +178,8 @@ export const LINEAR_CASES: readonly ConformanceCase[] = [
   embedding({ dtype: 'f32', vocabulary: 31, width: 65, ids: [0, 30, 7, 7, 1] }),
   embedding({ dtype: 'bf16', vocabulary: 1000, width: 33, ids: [999, 1000, -1, 5, 2147483647, -2147483648, 0] }),
   embedding({ dtype: 'f16', vocabulary: 3, width: 1, ids: [2] }),
+  copy({ rows: 1, width: 1 }),
+  copy({ rows: 67, width: 129 }),
   add({ rows: 1, width: 1 }),
   add({ rows: 67, width: 129 }),
   add({ rows: 5, width: 31, strided: true }),

@@ -47,13 +47,23 @@ function cmake(args, log) {
   );
 }
 
+/** Compiling kernels is what takes long: whoever waits should know for what. */
+function announceCuda(directory) {
+  const isWanted = process.env.MOABENCH_CUDA !== 'OFF' && works('nvcc');
+  if (!isWanted || existsSync(join(directory, 'libmoabench_cuda.so'))) return;
+  process.stderr.write('nvcc is here: the CUDA kernels are built too, minutes on few cores (MOABENCH_CUDA=OFF leaves them out).\n');
+}
+
 function build(asan) {
   expectTools();
   const directory = join(native, asan ? 'build-asan' : 'build');
-  const options = asan ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined'] : ['-DCMAKE_BUILD_TYPE=Release'];
+  const options = asan
+    ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined', '-DMOABENCH_CUDA=OFF']
+    : ['-DCMAKE_BUILD_TYPE=Release'];
   if (!existsSync(join(directory, 'CMakeCache.txt'))) {
     cmake(['-S', native, '-B', directory, ...(works('ninja') ? ['-G', 'Ninja'] : []), ...options]);
   }
+  if (!asan) announceCuda(directory);
   // Configured once: the build itself looks for new source files and does nothing when all is up to date.
   cmake(['--build', directory, '--parallel', String(Math.max(2, availableParallelism()))], join(directory, LOG));
 }

@@ -1,5 +1,6 @@
 // The bundled model on cuda against cpu: greedy answers and influence profiles.
-// node bench/cuda/parity.mjs [--samples 8] [--dtype bf16] [--out FILE], after npm run build.
+// node bench/cuda/parity.mjs [--samples 8] [--influence-samples 1] [--dtypes bf16] [--out FILE], after npm run build. Samples are
+// counted per task and length; profiles are compared up to 2048 tokens.
 // An answer that differs counts as a tie when, at its first different token, the cpu's two logits differ by less than 2^-8 of their
 // size: bf16 cannot tell them apart.
 import { writeFileSync } from 'node:fs';
@@ -9,13 +10,14 @@ import { createCache } from '../../dist/model/caches.js';
 import { userTurn } from '../../dist/model/chat-template.js';
 import { prefill } from '../../dist/model/forward.js';
 import { generate } from '../../dist/model/generate.js';
-import { influenceProfile } from '../../dist/model/influence.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
+import { compareProfiles, profileLines, profileOf } from './influence-parity.mjs';
 
 const { values } = parseArgs({
   options: {
     samples: { type: 'string', default: '8' },
+    'influence-samples': { type: 'string', default: '1' }, // of the first of each task and length
     dtypes: { type: 'string', default: 'bf16,f16,f32' },
     lengths: { type: 'string', default: '1024,2048,4096' },
     tasks: { type: 'string', default: 'lines,needle,single_qa,multi_qa,fewshot,summary,vartrack,code' },
@@ -23,6 +25,7 @@ const { values } = parseArgs({
   },
 });
 const TIE = 2 ** -8;
+const MAX_PROFILE_TOKENS = 2048;
 const path = 'models/reference';
 const cpuBackend = await createBackend({ name: 'cpu' });
 const cpu = await loadModel({ path, backend: cpuBackend });
@@ -38,7 +41,13 @@ const samples = values.tasks.split(',').flatMap((task) =>
         split: 'eval',
         wrapUser: userTurn(cpu),
       }),
-    ].map((sample) => ({ task, length: Number(length), sample, tokens: Int32Array.from(cpu.tokenizer.encode(sample.prompt)) })),
+    ].map((sample, number) => ({
+      task,
+      length: Number(length),
+      number,
+      sample,
+      tokens: Int32Array.from(cpu.tokenizer.encode(sample.prompt)),
+    })),
   ),
 );
 
@@ -46,19 +55,9 @@ const answer = async (model, tokens, maxNewTokens, kvDType) => {
   const { outputs } = await generate(model, { requests: [{ tokens, maxNewTokens }], cacheKind: 'dense', kvDType });
   return [...outputs[0].tokens];
 };
-const profileOf = (model, { tokens, sample }) => {
-  const completion = Int32Array.from(model.tokenizer.encode(sample.completion ?? sample.answers[0]));
-  return influenceProfile(model, {
-    tokens: Int32Array.from([...tokens, ...completion]),
-    answerStart: tokens.length,
-    sink: 64,
-    epsilon: 2 ** -23,
-  });
-};
-
 const expected = [];
 for (const { tokens, sample } of samples) expected.push(await answer(cpu, tokens, Math.min(48, sample.maxNewTokens), 'f32'));
-const profiled = samples.filter(({ length }, i) => length <= 2048 && i % Number(values.samples) === 0);
+const profiled = samples.filter(({ length, number }) => length <= MAX_PROFILE_TOKENS && number < Number(values['influence-samples']));
 const cpuProfiles = [];
 for (const item of profiled) cpuProfiles.push(await profileOf(cpu, item));
 
@@ -71,20 +70,11 @@ async function gap(tokens, prefix, a, b) {
   return Math.abs(logits[a] - logits[b]) / Math.max(Math.abs(logits[a]), Math.abs(logits[b]));
 }
 
-const relativeL1 = (actual, wanted) => {
-  let [difference, total] = [0, 0];
-  wanted.forEach((x, i) => {
-    difference += Math.abs(actual[i] - x);
-    total += Math.abs(x);
-  });
-  return difference / total;
-};
-
 const rows = [];
 for (const dtype of values.dtypes.split(',')) {
   const backend = await createBackend({ name: 'cuda' });
   const model = await loadModel({ path, backend, weightDType: dtype, activationDType: dtype });
-  const row = { dtype, samples: samples.length, equal: 0, ties: 0, different: [], influence: [] };
+  const row = { dtype, samples: samples.length, equal: 0, ties: 0, different: [], influence: null };
   for (const [i, { task, length, tokens, sample }] of samples.entries()) {
     const want = expected[i];
     const got = await answer(model, tokens, Math.min(48, sample.maxNewTokens), dtype);
@@ -96,23 +86,13 @@ for (const dtype of values.dtypes.split(',')) {
       row.different.push({ task, length, index: i, token: first, gap: relative });
     }
   }
-  for (const [i, item] of profiled.entries()) {
-    const got = await profileOf(model, item);
-    const want = cpuProfiles[i];
-    row.influence.push({
-      task: item.task,
-      length: item.length,
-      loss: [want.loss, got.loss],
-      elementwise: relativeL1(got.elementwise, want.elementwise),
-      elementwiseSink: relativeL1(got.elementwiseSink, want.elementwiseSink),
-      joint: relativeL1(got.joint, want.joint),
-    });
+  const got = [];
+  for (const item of profiled) got.push(await profileOf(model, item));
+  console.log(`${dtype}: ${row.equal}/${row.samples} equal, ${row.ties} ties of ${row.different.length} different`);
+  if (profiled.length > 0) {
+    row.influence = compareProfiles(profiled, { wanted: cpuProfiles, got, rows: cpu.config.layers * cpu.config.kvHeads });
+    for (const line of profileLines(row.influence)) console.log(`  ${line}`);
   }
-  const worst = (key) => Math.max(...row.influence.map((r) => r[key]));
-  const mean = (key) => row.influence.reduce((s, r) => s + r[key], 0) / row.influence.length;
-  console.log(
-    `${dtype}: ${row.equal}/${row.samples} equal, ${row.ties} ties of ${row.different.length} different; influence relative L1 mean (worst): elementwise ${mean('elementwise').toExponential(1)} (${worst('elementwise').toExponential(1)}), sink ${mean('elementwiseSink').toExponential(1)} (${worst('elementwiseSink').toExponential(1)}), joint ${mean('joint').toExponential(1)} (${worst('joint').toExponential(1)})`,
-  );
   for (const d of row.different.slice(0, 6))
     console.log(`  ${d.task} ${d.length} #${d.index} token ${d.token}: gap ${d.gap.toExponential(2)}`);
   rows.push(row);

@@ -9,10 +9,13 @@ void attention_backward(Context& context, const AttentionBackwardParams& params)
   const GradientKernel kernel =
       gradient_kernel(context, "attentionBackward",
                       {p.q, p.k, p.v, p.out, p.grad_out, p.grad_q, p.grad_k, p.grad_v});
-  if (kernel == GradientKernel::kMma) {
-    attention_backward_mma(context, params);
-  } else {
-    attention_backward_simt(context, params);
+  switch (kernel) {
+    case GradientKernel::kSimt:
+      return attention_backward_simt(context, params);
+    case GradientKernel::kMma:
+      return attention_backward_mma(context, params);
+    case GradientKernel::kWgmma:
+      return attention_backward_wgmma(context, params);
   }
 }
 

@@ -150,12 +150,23 @@ struct Consumer {
                            L::kKeyColumnBytes);
   }
 
-  /// Scores become P, in place.
+  /// Zeros where a row does not see a key, in the last step.
+  __device__ __forceinline__ void mask(float (&x)[kStepKeys / 2]) {
+    if (!diagonal()) return;
+    const int near = group * kGroupRows + warp * kWarpRows + lane / 4 - lane % 4 * 2;
+#pragma unroll
+    for (int i = 0; i < kStepKeys / 2; ++i) {
+      if (i / 4 * 8 + i % 2 > near + i / 2 % 2 * 8) x[i] = 0;
+    }
+  }
+  /// Scores become P, in place. The mask matters to dS alone (0 * G may be NaN), but a branch that
+  /// wants every P keeps ptxas from moving their making behind the wait for G.
   __device__ __forceinline__ void weigh() {
 #pragma unroll
     for (int i = 0; i < kStepKeys / 2; ++i) {
       scores[i] = exp2_approximate(fmaf(scores[i], to_log2, -log_sum[i / 2 % 2]));
     }
+    mask(scores);
   }
   /// Gradients become dS = P (G - delta), in place.
   __device__ __forceinline__ void differentiate() {
@@ -163,12 +174,7 @@ struct Consumer {
     for (int i = 0; i < kStepKeys / 2; ++i) {
       gradients[i] = scores[i] * (gradients[i] - delta[i / 2 % 2]);
     }
-    if (!diagonal()) return;
-    const int near = group * kGroupRows + warp * kWarpRows + lane / 4 - lane % 4 * 2;
-#pragma unroll
-    for (int i = 0; i < kStepKeys / 2; ++i) {
-      if (i / 4 * 8 + i % 2 > near + i / 2 % 2 * 8) gradients[i] = 0;
-    }
+    mask(gradients);
   }
 
   /// From S under way to gradQ under way.

@@ -37,7 +37,7 @@ inline int32_t decode_grid(const Context& context, const CacheView& cache) {
 /// neither.
 inline PlanLayout plan_layout(const Context& context, int sequences, int kv_heads) {
   return {static_cast<int64_t>(sequences) * kv_heads,
-          std::min(kMaxDecodeCtas, 4 * context.multiprocessors())};
+          std::min(kMaxDecodeCtas, kMostCtas * context.multiprocessors())};
 }
 
 /// Lets `kernel` take `bytes` of dynamic shared memory, and the SM as much of its L1 for it as it

@@ -2,6 +2,8 @@
 // kernels.
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <optional>
 #include <string>
 
 #include "cuda/attention_gradient.h"
@@ -66,15 +68,16 @@ bool aligned_rows(const TensorRef& x) {
   return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.row_stride * bytes % 16 == 0;
 }
 
-enum class Choice : uint8_t { kAny, kSimt, kMma };
+constexpr const char* kKernelNames[] = {"simt", "mma", "wgmma"};
 
-Choice choice_of_environment() {
+std::optional<GradientKernel> kernel_of_environment() {
   const char* value = std::getenv("MOABENCH_GRADIENT_KERNEL");
   const std::string name = value == nullptr ? "" : value;
-  if (name.empty()) return Choice::kAny;
-  if (name == "simt") return Choice::kSimt;
-  if (name == "mma") return Choice::kMma;
-  throw_invalid("simt or mma", "MOABENCH_GRADIENT_KERNEL", name);
+  if (name.empty()) return std::nullopt;
+  for (size_t i = 0; i < std::size(kKernelNames); ++i) {
+    if (name == kKernelNames[i]) return static_cast<GradientKernel>(i);
+  }
+  throw_invalid("simt, mma or wgmma", "MOABENCH_GRADIENT_KERNEL", name);
 }
 
 const char* dtype_name(DType dtype) {
@@ -118,6 +121,27 @@ Mismatch against_mma(const Context& context, const Tensors& tensors) {
     }
   }
   return {};
+}
+
+Mismatch against_wgmma(const Context& context, const Tensors& tensors) {
+  const int64_t head_dim = tensors.begin()->shape[2];
+  if (!context.is_hopper()) {
+    return {"compute capability 9.0", std::to_string(context.properties.major)};
+  }
+  if (head_dim != 64 && head_dim != 128) return {"head dim 64 or 128", std::to_string(head_dim)};
+  return against_mma(context, tensors);
+}
+
+Mismatch against(GradientKernel kernel, const Context& context, const Tensors& tensors) {
+  switch (kernel) {
+    case GradientKernel::kSimt:
+      return {};
+    case GradientKernel::kMma:
+      return against_mma(context, tensors);
+    case GradientKernel::kWgmma:
+      return against_wgmma(context, tensors);
+  }
+  throw Error(ErrorCode::kInternal, "Expected a GradientKernel");
 }
 
 [[noreturn]] void throw_mismatch(const Mismatch& mismatch, const std::string& name) {
@@ -167,14 +191,21 @@ const float2* attention_row_sums(Context& context, const TensorRef& out, const T
 
 GradientKernel gradient_kernel(const Context& context, const char* op,
                                std::initializer_list<TensorRef> tensors) {
-  static const Choice choice = choice_of_environment();
-  const Mismatch any = against_any(tensors), mma = against_mma(context, tensors);
+  static const std::optional<GradientKernel> chosen = kernel_of_environment();
+  const Mismatch any = against_any(tensors);
   if (!any.expected.empty()) throw_mismatch(any, op);
-  if (choice == Choice::kMma && !mma.expected.empty()) {
-    throw_mismatch(mma, std::string(op) + " with MOABENCH_GRADIENT_KERNEL=mma");
+  if (chosen.has_value()) {
+    const Mismatch mismatch = against(*chosen, context, tensors);
+    if (!mismatch.expected.empty()) {
+      throw_mismatch(mismatch, std::string(op) + " with MOABENCH_GRADIENT_KERNEL=" +
+                                   kKernelNames[static_cast<size_t>(*chosen)]);
+    }
+    return *chosen;
   }
-  return choice == Choice::kSimt || !mma.expected.empty() ? GradientKernel::kSimt
-                                                          : GradientKernel::kMma;
+  for (const GradientKernel kernel : {GradientKernel::kWgmma, GradientKernel::kMma}) {
+    if (against(kernel, context, tensors).expected.empty()) return kernel;
+  }
+  return GradientKernel::kSimt;
 }
 
 }  // namespace moa::cuda

@@ -95,11 +95,15 @@ AttentionInputs<T> attention_inputs(Context& context, const Params& p) {
   return in;
 }
 
-enum class GradientKernel : uint8_t { kSimt, kMma, kWgmma };
+enum class GradientKernel : uint8_t {
+  kSimt,   // CUDA cores: any float dtype, head dims up to 256
+  kMma,    // mma.sync, sm_80 and later: 16-bit, head dims 32, 64, 96, 128
+  kWgmma,  // wgmma and TMA, sm_90a: 16-bit, head dims 64 and 128
+};
 
-/// Which kernel runs an op over these tensors [.., .., D] of one dtype: tensor cores where they
+/// Which kernel runs an op over these tensors [.., .., D] of one dtype: the last of the above that
 /// can, or what the environment variable MOABENCH_GRADIENT_KERNEL=simt|mma|wgmma says. Throws
-/// kUnsupported for what neither, or not the chosen one, can run.
+/// kUnsupported for what none, or not the chosen one, can run.
 GradientKernel gradient_kernel(const Context& context, const char* op,
                                std::initializer_list<TensorRef> tensors);
 
@@ -108,6 +112,7 @@ void attention_backward_mma(Context& context, const AttentionBackwardParams& par
 void attention_backward_wgmma(Context& context, const AttentionBackwardParams& params);
 void influence_simt(Context& context, const InfluenceParams& params);
 void influence_mma(Context& context, const InfluenceParams& params);
+void influence_wgmma(Context& context, const InfluenceParams& params);
 
 /// Adds partial sums [blocks, H, 3, bins] (elementwise, elementwise_sink, joint) to the outputs, in
 /// order, in float64.

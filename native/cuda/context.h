@@ -25,8 +25,6 @@ void check_cuda(cudaError_t status, const char* call, const char* file, int line
 enum class Scratch : uint8_t {
   kBlasWorkspace,      // gemm
   kConvert,            // gemm: operands or sums in another dtype
-  kGemmPartials,       // gemm: sums of blocks that CTAs share
-  kGemmTickets,        // gemm: arrival counters, zero between launches
   kStaging,            // upload, download
   kDecodePartials,     // attention_decode
   kDecodeTickets,      // attention_decode: arrival counters, zero between launches

@@ -52,9 +52,11 @@ __global__ void __launch_bounds__(kThreads)
                                   // overwrite it
   p.logits.load(row, target, 1, false, chosen);
   const ExpSum rest = exp_sum(p.logits, row, p.columns, target, p.aligned, shared);
-  const float largest = fmaxf(rest.largest, chosen[0]), shift = shift_of(largest),
-              below = shift - chosen[0], others = rest.sum * rescale(rest.largest, largest),
-              sum = others + __expf(-below);
+  const float shift = shift_of(fmaxf(rest.largest, chosen[0])), below = shift - chosen[0];
+  // Once a row, and what the loss of an almost certain target is proportional to: not __expf.
+  const float others =
+      rest.largest == -INFINITY ? rest.sum : rest.sum * expf(shift_of(rest.largest) - shift);
+  const float sum = others + expf(-below);
   if (threadIdx.x == 0)
     p.losses[row * p.losses_stride] = below == 0 ? log1pf(others) : below + logf(sum);
   if (!differentiates) return;

@@ -3,6 +3,7 @@
 // the high half, with which it is rotated.
 #include "cuda/cache_store.cuh"
 #include "cuda/cuda_ops.h"
+#include "cuda/rotation.cuh"
 #include "cuda/sequence_list.h"
 
 namespace moa::cuda {
@@ -29,15 +30,12 @@ struct Rotation {
   float cosine[kMaxHalfHeadDim], sine[kMaxHalfHeadDim];  // of each pair (i, i + D / 2)
 };
 
-/// The angle is rounded to f32 before, as in Hugging Face's rotary embedding. sincosf is accurate
-/// for all positions.
 __device__ __forceinline__ void compute_rotation(const float* inverse_frequencies, int32_t position,
                                                  int half, float scale, Rotation& rotation) {
   for (int i = threadIdx.x; i < half; i += kStepThreads) {
-    float sine, cosine;
-    sincosf(static_cast<float>(position) * inverse_frequencies[i], &sine, &cosine);
-    rotation.cosine[i] = cosine * scale;
-    rotation.sine[i] = sine * scale;
+    const float2 turn = rotation_of(position, inverse_frequencies[i], scale, false);
+    rotation.cosine[i] = turn.x;
+    rotation.sine[i] = turn.y;
   }
 }
 

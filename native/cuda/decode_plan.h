@@ -223,6 +223,9 @@ inline DecodeLaunch decode_simt_launch(int32_t head_dim, const SharedLimits& lim
   return launch;
 }
 
+constexpr int32_t kMostCtas =
+    std::max(decode_mma_ctas(0), kSimtCtas);  // on one SM, of either kernel
+
 /// CTAs that attention_decode launches over a cache, whichever kernel runs: the plan does not know.
 inline int32_t decode_grid(DType dtype, int32_t head_dim, const SharedLimits& limits,
                            int32_t multiprocessors) {

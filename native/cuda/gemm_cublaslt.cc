@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "cuda/l2_eviction.h"
+
 namespace moa::cuda {
 
 // Declared here because machines that build this library may have no cublasLt.h. Names and values
@@ -81,7 +83,9 @@ namespace {
 // Hopper's algorithms are said to want 32 MiB (cuBLAS documentation, cublasSetWorkspace).
 constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
 constexpr int kCandidates = 8;
-constexpr int kTimedRuns = 3;
+// A median of a few; of fewer where they take longer, for each shape pays once.
+constexpr int kTimedRounds = 5;
+constexpr float kTimedMilliseconds = 10;
 // Below, the launch costs more than the product.
 constexpr double kMinTimedWork = 1 << 22;
 // Few rows (decode steps) and whole chunks come back again and again; a prompt's odd length does
@@ -92,7 +96,7 @@ constexpr int64_t kMaxTimedRows = 512, kTimedRowMultiple = 256;
 constexpr int64_t kMaxTimedScratchBytes = int64_t{64} << 20;
 // A candidate must beat the heuristic's favourite by this factor: noise must not choose another
 // order of summation.
-constexpr float kMinGain = 0.95f;
+constexpr float kMinGain = 0.98f;
 
 void check_lt(int status, const char* call) {
   if (status == Lt::kSuccess) return;
@@ -283,18 +287,44 @@ struct Event {
   cudaEvent_t event = nullptr;
 };
 
-/// Milliseconds of kTimedRuns runs after one to warm up; negative when the algorithm fails.
-float milliseconds_of(Context& context, const Event& begin, const Event& end, auto&& run_once) {
-  if (run_once() != Lt::kSuccess) return -1;
-  MOA_CUDA_CHECK(cudaEventRecord(begin.event, context.stream));
-  for (int i = 0; i < kTimedRuns; ++i) {
-    if (run_once() != Lt::kSuccess) return -1;
-  }
-  MOA_CUDA_CHECK(cudaEventRecord(end.event, context.stream));
+float milliseconds_between(const Event& begin, const Event& end) {
   MOA_CUDA_CHECK(cudaEventSynchronize(end.event));
   float milliseconds = 0;
   MOA_CUDA_CHECK(cudaEventElapsedTime(&milliseconds, begin.event, end.event));
   return milliseconds;
+}
+
+struct TimedCandidate {
+  Lt::Heuristic heuristic;
+  Event begin, end;                 // of the last round
+  std::vector<float> milliseconds;  // of each round
+  float median() const {
+    std::vector<float> sorted = milliseconds;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted[sorted.size() / 2];
+  }
+};
+
+/// Runs candidates in turn, so that what changes over time changes for all, each with nothing of
+/// its operands in L2. The round before the first loads their kernels, and takes out what fails.
+void time_rounds(const Context& context, const L2Eviction& eviction,
+                 std::vector<std::unique_ptr<TimedCandidate>>& candidates, auto&& run_once) {
+  std::erase_if(candidates, [&](const std::unique_ptr<TimedCandidate>& candidate) {
+    return run_once(candidate->heuristic) != Lt::kSuccess;
+  });
+  float spent = 0;
+  for (int i = 0; i < kTimedRounds && spent * (i + 1) <= kTimedMilliseconds * i; ++i) {
+    for (const std::unique_ptr<TimedCandidate>& candidate : candidates) {
+      eviction.run(context);  // and lets the host enqueue the rest meanwhile
+      MOA_CUDA_CHECK(cudaEventRecord(candidate->begin.event, context.stream));
+      check_lt(run_once(candidate->heuristic), "cublasLtMatmul");
+      MOA_CUDA_CHECK(cudaEventRecord(candidate->end.event, context.stream));
+    }
+    for (const std::unique_ptr<TimedCandidate>& candidate : candidates) {
+      candidate->milliseconds.push_back(milliseconds_between(candidate->begin, candidate->end));
+      spent += candidate->milliseconds.back();
+    }
+  }
 }
 
 /// Times all candidates on the operands themselves. `out` is what a run with these params leaves,
@@ -309,21 +339,23 @@ Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLt
     if (bytes > kMaxTimedScratchBytes) return found[0];
     out = context.scratch(Scratch::kConvert, bytes);
   }
-  const Event begin, end;
-  Lt::Heuristic best = found[0];
-  float shortest = -1;
-  for (const Lt::Heuristic& candidate : found) {
-    const float milliseconds = milliseconds_of(context, begin, end, [&] {
-      return run(context, lt, handle, plan, candidate, params, out);
-    });
-    if (milliseconds < 0) continue;
-    // The favourite's time counts as shorter than it is; see kMinGain.
-    const float counted = &candidate == &found[0] ? milliseconds * kMinGain : milliseconds;
-    if (shortest >= 0 && counted >= shortest) continue;
-    best = candidate;
-    shortest = counted;
+  const std::unique_ptr<L2Eviction> eviction = L2Eviction::if_fits(context);
+  if (eviction == nullptr) return found[0];
+  std::vector<std::unique_ptr<TimedCandidate>> candidates;
+  for (const Lt::Heuristic& heuristic : found)
+    candidates.push_back(std::make_unique<TimedCandidate>(heuristic));
+  time_rounds(context, *eviction, candidates, [&](const Lt::Heuristic& choice) {
+    return run(context, lt, handle, plan, choice, params, out);
+  });
+  if (candidates.empty()) return found[0];
+  const TimedCandidate* best = candidates.front().get();  // cuBLASLt's favourite
+  float limit = best->median() * kMinGain;
+  for (const std::unique_ptr<TimedCandidate>& candidate : candidates) {
+    if (candidate->median() >= limit) continue;
+    best = candidate.get();
+    limit = best->median();
   }
-  return best;
+  return best->heuristic;
 }
 
 }  // namespace

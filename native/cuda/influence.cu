@@ -53,11 +53,13 @@ void add_influence_partials(Context& context, const InfluenceParams& params, con
 
 void influence(Context& context, const InfluenceParams& params) {
   const auto& p = params;
-  if (gradient_kernel(context, "influence", {p.q, p.k, p.v, p.out, p.grad_out}) ==
-      GradientKernel::kMma) {
-    influence_mma(context, params);
-  } else {
-    influence_simt(context, params);
+  switch (gradient_kernel(context, "influence", {p.q, p.k, p.v, p.out, p.grad_out})) {
+    case GradientKernel::kSimt:
+      return influence_simt(context, params);
+    case GradientKernel::kMma:
+      return influence_mma(context, params);
+    case GradientKernel::kWgmma:
+      return influence_wgmma(context, params);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cuda/attention_gradient_mma.cuh"
 #include "cuda/influence_rows.cuh"
 
 namespace moa::cuda {
@@ -19,8 +20,9 @@ namespace {
 
 constexpr int kSlots = 3;  // tiles of k and v in flight, alternately: with q and gradOut, 112 KB at
                            // head dim 128, two blocks per SM
-constexpr float kDominant = 0.51f;         // no two keys of a row are above it
-constexpr float kSmallWeight = 1.0f / 32;  // below it 1 / (1 - y) = 1 + y + y^2 to 3e-5
+constexpr int kWarps = kMmaThreads / 32;
+using Workspace = InfluenceWorkspace<kWarps>;
+static_assert(kMmaThreads == kInfluenceRows);
 
 template <class T>
 struct InfluenceInputs {
@@ -31,20 +33,6 @@ struct InfluenceInputs {
   float epsilon, log2_shift;  // log2(1 + epsilon)
   SegmentBlocks segments;
 };
-
-__device__ __forceinline__ float reciprocal_approximate(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
-/// Sums over the four lanes of a quad; lane t gets the sum of x[t].
-__device__ __forceinline__ float quad_sum(const float (&x)[4]) {
-  const bool high = threadIdx.x & 2, odd = threadIdx.x & 1;
-  const float a = (high ? x[2] : x[0]) + __shfl_xor_sync(0xffffffffu, high ? x[0] : x[2], 2);
-  const float b = (high ? x[3] : x[1]) + __shfl_xor_sync(0xffffffffu, high ? x[1] : x[3], 2);
-  return (odd ? b : a) + __shfl_xor_sync(0xffffffffu, odd ? a : b, 1);
-}
 
 /// What a lane knows of its rows g + 8 i.
 struct RowSums {
@@ -62,7 +50,7 @@ template <class T, int D>
 struct InfluenceWarp {
   using Tile = MmaTile<D>;
 
-  const InfluenceWorkspace& work;
+  const Workspace& work;
   uint32_t q, grad_out;  // addresses of the warp's rows, at this lane's fragment
   int32_t first_row;     // of the segment
   int32_t block, half;   // 64-row block of the segment, and which half of it
@@ -271,6 +259,7 @@ struct InfluenceWarp {
                                               const RowSums& rows, int32_t tile, BinSums& own,
                                               BinSums& nearer) const {
     const float first_limit = first_row + threadIdx.x % 32 / 4 == 0 ? 0.0f : kDominant;  // of i = 0
+    float rest = 0;
     bool any = false;
     own.effects = nearer.effects = 0;
     for_elements<0, 8>([&](int m, int n, int e, BinPart part) {
@@ -280,17 +269,23 @@ struct InfluenceWarp {
       any = any || dominates;
       const float factor = dominates ? 0.0f : weight * reciprocal_approximate(1.0f - weight);
       const float effect = fabsf(factor * (g[m][n][e] - rows.delta[i]));
-      add_to_part(part, e, effect, own.effects, nearer.effects);
+      if (part == BinPart::kRest) {
+        rest += effect;
+      } else {
+        add_to_part(part, e, effect, own.effects, nearer.effects);
+      }
     });
+    own.effects += half ? rest : 0.0f;
+    nearer.effects += half ? 0.0f : rest;
     if (any) take_dominants(y, g, tile, first_limit, own, nearer);
   }
 
   __device__ __forceinline__ void put_effects(float x, int32_t index) const {
     x = warp_sum(x);
-    if (threadIdx.x % 32 == 0) *work.effect(index) = x;
+    if (threadIdx.x % 32 == 0) *work.effect(index, threadIdx.x / 32) = x;
   }
   __device__ __forceinline__ void put_rows(const BinSums& sums, int32_t entry) const {
-    const float weight = quad_sum(sums.weights), gradient = quad_sum(sums.gradients);
+    const float weight = quad_sums(sums.weights), gradient = quad_sums(sums.gradients);
     work.bin_sums[entry * kInfluenceRows + local_row(threadIdx.x % 4)] =
         make_float2(weight, gradient);
   }
@@ -330,9 +325,8 @@ constexpr int shared_bytes() {
 }
 
 template <class T, int D>
-__device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p,
-                                               const InfluenceWorkspace& work, uint8_t* shared,
-                                               float2* row_sums, int32_t item) {
+__device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, const Workspace& work,
+                                               uint8_t* shared, float2* row_sums, int32_t item) {
   using Tile = MmaTile<D>;
   const AttentionInputs<T>& in = p.in;
   const int32_t head = item % in.heads;
@@ -360,10 +354,7 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p,
   Tile::template load<kInfluenceRows>(grad_out, in.grad_out, at.row_start, first_row, at.row_count,
                                       column);
   load(1, 1);
-  for (int32_t i = threadIdx.x; i < 3 * tiles; i += kMmaThreads) {
-    work.effects[i / tiles * p.bins + i % tiles] = make_float4(0, 0, 0, 0);
-  }
-  work.dominants[threadIdx.x] = make_float4(0, 0, 0, 0);
+  work.clear(tiles, p.bins);
   const int32_t row = first_row + static_cast<int32_t>(threadIdx.x);
   // Past the segment's end 2^-infinity: y = 0.
   const float2 none = make_float2(__int_as_float(0x7f800000), 0);
@@ -401,8 +392,9 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p,
     warp.add_tile(s, g, visit, v == walk.sink_visits - 1 || visit.tile == warp.block);
   }
   __syncthreads();
-  finish_item(work, reinterpret_cast<float2*>(shared), at, first_row, tiles, p.bins, p.sink,
-              p.epsilon, p.partials + static_cast<int64_t>(item) * 3 * p.bins);
+  finish_item(
+      work, [] { __syncthreads(); }, reinterpret_cast<float2*>(shared), at, first_row, tiles,
+      p.bins, p.sink, p.epsilon, p.partials + static_cast<int64_t>(item) * 3 * p.bins);
 }
 
 /// Items, in order of decreasing cost, are dealt to the blocks back and forth, so that every block
@@ -412,8 +404,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
     influence_mma_kernel(const __grid_constant__ InfluenceInputs<T> p) {
   extern __shared__ __align__(1024) uint8_t shared[];
   __shared__ float2 row_sums[kInfluenceRows];
-  const InfluenceWorkspace work(p.workspaces + blockIdx.x * InfluenceWorkspace::bytes(p.bins),
-                                p.bins);
+  const Workspace work(p.workspaces + blockIdx.x * Workspace::bytes(p.bins), p.bins);
   const auto blocks = static_cast<int32_t>(gridDim.x), block = static_cast<int32_t>(blockIdx.x);
   for (int32_t round = 0;; ++round) {
     const int32_t item = round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
@@ -442,8 +433,8 @@ void launch(Context& context, const InfluenceParams& params) {
         std::min(p.items, std::max(1, per_multiprocessor) * context.multiprocessors());
     p.partials = context.scratch_of<float>(Scratch::kInfluencePartials,
                                            static_cast<int64_t>(p.items) * 3 * p.bins);
-    p.workspaces = context.scratch_of<uint8_t>(Scratch::kInfluenceRows,
-                                               blocks * InfluenceWorkspace::bytes(p.bins));
+    p.workspaces =
+        context.scratch_of<uint8_t>(Scratch::kInfluenceRows, blocks * Workspace::bytes(p.bins));
     kernel<<<blocks, kMmaThreads, kBytes, context.stream>>>(p);
     MOA_CUDA_CHECK_LAUNCH();
     add_influence_partials(context, params, p.partials, launch.blocks, p.bins);

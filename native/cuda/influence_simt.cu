@@ -3,6 +3,8 @@
 // the diagonal to the left, so that the sums of what a bin keeps are there when the walk reaches
 // that bin's end: joint needs no memory per row and bin. Tile edges divide 64: only tiles whose
 // distance from the rows is a multiple of 64 lie in two bins.
+#include <cfloat>
+
 #include "cuda/attention_gradient_simt.cuh"
 #include "cuda/distance_bins.h"
 
@@ -78,7 +80,8 @@ struct InfluenceRows {
   }
 
   __device__ __forceinline__ float weight(float s, int a) const {
-    return exp2f(s * in.to_log2 - log2_sum[a]);
+    const float w = exp2f(s * in.to_log2 - log2_sum[a]);
+    return w < FLT_MIN ? 0.0f : w;  // subnormal: w G / w would be anything
   }
 
   __device__ void load_rows() {

@@ -8,7 +8,7 @@
 
 namespace moa::cuda {
 
-/// 2 KB: params of more than 4 KB take another path in the driver.
+/// 2 KB of params a launch; longer lists take more launches.
 constexpr int32_t kListedSequences = 512;
 
 struct SequenceList {

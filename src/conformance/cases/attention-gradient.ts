@@ -24,8 +24,16 @@ const INFLUENCE_HALF = {
   },
 } as const satisfies Record<string, Tolerance>;
 
+/** Where rows have a dominant key: its E and the joint criterion come from sums over the row, whatever the given output. */
+const INFLUENCE_SHARP_HALF: Tolerance = {
+  relative: 2e-3,
+  reason: 'only E of keys that weigh little has the rounding of the given output; emulated kernels are within 3e-4',
+};
+
 /** That of float32, as profiles have it: far below 1 - A of most keys. */
 export const SHARP_EPSILON = 2 ** -23;
+/** Scores of at least this deviation squared: most rows have a dominant key. */
+const SHARP_DEVIATION = 3;
 
 interface GradientShape {
   readonly heads: number;
@@ -78,12 +86,16 @@ export function backward(shape: GradientShape): ConformanceCase {
   };
 }
 
+function influenceTolerance({ activations = 'f32', deviation = 1 }: GradientShape): Tolerance {
+  if (activations === 'f32') return INFLUENCE;
+  return deviation >= SHARP_DEVIATION ? INFLUENCE_SHARP_HALF : INFLUENCE_HALF[activations];
+}
+
 export function influence(shape: GradientShape & { readonly sink: number; readonly epsilon: number }): ConformanceCase {
-  const { activations = 'f32' } = shape;
   return {
     op: 'influence',
     name: caseName({ ...shape }),
-    tolerance: activations === 'f32' ? INFLUENCE : INFLUENCE_HALF[activations],
+    tolerance: influenceTolerance(shape),
     ...needs(shape.activations),
     run(stage) {
       const given = forward(stage, shape);
@@ -118,9 +130,9 @@ export const ATTENTION_GRADIENT_CASES: readonly ConformanceCase[] = [
   influence({ heads: 7, kvHeads: 1, headDim: 40, tokens: [70], sink: 64, epsilon: 0.0078125 }),
   influence({ heads: 2, kvHeads: 2, headDim: 80, tokens: [129, 128], sink: 64, epsilon: 0.0078125 }),
   influence({ heads: 8, kvHeads: 1, headDim: 32, tokens: [65], sink: 0, epsilon: 1e-3, deviation: 2 }),
-  // Most rows have one key with A above 1 - 1e-6: 1 - A is then the sum of the others or it is noise.
-  influence({ heads: 2, kvHeads: 1, headDim: 64, tokens: [150, 33], sink: 0, epsilon: SHARP_EPSILON, deviation: 7 }),
+  // Most rows have one key with A near 1: 1 - A is the sum of the others, or noise. A deviation above 5 would leave float32's range.
+  influence({ heads: 2, kvHeads: 1, headDim: 64, tokens: [150, 33], sink: 0, epsilon: SHARP_EPSILON, deviation: 5 }),
   influence({ heads: 4, kvHeads: 2, headDim: 32, tokens: [130], sink: 64, epsilon: SHARP_EPSILON, deviation: 4 }),
   influence({ heads: 1, kvHeads: 1, headDim: 40, tokens: [200], sink: 4, epsilon: SHARP_EPSILON, deviation: 3 }),
-  influence({ heads: 1, kvHeads: 1, headDim: 256, tokens: [70], sink: 64, epsilon: SHARP_EPSILON, deviation: 7 }),
+  influence({ heads: 1, kvHeads: 1, headDim: 256, tokens: [70], sink: 64, epsilon: SHARP_EPSILON, deviation: 5 }),
 ];

@@ -1,7 +1,7 @@
 import type { FloatDType } from '../../native/backend.ts';
 import type { ConformanceCase } from '../case.ts';
 import { decode, decodeSteps } from './attention-decode.ts';
-import { backward, influence } from './attention-gradient.ts';
+import { backward, influence, SHARP_EPSILON } from './attention-gradient.ts';
 import { cached, dense } from './attention-prefill.ts';
 import { append } from './cache-contents.ts';
 
@@ -144,6 +144,10 @@ const GRADIENT: readonly ConformanceCase[] = [
   influence({ activations: 'f16', heads: 2, kvHeads: 1, headDim: 96, tokens: [140, 17], sink: 64, epsilon: 0.0078125 }),
   influence({ activations: 'bf16', heads: 1, kvHeads: 1, headDim: 32, tokens: [513], sink: 64, epsilon: 0.0078125 }),
   influence({ activations: 'bf16', heads: 2, kvHeads: 2, headDim: 256, tokens: [65], sink: 4, epsilon: 0.0078125 }),
+  influence({ activations: 'bf16', heads: 2, kvHeads: 1, headDim: 64, tokens: [150, 33], sink: 0, epsilon: SHARP_EPSILON, deviation: 5 }),
+  influence({ activations: 'bf16', heads: 2, kvHeads: 2, headDim: 128, tokens: [200], sink: 64, epsilon: SHARP_EPSILON, deviation: 3 }),
+  influence({ activations: 'f16', heads: 4, kvHeads: 1, headDim: 32, tokens: [130, 1], sink: 4, epsilon: SHARP_EPSILON, deviation: 4 }),
+  influence({ activations: 'bf16', heads: 1, kvHeads: 1, headDim: 40, tokens: [140], sink: 64, epsilon: SHARP_EPSILON, deviation: 5 }),
 ];
 
 /** Attention with 16-bit activations and caches: dtypes, head dims, groups, spans, lengths and policies by turns. */

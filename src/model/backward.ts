@@ -1,5 +1,4 @@
 import type { Tensor } from '../native/backend.ts';
-import { orAborted } from './abort.ts';
 import { type AnswerGradient, answerGradient } from './answer-gradient.ts';
 import { checkWindow } from './caches.ts';
 import {
@@ -15,6 +14,7 @@ import { checkTokens } from './forward.ts';
 import type { LanguageModel } from './language-model.ts';
 import { asOperand, attentionScale } from './layer.ts';
 import { checkAnswer } from './loss.ts';
+import { Pacer } from './pacer.ts';
 import { type LayerCheckpoint, ProfileBuffers } from './profile-buffers.ts';
 import type { RecomputePolicy } from './profile-shapes.ts';
 import { splitQkv } from './workspace.ts';
@@ -56,14 +56,16 @@ export async function backwardThroughLayers(
   try {
     await checkpointedForward(model, { buffers, tokens: fed, signal });
     const gradient = await answerGradient(model, { tokens, answerStart, output: buffers.output, gradOutput: buffers.gradResidual });
+    const pacer = new Pacer(model.backend, signal);
     for (const layer of buffers.layers.toReversed()) {
       enqueueMlpBackward(model, layer, buffers);
       const attention = enqueueAttentionGradient(model, layer, buffers);
       options.onLayer(attention, layer.index);
       // Below the first layer's attention nobody asks for gradients.
       if (layer.index > 0) enqueueAttentionBackward(model, layer, { attention, buffers });
-      await orAborted(model.backend.synchronize(), signal);
+      await pacer.next();
     }
+    await pacer.finish();
     return gradient;
   } finally {
     buffers.dispose();

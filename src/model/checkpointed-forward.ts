@@ -1,7 +1,7 @@
 import type { Tensor } from '../native/backend.ts';
-import { orAborted } from './abort.ts';
 import type { LanguageModel } from './language-model.ts';
 import { attentionScale, linear } from './layer.ts';
+import { Pacer } from './pacer.ts';
 import type { LayerCheckpoint, ProfileBuffers } from './profile-buffers.ts';
 import { splitQkv } from './workspace.ts';
 
@@ -17,13 +17,15 @@ export async function checkpointedForward(
     ids.write(tokens);
     model.rope.setLength(tokens.length);
     backend.embedding({ ids, table: weights.embedding, out: buffers.layers[0]?.input ?? buffers.output });
+    const pacer = new Pacer(backend, signal);
     for (const layer of buffers.layers) {
       enqueueQkv(model, layer, buffers);
       enqueueAttention(model, layer, buffers);
       enqueueMiddle(model, layer);
       enqueueMlp(model, layer, buffers);
-      await orAborted(backend.synchronize(), signal);
+      await pacer.next();
     }
+    await pacer.finish();
   } finally {
     ids.dispose();
   }

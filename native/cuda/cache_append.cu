@@ -34,10 +34,11 @@ __global__ void __launch_bounds__(kAppendThreads)
   const Segment& segment = params.segments[blockIdx.y];
   const int32_t vectors = cache.head_dim / kVectorElements;
   const int32_t row_vectors = cache.kv_heads * vectors;  // of keys, and of values
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * kAppendThreads + threadIdx.x;
-  const int64_t row = index / (2 * row_vectors);
+  const uint32_t index = blockIdx.x * kAppendThreads + threadIdx.x;
+  const uint32_t token_vectors = 2 * static_cast<uint32_t>(row_vectors);
+  const int64_t row = index / token_vectors;
   if (row >= segment.row_count) return;
-  int32_t vector = static_cast<int32_t>(index - row * 2 * row_vectors);
+  int32_t vector = static_cast<int32_t>(index % token_vectors);
   const bool value = vector >= row_vectors;
   if (value) vector -= row_vectors;
   const int32_t kv_head = vector / vectors;
@@ -55,6 +56,9 @@ __global__ void __launch_bounds__(kAppendThreads)
   cache.store(head, capacity, slot, value, element, kVectorElements, true, x);
 }
 
+/// What a thread counts with; 2^34 elements are 32 GiB of keys and values.
+constexpr int64_t kMostVectors = int64_t{1} << 31;
+
 template <class T>
 void launch(Context& context, const CacheAppendParams& params, const CacheView& cache) {
   AppendParams<T> kernel_params{};
@@ -70,6 +74,10 @@ void launch(Context& context, const CacheAppendParams& params, const CacheView& 
     for (int32_t i = 0; i < count; ++i)
       rows = std::max<int64_t>(rows, kernel_params.segments[i].row_count);
     const int64_t vectors = rows * 2 * cache.kv_heads * (cache.head_dim / kVectorElements);
+    if (vectors > kMostVectors) {
+      throw Error(ErrorCode::kUnsupported,
+                  "Expected at most 2^34 elements at once for cacheAppend");
+    }
     const auto blocks = static_cast<unsigned>((vectors + kAppendThreads - 1) / kAppendThreads);
     const dim3 grid(blocks, static_cast<unsigned>(count));
     cache_append_scatter_kernel<T><<<grid, kAppendThreads, 0, context.stream>>>(kernel_params);

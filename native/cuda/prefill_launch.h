@@ -30,10 +30,12 @@ struct PrefillArguments {
   int32_t item_count = 0, blocks = 0;   // blocks: of threads, kWgmma only
 };
 
+/// Of attention_prefill_wgmma.cu, whose number of warpgroups depends on the head dim.
+int32_t prefill_wgmma_block_rows(int64_t head_dim);
 /// Query rows of one item.
 inline int32_t prefill_block_rows(PrefillKernel kernel, int64_t head_dim) {
-  return kernel == PrefillKernel::kSimt || (kernel == PrefillKernel::kMma && head_dim > 128) ? 64
-                                                                                             : 128;
+  if (kernel == PrefillKernel::kWgmma) return prefill_wgmma_block_rows(head_dim);
+  return kernel == PrefillKernel::kSimt || head_dim > 128 ? 64 : 128;
 }
 
 void prefill_simt(Context& context, const PrefillArguments& arguments);

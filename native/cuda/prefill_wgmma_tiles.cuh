@@ -11,22 +11,30 @@
 namespace moa::cuda::wgmma_tiles {
 
 constexpr int kPairKeys = 2 * kKeyBlock;
-constexpr int kStages = 2;
 static_assert(kTmaBoxRows == kKeyBlock);
 
 struct TensorMaps {
   CUtensorMap q, keys, values;
 };
 
+template <int kConsumerGroups, int kRingStages>
 struct Barriers {
-  uint64_t keys_full[kStages], keys_empty[kStages];
-  uint64_t values_full[kStages], values_empty[kStages];
-  uint64_t queries_full[kGroups], queries_empty[kGroups];
-  PrefillItem items[kGroups];  // come and go with the queries
+  uint64_t keys_full[kRingStages], keys_empty[kRingStages];
+  uint64_t values_full[kRingStages], values_empty[kRingStages];
+  uint64_t queries_full[kConsumerGroups], queries_empty[kConsumerGroups];
+  PrefillItem items[kConsumerGroups];  // come and go with the queries
 };
 
-template <int kDim>
+/// Of a block with kConsumerGroups * 64 query rows and kRingStages pairs of keys and of values.
+template <int kHeadDim, int kConsumerGroups, int kRingStages>
 struct Layout {
+  static constexpr int kDim = kHeadDim, kGroups = kConsumerGroups, kStages = kRingStages;
+  static constexpr int kThreads = kGroupThreads * (1 + kGroups);
+  // Per thread; the block's are 384 * 168 or 512 * 128.
+  static constexpr int kProducerRegisters = kGroups == 2 ? 40 : 32;
+  static constexpr int kConsumerRegisters = kGroups == 2 ? 232 : 160;
+  static_assert(kGroups == 2 || kGroups == 3);
+
   static constexpr int kColumns = kDim / kTmaBoxElements;      // of boxes
   static constexpr int kQueryBytes = kColumns * kTmaBoxBytes;  // of a group: [columns][64 rows]
   static constexpr int kPairColumnBytes = 2 * kTmaBoxBytes;
@@ -36,31 +44,29 @@ struct Layout {
   static constexpr int kQueriesAt = kValuesAt + kStages * kPairBytes;
   static constexpr int kOutAt = kQueriesAt + kGroups * kQueryBytes;
   static constexpr int kBarriersAt = kOutAt + kGroups * kQueryBytes;
-  static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAtomBytes;
+  static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers<kGroups, kStages>) + kAtomBytes;
 };
 
 /// Where things are for this block.
+template <class L>
 struct Shared {
   char* base;
   uint32_t address;
-  Barriers* barriers;
+  Barriers<L::kGroups, L::kStages>* barriers;
 };
 
 __device__ __forceinline__ int pairs_of(const PrefillItem& item) {
   return (item.blocks + 1) / 2;
 }
 
-using PairTurn = Turn<kStages>;
-
-/// One thread: copies what the consumers will ask for, in their order.
-template <int kDim>
+template <class L>
 struct Producer {
-  using L = Layout<kDim>;
+  using PairTurn = Turn<L::kStages>;
   const TensorMaps& maps;
-  const Shared& shared;
+  const Shared<L>& shared;
 
   __device__ __forceinline__ void load_queries(const PrefillItem& item, uint32_t count) {
-    for (int group = 0; group < kGroups; ++group) {
+    for (int group = 0; group < L::kGroups; ++group) {
       const uint32_t full = shared_address(&shared.barriers->queries_full[group]);
       barrier_wait(shared_address(&shared.barriers->queries_empty[group]), count % 2 ^ 1);
       shared.barriers->items[group] = item;
@@ -112,14 +118,15 @@ struct Producer {
   }
 };
 
-__device__ __forceinline__ void init_barriers(Barriers& barriers) {
-  for (int stage = 0; stage < kStages; ++stage) {
+template <int kConsumerGroups, int kRingStages>
+__device__ __forceinline__ void init_barriers(Barriers<kConsumerGroups, kRingStages>& barriers) {
+  for (int stage = 0; stage < kRingStages; ++stage) {
     barrier_init(shared_address(&barriers.keys_full[stage]), 1);
     barrier_init(shared_address(&barriers.values_full[stage]), 1);
-    barrier_init(shared_address(&barriers.keys_empty[stage]), kConsumerWarps);
-    barrier_init(shared_address(&barriers.values_empty[stage]), kConsumerWarps);
+    barrier_init(shared_address(&barriers.keys_empty[stage]), kConsumerGroups * kGroupWarps);
+    barrier_init(shared_address(&barriers.values_empty[stage]), kConsumerGroups * kGroupWarps);
   }
-  for (int group = 0; group < kGroups; ++group) {
+  for (int group = 0; group < kConsumerGroups; ++group) {
     barrier_init(shared_address(&barriers.queries_full[group]), 1);
     barrier_init(shared_address(&barriers.queries_empty[group]), kGroupWarps);
   }

@@ -1,9 +1,9 @@
-// The host cuts every segment and head into items of 64 or 128 query rows and orders them: KV heads
-// in groups whose keys and values fit half of L2, within a group the costliest items first and the
-// query heads of a KV head next to each other. Kernels with one block per item take them in that
-// order; for the persistent kernel each item goes to the block with the least to do so far. Costs
-// are known exactly, so a list made here needs no counter on the device, and nothing depends on
-// timing.
+// The host cuts every segment and head into items of 64, 128 or 192 query rows and orders them: KV
+// heads in groups whose keys and values fit half of L2, within a group the costliest items first
+// and the query heads of a KV head next to each other. Kernels with one block per item take them in
+// that order; for the persistent kernel each item goes to the block with the least to do so far.
+// Costs are known exactly, so a list made here needs no counter on the device, and nothing depends
+// on timing.
 #include "cuda/prefill_work.h"
 
 #include <algorithm>
@@ -35,6 +35,7 @@ std::vector<int32_t> key_of(const PrefillPlan& plan) {
                               plan.heads,
                               plan.kv_heads,
                               plan.head_dim,
+                              plan.block_rows,
                               plan.blocks,
                               plan.gathers,
                               static_cast<int32_t>(plan.element_bytes)};

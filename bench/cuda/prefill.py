@@ -161,9 +161,8 @@ def flex(bench: Bench) -> None:
     bench.record.row("prefill", name, result, flop=work, ceiling="gemm")
 
 
-#: values of MOABENCH_PREFILL_KERNEL and, for head dim 64, of MOABENCH_PREFILL_D64
-KERNELS = (("wgmma", ""), ("mma", ""), ("simt", ""))
-NARROW_WAYS = (("wgmma", "2"), ("wgmma", "3"), ("wgmma", "3-overlapped"), ("wgmma", "3-polynomial"))
+#: values of MOABENCH_PREFILL_KERNEL
+KERNELS = ("wgmma", "mma", "simt")
 
 
 def kernels(bench: Bench) -> None:
@@ -174,27 +173,26 @@ def kernels(bench: Bench) -> None:
             q, k, v = inputs(bench, tokens, HEADS, head_dim)
             step = Prefill(bench, q, k, v, whole_segment(tokens))
             cases = [Case("ours", lambda _, step=step: step.run())]
-            for kernel, way in KERNELS + (NARROW_WAYS if head_dim == 64 else ()):
-                name = f"{kernel} {way}".strip()
-                with bench.guard(f"prefill kernel {name} d{head_dim}"):
-                    cases.append(_kernel_case(bench, name, kernel, way, step))
+            for kernel in KERNELS:
+                with bench.guard(f"prefill kernel {kernel} d{head_dim}"):
+                    cases.append(_kernel_case(bench, kernel, step))
             result = bench.timer.interleave(cases, 6)
             name = f"kernels, dense causal B1 32/32 {tokens} d{head_dim}"
             work = flop(causal_pairs(tokens), HEADS, head_dim)
             bench.record.row("prefill", name, result, flop=work, ceiling="gemm")
 
 
-def _kernel_case(bench: Bench, name: str, kernel: str, way: str, ours: Prefill) -> Case:
+def _kernel_case(bench: Bench, kernel: str, ours: Prefill) -> Case:
     ours.run()
     torch.cuda.synchronize()
     q, k, v = ours.q, ours.k, ours.v
-    with environment(MOABENCH_PREFILL_KERNEL=kernel, MOABENCH_PREFILL_D64=way):
+    with environment(MOABENCH_PREFILL_KERNEL=kernel):
         context = load_copy(bench.arguments.lib)
         step = Prefill(bench, q, k, v, whole_segment(q.shape[0]), context=context)
         torch.cuda.synchronize()
         step.run()  # reads the environment
         context.synchronize()
     error = relative_error(step.out, ours.out)
-    if not bench.record.check(f"prefill-at-scale kernel {name} d{q.shape[2]}", error, AGREEMENT, "against ours"):
-        raise RuntimeError(f"not timed: wrong in {name}")
-    return Case(name, lambda _: step.run(), stream=context.torch_stream)
+    if not bench.record.check(f"prefill-at-scale kernel {kernel} d{q.shape[2]}", error, AGREEMENT, "against ours"):
+        raise RuntimeError(f"not timed: wrong in {kernel}")
+    return Case(kernel, lambda _: step.run(), stream=context.torch_stream)

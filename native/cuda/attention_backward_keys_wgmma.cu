@@ -55,7 +55,7 @@ struct Consumer {
   }
   /// Every warp lets go for itself, once its own products are done.
   __device__ __forceinline__ void release(uint32_t stage) {
-    if (lane == 0) barrier_arrive(shared_address(&at.barriers->empty[stage]));
+    barrier_arrive(shared_address(&at.barriers->empty[stage]));
   }
   __device__ __forceinline__ uint32_t tile(int tiles_at) const {
     return at.address + tiles_at + turn.stage() * L::kTileBytes;

@@ -93,7 +93,7 @@ __device__ __forceinline__ void produce(const WgmmaOperands& in, const KeyBlock&
     float* deltas = at.deltas<kDim>(stage) + lane;
     log_sums[0] = low.x, log_sums[32] = high.x;
     deltas[0] = low.y, deltas[32] = high.y;
-    __syncwarp();
+    barrier_arrive(full);  // every lane for what it wrote
     if (lane == 0) {
       const int32_t row = at.row_start + steps.row;
       const uint32_t tile = at.address + stage * L::kTileBytes;
@@ -107,8 +107,9 @@ __device__ __forceinline__ void produce(const WgmmaOperands& in, const KeyBlock&
 __device__ __forceinline__ void init_barriers(Barriers& barriers) {
   barrier_init(shared_address(&barriers.keys_full), 1);
   for (int stage = 0; stage < kStages; ++stage) {
-    barrier_init(shared_address(&barriers.full[stage]), 1);
-    barrier_init(shared_address(&barriers.empty[stage]), kConsumerWarps);
+    barrier_init(shared_address(&barriers.full[stage]),
+                 1 + 32);  // the copies, the producer's lanes
+    barrier_init(shared_address(&barriers.empty[stage]), 32 * kConsumerWarps);
   }
   barrier_init_fence();
 }

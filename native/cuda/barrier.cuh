@@ -49,7 +49,8 @@ __device__ __forceinline__ void async_proxy_fence() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/// __syncthreads among `kThreads` threads (whole warps) of the CTA: barrier 1; on every architecture.
+/// __syncthreads among `kThreads` threads (whole warps) of the CTA: barrier 1; on every
+/// architecture.
 template <int kThreads>
 __device__ __forceinline__ void named_barrier_sync() {
   asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");

@@ -70,7 +70,7 @@ struct Context {
   std::array<std::shared_ptr<ScratchBuffer>, static_cast<size_t>(Scratch::kCount)> scratch_buffers;
   // Scratch memory that was replaced while capturing: the graph's earlier launches use it.
   std::vector<std::shared_ptr<ScratchBuffer>> captured_buffers;
-  std::shared_ptr<BlasLt> blas;  // null until asked for; see gemm
+  std::shared_ptr<BlasLt> blas;               // null until asked for; see gemm
   std::shared_ptr<PrefillWork> prefill_work;  // what kPrefillWork holds; null until asked for
   cudaEvent_t timer_begin = nullptr, timer_end = nullptr;
 

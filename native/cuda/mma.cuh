@@ -75,13 +75,6 @@ __device__ __forceinline__ float exp2_approximate(float x) {
   return y;
 }
 
-/// The larger; NaN if one is.
-__device__ __forceinline__ float max_or_nan(float x, float y) {
-  float larger;
-  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(x), "f"(y));
-  return larger;
-}
-
 /// 16 bytes from global to shared memory, past L1.
 __device__ __forceinline__ void cp_async_16(uint32_t shared, const void* global) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(shared), "l"(global));

@@ -26,20 +26,6 @@ __device__ __forceinline__ float quad_sum(float x) {
   return x + __shfl_xor_sync(0xffffffffu, x, 2);
 }
 
-/// 2^x by multiply-adds: 2^(x - round(x)) by a cubic (largest relative error 1.02e-4, a fifth of
-/// half a unit of f16), times 2^round(x) through the exponent. 0 from -127 down; at least 2^127
-/// from 127 up and for NaN, so that a sum with such a weight shows it.
-__device__ __forceinline__ float exp2_polynomial(float x) {
-  constexpr float kRound = 3 << 22;  // sums with it have no bits below one
-  x = fminf(max_or_nan(x, -127), 127);
-  const float shifted = x + kRound;
-  const float fraction = x - (shifted - kRound);
-  float y = fmaf(fraction, 0.05500893f, 0.24221098f);
-  y = fmaf(y, fraction, 0.69328293f);
-  y = fmaf(y, fraction, 1);
-  return __uint_as_float(__float_as_uint(y) + (__float_as_uint(shifted) << 23));
-}
-
 /// Of the thread's two rows.
 struct SoftmaxRows {
   float largest[2] = {-INFINITY, -INFINITY};  // in units of scores; a NaN does not raise it

@@ -15,14 +15,8 @@ namespace moa::cuda::wgmma_tiles {
 constexpr float kOutgrown = kPairKeys / 4 * (1 << static_cast<int>(kSlack));
 static_assert(kOutgrown < 65504);
 
-/// In every second step of 16 keys, two of a thread's 8 weights are polynomials: of all, an eighth.
-/// More would cost as many cycles of issue as they take from the special function unit.
-constexpr bool is_polynomial(int step, int index) {
-  return step % 2 == 0 && index % 4 == 0;
-}
-
 /// Packed weights of the scores, which stay, and the thread's sums of them.
-template <bool kPolynomial, class T, class L>
+template <class T, class L>
 __device__ __forceinline__ void weigh(Consumer<T, L>& own, float (&sum)[2]) {
   const float base[2] = {own.rows.base(0, own.c), own.rows.base(1, own.c)};
   sum[0] = sum[1] = 0;
@@ -34,8 +28,7 @@ __device__ __forceinline__ void weigh(Consumer<T, L>& own, float (&sum)[2]) {
 #pragma unroll
       for (int j = 0; j < 2; ++j) {
         const float x = fmaf(own.scores[8 * step + i + j], own.c, -base[i / 2 % 2]);
-        pair[j] =
-            kPolynomial && is_polynomial(step, i + j) ? exp2_polynomial(x) : exp2_approximate(x);
+        pair[j] = exp2_approximate(x);
         sum[i / 2 % 2] += pair[j];
       }
       own.weights[step][i / 2] = pack_pair<T>(pair[0], pair[1]);
@@ -53,17 +46,17 @@ __device__ __forceinline__ void weigh_exactly(Consumer<T, L>& own, float (&sum)[
 #pragma unroll
     for (int i = 0; i < L::kDim / 2; ++i) own.out[i] *= shrink[i / 2 % 2];
   }
-  weigh<false>(own, sum);
+  weigh(own, sum);
 }
 
 /// Weights of a pair, while no product is under way. Exact ones too where a sum is NaN, and for
 /// rows that had seen no key before.
-template <bool kPolynomial, class T, class L>
+template <class T, class L>
 __device__ __forceinline__ void weigh_optimistically(Consumer<T, L>& own, bool first) {
   float sum[2];
   bool outgrown = first;
   if (!first) {
-    weigh<kPolynomial>(own, sum);
+    weigh(own, sum);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       outgrown |= !(sum[r] <= kOutgrown) || own.rows.largest[r] == -INFINITY;
@@ -90,7 +83,7 @@ __device__ __forceinline__ int skip_unseen(Consumer<T, L>& own, const PrefillIte
   return pair;
 }
 
-template <bool kPolynomial, class T, class L>
+template <class T, class L>
 __device__ __forceinline__ void attend_optimistic(Consumer<T, L>& own, const PrefillArguments& a,
                                                   uint32_t count) {
   barrier_wait(shared_address(&own.shared.barriers->queries_full[own.group]), count % 2);
@@ -106,7 +99,7 @@ __device__ __forceinline__ void attend_optimistic(Consumer<T, L>& own, const Pre
   wgmma_wait<0>(own.scores);
   own.release_keys();
   own.mask(shared_item, pair);
-  weigh_optimistically<kPolynomial>(own, true);
+  weigh_optimistically(own, true);
   own.wait_values();
   own.clear_values(shared_item, pair);
   while (--pair >= 0) {
@@ -122,7 +115,7 @@ __device__ __forceinline__ void attend_optimistic(Consumer<T, L>& own, const Pre
     if (!whole) own.mask(shared_item, pair);
     wgmma_wait<0>(own.out);
     own.release_values();
-    weigh_optimistically<kPolynomial>(own, false);
+    weigh_optimistically(own, false);
   }
   const PrefillItem item = shared_item;
   __syncwarp();  // all have read it

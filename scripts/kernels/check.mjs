@@ -1,7 +1,7 @@
 // Compares the kernels of libmoabench_cuda.so with native/cuda/kernels.json, without a GPU:
 //   node scripts/kernels/check.mjs [--library <.so>] [--table <kernels.json>] [--log <output of the build>]
-// Fails on any difference, on local memory, stack or calls in hot kernels, on matrix kernels without matrix instructions and, with
-// --log, on ptxas's advice about lost performance. Kernels that no GPU record has timed are only listed.
+// Fails on a difference in resources or opcodes, on local memory, stack or calls in hot kernels, on matrix kernels without matrix instructions and, with
+// --log, on ptxas's advice about lost performance. Kernels whose code (its hash) no GPU record has timed are only listed.
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';

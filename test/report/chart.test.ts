@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { methodStyles } from '../../src/report/chart.ts';
+import { speedCharts } from '../../src/report/charts/efficiency.ts';
 import { elasticCurves } from '../../src/report/charts/elastic.ts';
 import { spanMap } from '../../src/report/charts/spans.ts';
 import { compileSpec, loadVegaRuntime } from '../../src/report/render.ts';
@@ -76,5 +77,18 @@ describe('loadVegaRuntime', () => {
     const { source } = loadVegaRuntime();
     expect(source.length).toBeGreaterThan(100_000);
     expect(source).not.toMatch(/<\/script/i);
+  });
+});
+
+describe('bars', () => {
+  it('stand in order of context, then batch, not of their labels', () => {
+    const speed = (contextTokens: number, batch: number) => ({
+      ...{ contextTokens, batch, cache: 'static' },
+      tokensPerSecond: { estimate: 1, low: 1, high: 1, n: 3 },
+    });
+    const decode = [speed(16384, 1), speed(4096, 32), speed(4096, 4), speed(8192, 1)];
+    const summary = { methods: [{ id: 'dense', decode, prefill: [] }] } as unknown as Parameters<typeof speedCharts>[0];
+    const [chart] = speedCharts(summary, []);
+    expect(JSON.stringify(chart?.spec(lightTheme))).toContain('"sort":["4k, batch 4","4k, batch 32","8k, batch 1","16k, batch 1"]');
   });
 });

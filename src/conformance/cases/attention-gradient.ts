@@ -42,8 +42,6 @@ interface GradientShape {
   readonly tokens: readonly number[]; // per segment
   readonly deviation?: number;
   readonly activations?: FloatDType; // f32 by default
-  /** Of gradQ, gradK and gradV; as the activations by default. */
-  readonly gradients?: FloatDType;
 }
 
 interface Forward {
@@ -78,7 +76,7 @@ export function backward(shape: GradientShape): ConformanceCase {
     ...needs(shape.activations),
     run(stage) {
       const given = forward(stage, shape);
-      const dtype = shape.gradients ?? shape.activations;
+      const dtype = shape.activations;
       const [gradQ, gradK, gradV] = [given.q, given.k, given.v].map((x) => stage.poisoned(x.shape, dtype)) as [Tensor, Tensor, Tensor];
       stage.backend.attentionBackward({ ...given, gradQ, gradK, gradV });
       return { gradQ, gradK, gradV };

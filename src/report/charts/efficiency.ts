@@ -112,13 +112,14 @@ interface BarOptions {
 }
 
 function bars({ theme, alt, rows, styles, group, xTitle, whiskers }: BarOptions): VegaLiteSpec {
-  const conditions = new Set(rows.map((row) => row[group]));
+  // Named one by one: the layers' domains are merged, and only a list of values survives that.
+  const conditions = [...new Set(rows.toSorted(byContextAndBatch).map((row) => row[group]))];
   const arms = [...new Set(rows.map((row) => row.arm))];
   const place = {
     y: {
       field: group,
       type: 'nominal',
-      sort: { field: 'context' },
+      sort: conditions,
       title: null,
       axis: { ticks: false, domain: false, labelPadding: 8 },
       scale: { paddingInner: 0.18 },
@@ -151,7 +152,19 @@ function bars({ theme, alt, rows, styles, group, xTitle, whiskers }: BarOptions)
   };
   const marks = [{ mark: { type: 'bar', cornerRadiusEnd: 2 }, encoding: { ...place, x, color, opacity, tooltip: fields } }];
   const overlay = whiskers ? [whisker] : rows.some((row) => row.planned !== undefined) ? [planned] : [];
-  return frame({ theme, alt, width: 720, height: conditions.size * (arms.length * 13 + 12), rows, styles, layer: [...marks, ...overlay] });
+  return frame({
+    theme,
+    alt,
+    width: 720,
+    height: conditions.length * (arms.length * 13 + 12),
+    rows,
+    styles,
+    layer: [...marks, ...overlay],
+  });
+}
+
+function byContextAndBatch(a: BarOptions['rows'][number], b: BarOptions['rows'][number]): number {
+  return Number(a.context) - Number(b.context) || Number(a.batch) - Number(b.batch);
 }
 
 function conditionText(context: number, batch: number | null): string {

@@ -34,7 +34,7 @@ __device__ __forceinline__ float max_or_nan(float a, float b) {
 }
 
 /// A thread's best element so far. It sees elements by increasing index, so of equal ones the first
-/// stays; a vector without a larger one, which is nearly every one, costs its maximum only.
+/// stays; a vector without a larger one costs its maximum only.
 struct BestElement {
   uint64_t key = 0;  // below every key
   float value = -INFINITY;

@@ -1,15 +1,18 @@
 #include "cuda/block_reduce.cuh"
 #include "cuda/cuda_ops.h"
 #include "cuda/row_access.cuh"
+#include "cuda/ticket.cuh"
 
 namespace moa::cuda {
 
 namespace {
 
-constexpr int kThreads = 512;
-constexpr int64_t kMinPart = 4096;  // elements of a row that are worth a CTA of their own
-constexpr int kMaxParts = 32;
+constexpr int kThreads = 256;
 constexpr int kVectorsInFlight = 4;  // 64 bytes of 16-bit logits a thread: one load would wait
+constexpr int32_t kTurn = kThreads * kVectorElements;  // elements that the threads load at once
+constexpr int32_t kStep = kTurn * kVectorsInFlight;
+constexpr int kMaxParts = 32;           // of a row: a warp merges them
+constexpr int kBlocksPerProcessor = 4;  // what is resident
 constexpr uint32_t kNanKey = 0xffffffffu;
 
 /// Larger for larger numbers and, of equal ones, for the lower index; largest for NaN. -0 equals 0.
@@ -26,80 +29,96 @@ __device__ __forceinline__ int32_t index_of(uint64_t key) {
              : static_cast<int32_t>(~static_cast<uint32_t>(key));
 }
 
-/// The larger, NaN if either is.
-__device__ __forceinline__ float max_or_nan(float a, float b) {
-  float larger;
-  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
-  return larger;
+__device__ __forceinline__ uint64_t larger(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
 }
 
-/// A thread's best element so far. It sees elements by increasing index, so of equal ones the first
-/// stays; a vector without a larger one costs its maximum only.
-struct BestElement {
-  uint64_t key = 0;  // below every key
-  float value = -INFINITY;
+/// The larger, NaN if either is.
+__device__ __forceinline__ float max_or_nan(float a, float b) {
+  float largest;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(largest) : "f"(a), "f"(b));
+  return largest;
+}
 
-  __device__ __forceinline__ void see(const float (&x)[kVectorElements], int64_t column,
-                                      int count) {
-    float largest = x[0];
+/// A thread's vector with the largest element so far. It sees vectors by increasing column, so of
+/// equal ones the first stays. Which element it is, is looked up once, at the end.
+struct BestVector {
+  int32_t column;  // at first the thread's first one: right when all elements are -infinity
+  float largest = -INFINITY;
+
+  __device__ __forceinline__ void see(const float (&x)[kVectorElements], int32_t at, int count) {
+    float next = max_or_nan(largest, x[0]);
 #pragma unroll
-    for (int i = 1; i < kVectorElements; ++i) {
-      if (i < count) largest = max_or_nan(largest, x[i]);
-    }
-    if (largest <= value && key != 0) return;  // false for NaN
+    for (int i = 1; i < kVectorElements; ++i) next = max_or_nan(next, i < count ? x[i] : x[0]);
+    column = next != largest ? at : column;  // also true of NaN, whose column does not matter
+    largest = next;
+  }
+
+  template <class T>
+  __device__ __forceinline__ uint64_t key(const RowAccess<T>& logits, int64_t row, int32_t end,
+                                          bool aligned) const {
+    if (column >= end) return 0;  // below every key: the thread saw nothing
+    float x[kVectorElements];
+    const int count = vector_count(column, end);
+    logits.load(row, column, count, aligned, x);
+    int first = 0;
 #pragma unroll
-    for (int i = 0; i < kVectorElements; ++i) {
-      const uint64_t other = i < count ? key_of(x[i], static_cast<uint32_t>(column) + i) : 0;
-      key = other > key ? other : key;
-    }
-    value = max_or_nan(value, largest);
+    for (int i = kVectorElements - 1; i >= 0; --i) first = i < count && x[i] == largest ? i : first;
+    return key_of(largest, static_cast<uint32_t>(column) + first);
   }
 };
 
-/// Part blockIdx.x of row blockIdx.y: its largest key into partials [rows, parts], or its index
-/// into out when it is the only part.
+struct ArgmaxOutput {
+  int32_t* indices;
+  int64_t stride;
+  uint64_t* partials;  // [rows, parts]
+  uint32_t* tickets;   // [rows], zero between launches
+};
+
+/// The thread's best of columns [begin, end) of a row; column - begin is a multiple of a vector.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    argmax_parts_kernel(const RowAccess<T> logits, int32_t* out, const int64_t out_stride,
-                        uint64_t* partials, const int64_t columns, const int64_t part_columns,
-                        const bool aligned) {
-  __shared__ uint64_t shared[32];
-  const int64_t row = blockIdx.y;
-  const int64_t end = min(columns, (blockIdx.x + 1) * part_columns);
-  constexpr int64_t kStep = kThreads * kVectorElements;
-  BestElement element;
-  for (int64_t column =
-           blockIdx.x * part_columns + static_cast<int64_t>(threadIdx.x) * kVectorElements;
-       column < end; column += kVectorsInFlight * kStep) {
+__device__ __forceinline__ BestVector best_vector(const RowAccess<T>& logits, int64_t row,
+                                                  int32_t begin, int32_t end, bool aligned) {
+  int32_t column = begin + static_cast<int32_t>(threadIdx.x) * kVectorElements;
+  BestVector best{.column = column};
+  for (; column < end - (kStep - kTurn) - kVectorElements + 1; column += kStep) {
     float x[kVectorsInFlight][kVectorElements];
 #pragma unroll
-    for (int v = 0; v < kVectorsInFlight; ++v) {
-      const int64_t at = column + v * kStep;
-      if (at < end) logits.load(row, at, vector_count(at, end), aligned, x[v]);
-    }
+    for (int v = 0; v < kVectorsInFlight; ++v)
+      logits.load(row, column + v * kTurn, kVectorElements, aligned, x[v]);
 #pragma unroll
-    for (int v = 0; v < kVectorsInFlight; ++v) {
-      const int64_t at = column + v * kStep;
-      if (at < end) element.see(x[v], at, vector_count(at, end));
-    }
+    for (int v = 0; v < kVectorsInFlight; ++v) best.see(x[v], column + v * kTurn, kVectorElements);
   }
-  const uint64_t best = block_reduce(element.key, uint64_t{0}, shared,
-                                     [](uint64_t a, uint64_t b) { return a > b ? a : b; });
-  if (threadIdx.x != 0) return;
-  if (gridDim.x == 1) {
-    out[row * out_stride] = index_of(best);
-  } else {
-    partials[row * gridDim.x + blockIdx.x] = best;
+  for (; column < end; column += kTurn) {
+    float x[kVectorElements];
+    const int count = vector_count(column, end);
+    logits.load(row, column, count, aligned, x);
+    best.see(x, column, count);
   }
+  return best;
 }
 
-/// One warp a row; parts <= 32.
-__global__ void argmax_merge_kernel(const uint64_t* partials, int32_t* out,
-                                    const int64_t out_stride, const int parts) {
-  const int64_t row = blockIdx.x;
-  uint64_t best = static_cast<int>(threadIdx.x) < parts ? partials[row * parts + threadIdx.x] : 0;
-  best = warp_reduce(best, [](uint64_t a, uint64_t b) { return a > b ? a : b; });
-  if (threadIdx.x == 0) out[row * out_stride] = index_of(best);
+/// Part blockIdx.x of row blockIdx.y; who finishes a row's last part merges them.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    argmax_rows_kernel(const RowAccess<T> logits, const ArgmaxOutput out, const int32_t columns,
+                       const int32_t part_columns, const bool aligned) {
+  __shared__ uint64_t shared[32];
+  __shared__ int32_t is_last;
+  const int64_t row = blockIdx.y;
+  const int32_t begin = static_cast<int32_t>(blockIdx.x) * part_columns;
+  const int32_t end = min(columns - begin, part_columns) + begin;
+  const BestVector best = best_vector(logits, row, begin, end, aligned);
+  uint64_t key = block_reduce(best.key(logits, row, end, aligned), uint64_t{0}, shared, larger);
+  const int32_t parts = static_cast<int32_t>(gridDim.x);
+  if (parts > 1) {
+    uint64_t* of_row = out.partials + row * parts;
+    if (threadIdx.x == 0) of_row[blockIdx.x] = key;
+    if (!arrive_last<kThreads>(out.tickets + row, parts, &is_last)) return;
+    const int32_t part = static_cast<int32_t>(threadIdx.x) % 32;
+    key = warp_reduce(part < parts ? __ldcg(of_row + part) : uint64_t{0}, larger);
+  }
+  if (threadIdx.x == 0) out.indices[row * out.stride] = index_of(key);
 }
 
 }  // namespace
@@ -112,25 +131,23 @@ void argmax(Context& context, const ArgmaxParams& params) {
     TensorRef logits = params.logits;
     logits.data = static_cast<char*>(logits.data) +
                   first * logits.row_stride * static_cast<int64_t>(bytes_per_element(logits.dtype));
-    auto* out = params.out.row<int32_t>(first);
-    // Parts of whole vectors, as many as fill the device about twice.
-    const int64_t wanted = std::min<int64_t>(kMaxParts, 2 * context.multiprocessors() / rows + 1);
-    const int64_t least = std::max(kMinPart, (columns + wanted - 1) / wanted);
-    const int64_t part_columns = (least + kVectorElements - 1) / kVectorElements * kVectorElements;
-    const int parts = static_cast<int>((columns + part_columns - 1) / part_columns);
-    auto* partials =
-        parts == 1 ? nullptr : context.scratch_of<uint64_t>(Scratch::kLogitPartials, rows * parts);
+    // Parts of whole steps, no more than are resident at once: merging them takes a while.
+    const int64_t wanted =
+        std::clamp<int64_t>(kBlocksPerProcessor * context.multiprocessors() / rows, 1, kMaxParts);
+    const int64_t steps = (columns + wanted * kStep - 1) / (wanted * kStep);
+    const int64_t part_columns = std::max<int64_t>(steps, 1) * kStep;
+    const int64_t parts = std::max<int64_t>(1, (columns + part_columns - 1) / part_columns);
+    const ArgmaxOutput out{
+        params.out.row<int32_t>(first), params.out.row_stride,
+        parts == 1 ? nullptr : context.scratch_of<uint64_t>(Scratch::kLogitPartials, rows * parts),
+        parts == 1 ? nullptr : context.scratch_of<uint32_t>(Scratch::kLogitTickets, rows)};
     const dim3 grid(static_cast<unsigned>(parts), static_cast<unsigned>(rows));
     const bool aligned = aligned_rows({logits}, columns);
     with_float_type(logits.dtype, "logits", [&]<class T>() {
-      argmax_parts_kernel<T><<<grid, kThreads, 0, context.stream>>>(RowAccess<T>(logits), out,
-                                                                    params.out.row_stride, partials,
-                                                                    columns, part_columns, aligned);
+      argmax_rows_kernel<T><<<grid, kThreads, 0, context.stream>>>(
+          RowAccess<T>(logits), out, static_cast<int32_t>(columns),
+          static_cast<int32_t>(part_columns), aligned);
     });
-    MOA_CUDA_CHECK_LAUNCH();
-    if (parts == 1) continue;
-    argmax_merge_kernel<<<static_cast<unsigned>(rows), 32, 0, context.stream>>>(
-        partials, out, params.out.row_stride, parts);
     MOA_CUDA_CHECK_LAUNCH();
   }
 }

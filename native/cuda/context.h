@@ -34,7 +34,8 @@ enum class Scratch : uint8_t {
   kBackwardKeys,       // attention_backward
   kInfluencePartials,  // influence
   kInfluenceRows,      // influence
-  kLogitPartials,      // argmax, cross_entropy, log_softmax
+  kLogitPartials,      // argmax
+  kLogitTickets,       // argmax: arrival counters, zero between launches
   kCount
 };
 

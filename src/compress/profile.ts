@@ -20,7 +20,7 @@ const float64Base64 = z.codec(
   z.base64().refine(isWholeFloat64s, { error: 'Expected whole float64 numbers' }),
   z.custom<Float64Array>((value) => value instanceof Float64Array),
   {
-    decode: (text) => new Float64Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer),
+    decode: (text) => new Float64Array(new Uint8Array(Buffer.from(text, 'base64')).buffer),
     encode: (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'),
   },
 );
@@ -101,7 +101,7 @@ function addRows(
   part: Float64Array,
   shape: { readonly bins: number; readonly rows: number },
 ): Float64Array {
-  const out = Float64Array.from(sum);
+  const out = sum.slice();
   for (let row = 0; row < shape.rows; row++) {
     for (let b = 0; b < Math.min(bins, shape.bins); b++) {
       const value = part[row * shape.bins + b] as number;

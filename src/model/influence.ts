@@ -61,9 +61,13 @@ async function sumInfluence(
         });
       },
     });
-    // Linear in the gradient, and the scale is a power of two: exact.
-    const values = Float64Array.from(await sums.read(), (sum) => sum / lossScale);
-    const of = (kind: number): Float64Array => values.slice((kind * values.length) / 3, ((kind + 1) * values.length) / 3);
+    const scaled = await sums.read();
+    // Linear in the gradient, and the scale is a power of two: exact. A loop: Float64Array.from costs 60 ms for a 7B model at 8k.
+    const of = (kind: number): Float64Array => {
+      const values = new Float64Array(scaled.subarray((kind * scaled.length) / 3, ((kind + 1) * scaled.length) / 3));
+      for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) / lossScale;
+      return values;
+    };
     return { loss, bins, elementwise: of(0), elementwiseSink: of(1), joint: of(2) };
   } finally {
     sums.dispose();

@@ -21,7 +21,7 @@ from ctypes import (
     c_void_p,
 )
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 ENTRY_POINT = "moabench_cuda_api"
 ERROR_CODES = ("INVALID_ARGUMENT", "UNSUPPORTED", "UNAVAILABLE", "OUT_OF_MEMORY", "INTERNAL")
 
@@ -211,6 +211,7 @@ Api = _struct(
     allocate=_call(c_void_p, c_int64, POINTER(c_void_p)),
     release=_call(c_void_p, c_void_p, returns=None),
     memory=_call(c_void_p, POINTER(DeviceMemory)),
+    substitutions=_call(c_void_p, returns=c_char_p),
     upload=_call(c_void_p, c_void_p, c_uint8, POINTER(TensorRef)),
     download=_call(c_void_p, POINTER(TensorRef), c_void_p),
     write_bytes=_call(c_void_p, c_void_p, c_int64, c_void_p),

@@ -44,6 +44,7 @@ Napi::Function BackendObject::define(Napi::Env env) {
                       InstanceMethod<&BackendObject::capture>("capture"),
                       InstanceMethod<&BackendObject::time>("time"),
                       InstanceMethod<&BackendObject::memory>("memory"),
+                      InstanceMethod<&BackendObject::substitutions>("substitutions"),
                       InstanceMethod<&BackendObject::reset_peak>("resetPeak"),
                       InstanceMethod<&BackendObject::set_memory_limit>("setMemoryLimit"),
                       InstanceMethod<&BackendObject::dispose>("dispose")});
@@ -221,6 +222,15 @@ Napi::Value BackendObject::memory(const Napi::CallbackInfo& info) {
       use.Set("device", memory);
     }
     return use;
+  });
+}
+
+Napi::Value BackendObject::substitutions(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::vector<std::string> sentences = session_->backend().substitutions();
+    Napi::Array list = Napi::Array::New(info.Env(), sentences.size());
+    for (uint32_t i = 0; i < sentences.size(); ++i) list.Set(i, sentences[i]);
+    return list;
   });
 }
 

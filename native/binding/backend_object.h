@@ -26,6 +26,7 @@ class BackendObject : public Napi::ObjectWrap<BackendObject> {
   Napi::Value kv_cache(const Napi::CallbackInfo& info);
   Napi::Value synchronize(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value substitutions(const Napi::CallbackInfo& info);
   Napi::Value reset_peak(const Napi::CallbackInfo& info);
   Napi::Value set_memory_limit(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);

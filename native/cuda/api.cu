@@ -128,6 +128,11 @@ void fill_memory(Api& api) {
   api.memory = [](Context* context, DeviceMemory* memory) {
     return guarded([&] { read_memory(*context, *memory); });
   };
+  api.substitutions = [](Context* context) -> const char* {
+    thread_local std::string lines;
+    lines = context->substitutions.lines();
+    return lines.c_str();
+  };
   api.upload = [](Context* context, const void* host, DType from, const TensorRef* out) {
     return guarded([&] { upload(*context, host, from, *out); });
   };

@@ -80,11 +80,6 @@ std::optional<GradientKernel> kernel_of_environment() {
   throw_invalid("simt, mma or wgmma", "MOABENCH_GRADIENT_KERNEL", name);
 }
 
-const char* dtype_name(DType dtype) {
-  constexpr const char* kNames[] = {"f32", "f16", "bf16", "i32"};
-  return kNames[static_cast<size_t>(dtype)];
-}
-
 /// Why kernels cannot run on some tensors: what they expect, and what they received.
 struct Mismatch {
   std::string expected, received;  // empty: none

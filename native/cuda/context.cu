@@ -93,6 +93,18 @@ ScratchBuffer::~ScratchBuffer() {
   hooks.release(hooks.user, data);
 }
 
+void Substitutions::note(const std::string& sentence) {
+  const std::lock_guard lock(mutex_);
+  sentences_.insert(sentence);
+}
+
+std::string Substitutions::lines() const {
+  const std::lock_guard lock(mutex_);
+  std::string lines;
+  for (const std::string& sentence : sentences_) lines += sentence + "\n";
+  return lines;
+}
+
 Context::Context(int index) : device(index) {
   const int count = device_count();
   if (index < 0 || index >= count) {

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,17 @@ struct ScratchBuffer {
 /// Throws kUnavailable, with what to do, when there is none.
 int device_count();
 
+/// What ran on another kernel than the one meant for it, and why: sentences. Any thread.
+class Substitutions {
+ public:
+  void note(const std::string& sentence);
+  std::string lines() const;  // each ends in a newline
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::string> sentences_;
+};
+
 struct Context {
   explicit Context(int device);  // throws kUnavailable when the device cannot run this library
   ~Context();
@@ -73,6 +86,7 @@ struct Context {
   std::vector<std::shared_ptr<ScratchBuffer>> captured_buffers;
   std::shared_ptr<BlasLt> blas;               // null until asked for; see gemm
   std::shared_ptr<PrefillWork> prefill_work;  // what kPrefillWork holds; null until asked for
+  Substitutions substitutions;
   cudaEvent_t timer_begin = nullptr, timer_end = nullptr;
 
   int multiprocessors() const { return properties.multiProcessorCount; }

@@ -136,6 +136,15 @@ unsigned blocks_for(int64_t count, int64_t size) {
   return static_cast<unsigned>((count + size - 1) / size);
 }
 
+/// Says it once per weight: not by the rows of `a`, of which there are as many as prompts.
+std::string substitution(const GemmParams& params, const std::string& reason) {
+  const auto number = [](int64_t x) { return std::to_string(x); };
+  return std::string("gemm of ") + dtype_name(params.a.dtype) + " rows of " +
+         number(params.a.row_size()) + " by " + dtype_name(params.b.dtype) + " [" +
+         number(params.b.shape[0]) + ", " + number(params.b.shape[1]) + "] into " +
+         dtype_name(params.out.dtype) + ": the tiled kernel, as " + reason;
+}
+
 }  // namespace
 
 void gemm(Context& context, const GemmParams& params) {
@@ -148,7 +157,9 @@ void gemm(Context& context, const GemmParams& params) {
   p.out_dtype = params.out.dtype, p.bias_dtype = params.bias.dtype;
   p.transpose_b = params.transpose_b, p.accumulate = params.accumulate;
   if (p.m == 0 || p.n == 0) return;
-  if (!BlasLt::of(context).matmul(context, params)) {
+  BlasLt& blas = BlasLt::of(context);
+  if (!blas.matmul(context, params)) {
+    context.substitutions.note(substitution(params, blas.why_not(params)));
     const dim3 grid(blocks_for(p.n, kTile), blocks_for(p.m, kTile));
     gemm_tiled_kernel<<<grid, kThreads, 0, context.stream>>>(p);
     MOA_CUDA_CHECK_LAUNCH();

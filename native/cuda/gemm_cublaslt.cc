@@ -409,6 +409,12 @@ BlasLt::~BlasLt() {
   if (functions_ != nullptr) functions_->destroy(handle_);
 }
 
+std::string BlasLt::why_not(const GemmParams& params) const {
+  if (functions_ == nullptr) return description_;
+  return takes(params) ? description_ + " has no algorithm for these strides and alignments"
+                       : description_ + " takes operands of one dtype";
+}
+
 BlasLtPlan& BlasLt::plan_of(Context& context, const GemmParams& params, const BlasLtKey& key) {
   std::unique_ptr<BlasLtPlan>& plan = plans_[key];
   if (plan != nullptr && plan->chosen) return *plan;

@@ -35,6 +35,8 @@ class BlasLt {
   /// out (+)= a . b without the bias; false when cuBLASLt is missing or has no algorithm for the
   /// operands.
   bool matmul(Context& context, const GemmParams& params);
+  /// Of a product that matmul did not do.
+  std::string why_not(const GemmParams& params) const;
 
  private:
   BlasLtPlan& plan_of(Context& context, const GemmParams& params, const BlasLtKey& key);

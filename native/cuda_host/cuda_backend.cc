@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <mutex>
+#include <sstream>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -123,6 +124,13 @@ class CudaBackend final : public Backend {
     device_->check(api().memory(device_->context(), &memory));
     return moa::DeviceMemory{memory.free_bytes, memory.total_bytes, memory.pool_reserved_bytes,
                              memory.pool_used_bytes};
+  }
+
+  std::vector<std::string> substitutions() const override {
+    std::istringstream lines(api().substitutions(device_->context()));
+    std::vector<std::string> sentences;
+    for (std::string line; std::getline(lines, line);) sentences.push_back(line);
+    return sentences;
   }
 
   void start_stream_thread() override { api().bind_thread(device_->context()); }

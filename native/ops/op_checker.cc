@@ -77,20 +77,6 @@ bool same(const TensorRef& a, const TensorRef& b) {
 
 }  // namespace
 
-const char* dtype_name(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "f32";
-    case DType::kF16:
-      return "f16";
-    case DType::kBF16:
-      return "bf16";
-    case DType::kI32:
-      return "i32";
-  }
-  return "unknown";
-}
-
 std::string describe(const TensorRef& tensor) {
   std::vector<std::string> dims;
   for (int i = 0; i < tensor.ndim; ++i) dims.push_back(std::to_string(tensor.shape[i]));

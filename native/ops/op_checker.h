@@ -9,7 +9,6 @@
 
 namespace moa {
 
-const char* dtype_name(DType dtype);
 /// "f16 [3, 32]"
 std::string describe(const TensorRef& tensor);
 

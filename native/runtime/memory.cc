@@ -21,13 +21,19 @@ std::shared_ptr<Allocation> MemoryPool::allocate(int64_t bytes, MemoryKind kind,
   const std::lock_guard lock(mutex_);
   const int64_t ceiling =
       limit_ > 0 ? std::min(limit_, allocator_->total_bytes()) : allocator_->total_bytes();
-  void* data = bytes <= ceiling - total_ ? allocator_->allocate(bytes) : nullptr;
-  if (data == nullptr) {
+  if (bytes > ceiling - total_) {
     throw Error(ErrorCode::kOutOfMemory,
                 "Expected at most " + std::to_string(std::max<int64_t>(0, ceiling - total_)) +
                     " bytes for " + name + " but received a request for " + std::to_string(bytes) +
                     " (in use: " + std::to_string(total_) + ", limit: " + std::to_string(ceiling) +
                     ")");
+  }
+  void* data = allocator_->allocate(bytes);
+  if (data == nullptr) {
+    throw Error(ErrorCode::kOutOfMemory,
+                "Expected " + std::to_string(bytes) + " bytes of free memory for " + name +
+                    " but there is less (in use here: " + std::to_string(total_) +
+                    "; other processes and fragments take room too)");
   }
   std::shared_ptr<Allocation> allocation;
   try {

@@ -5,6 +5,8 @@ interface BatchTrial {
   readonly fits: boolean;
   /** Largest use during the trial; null when it did not fit. */
   readonly peakBytes: number | null;
+  /** Which memory ran out, the budget or the device's; null when it fitted. */
+  readonly reason: string | null;
 }
 
 export interface MaxBatch {
@@ -22,11 +24,11 @@ export async function findMaxBatch(tryBatch: (batch: number) => Promise<number>,
   const trials: BatchTrial[] = [];
   const fits = async (batch: number): Promise<boolean> => {
     try {
-      trials.push({ batch, fits: true, peakBytes: await tryBatch(batch) });
+      trials.push({ batch, fits: true, peakBytes: await tryBatch(batch), reason: null });
       return true;
     } catch (error) {
       if (!(error instanceof MoaError) || error.code !== 'OUT_OF_MEMORY') throw error;
-      trials.push({ batch, fits: false, peakBytes: null });
+      trials.push({ batch, fits: false, peakBytes: null, reason: error.message });
       return false;
     }
   };

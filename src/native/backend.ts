@@ -346,6 +346,8 @@ export interface Backend extends Ops {
   /** Milliseconds that the stream spends on what `enqueue` enqueues, by `traits.timer`; what was enqueued before is awaited first. */
   time(enqueue: () => void): Promise<number>;
   memory(): MemoryUse;
+  /** What ran on another kernel than the one meant for it so far, and why: sentences, each once. Complete once `synchronize` has resolved. */
+  substitutions(): readonly string[];
   resetPeak(): void;
   /** Upper limit for the sum of all allocations in bytes; beyond it `tensor` and `kvCache` throw OUT_OF_MEMORY. 0: none. */
   setMemoryLimit(bytes: number): void;

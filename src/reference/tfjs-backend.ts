@@ -82,6 +82,7 @@ export async function createTfjsBackend(): Promise<Backend> {
     },
     time: (enqueue) => wallMs(enqueue, requireOpen),
     memory: (): MemoryUse => ledger.use(),
+    substitutions: () => [],
     resetPeak: () => ledger.resetPeak(),
     setMemoryLimit(bytes: number): void {
       if (!(Number.isSafeInteger(bytes) && bytes >= 0)) throw invalidArgument('a whole number of bytes', 'setMemoryLimit', bytes);

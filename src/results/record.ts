@@ -164,9 +164,19 @@ const capacity = z.strictObject({
   memoryLimitBytes: bytes,
   maxBatch: count,
   stopped: z.enum(['memory', 'largest']).describe('largest: the search ended before memory did.'),
-  trials: z.array(z.strictObject({ batch: positive, peakBytes: bytes.nullable(), fits: z.boolean() })),
+  trials: z.array(
+    z.strictObject({
+      batch: positive,
+      peakBytes: bytes.nullable(),
+      fits: z.boolean(),
+      reason: z.string().nullable().optional().describe('Which memory ran out; absent in older records.'),
+    }),
+  ),
   deviceMemory,
 });
+
+/** Written when a run ends and something ran on another kernel than the one meant for it. */
+const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)).min(1) });
 
 /** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
 const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };
@@ -181,7 +191,18 @@ const outcome = z.discriminatedUnion('status', [
 ]);
 
 /** One line of records.jsonl. */
-export const recordSchema = z.discriminatedUnion('kind', [run, plan, profile, front, sample, loss, measurement, capacity, outcome]);
+export const recordSchema = z.discriminatedUnion('kind', [
+  run,
+  plan,
+  profile,
+  front,
+  sample,
+  loss,
+  measurement,
+  capacity,
+  outcome,
+  substitutions,
+]);
 export type RunRecord = z.infer<typeof recordSchema>;
 export type RecordKind = RunRecord['kind'];
 export type RecordOf<K extends RecordKind> = Extract<RunRecord, { kind: K }>;

@@ -11,6 +11,8 @@ export interface Selection {
   readonly measurements: readonly RecordOf<'measurement'>[];
   readonly capacities: readonly RecordOf<'capacity'>[];
   readonly outcomes: readonly RecordOf<'outcome'>[];
+  /** What ran on another kernel than the one meant for it: sentences. */
+  readonly substitutions: readonly string[];
   /** Methods in the order of their first record. */
   readonly methods: readonly string[];
 }
@@ -25,7 +27,7 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
   const current = new Set([...latest.values()].map((outcome) => outcome.cell));
   const superseded = new Set(recordsOf(records, 'outcome').flatMap((outcome) => (current.has(outcome.cell) ? [] : [outcome.cell])));
   const counts = (record: RunRecord): boolean =>
-    record.kind === 'run' || (!superseded.has(record.cell) && (cells === undefined || cells.has(record.cell)));
+    !('cell' in record) || (!superseded.has(record.cell) && (cells === undefined || cells.has(record.cell)));
   const kept = records.filter(counts);
   const lastOf = <R extends { readonly cell: string }>(list: readonly R[], key: (record: R) => string): R[] => [
     ...new Map(list.map((record) => [`${record.cell}/${key(record)}`, record])).values(),
@@ -40,6 +42,7 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
     measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
     capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
     outcomes: [...latest.values()].filter(counts),
-    methods: [...new Set(kept.flatMap((record) => (record.kind === 'run' ? [] : [record.method])))],
+    substitutions: [...new Set(recordsOf(kept, 'substitutions').flatMap((record) => record.sentences))],
+    methods: [...new Set(kept.flatMap((record) => ('method' in record ? [record.method] : [])))],
   };
 }

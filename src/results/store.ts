@@ -167,7 +167,7 @@ export class RecordStore {
   }
 
   #index(record: RunRecord): void {
-    if (record.kind === 'run') return;
+    if (!('cell' in record)) return;
     const list = this.#byCell.get(record.cell);
     if (list === undefined) this.#byCell.set(record.cell, [record]);
     else list.push(record);

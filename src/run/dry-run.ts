@@ -52,7 +52,7 @@ function hashOf(cell: Cell, { loaded, identity, folder }: { loaded: LoadedSuite;
 }
 
 function planned(cell: Cell, hash: string | null, records: readonly RunRecord[]): PlannedCell {
-  const own = records.filter((r) => r.kind !== 'run' && r.cell === hash);
+  const own = records.filter((r) => 'cell' in r && r.cell === hash);
   const samplesDone = own.filter((r) => r.kind === 'sample' || r.kind === 'loss').length;
   const done = recordsOf(own, 'outcome').at(-1)?.status === 'completed';
   return { id: cell.id, kind: cell.kind, method: cell.method, status: done ? 'done' : samplesDone > 0 ? 'partial' : 'to do', samplesDone };

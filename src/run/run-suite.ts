@@ -83,10 +83,19 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     };
     recordRun(context, options, environment.moabench);
     await runCells(context, cells);
+    recordSubstitutions(context, options);
     return { folder, ...outcomes(store, cells) };
   } finally {
     await backend.dispose();
   }
+}
+
+/** Tells what ran on another kernel than the one meant for it: a slow number has its reason. */
+function recordSubstitutions({ model, store }: RunContext, options: RunOptions): void {
+  const sentences = model.backend.substitutions();
+  if (sentences.length === 0) return;
+  store.append({ kind: 'substitutions', time: now(), sentences: [...sentences] });
+  for (const sentence of sentences) options.onNote(`Not the kernel that was meant: ${sentence}.`);
 }
 
 /** Whether decode steps are replayed from a recording. */

@@ -80,7 +80,7 @@ describe('summarize', () => {
   it('leaves out superseded cells', () => {
     const resumed = [
       ...records.map((record) =>
-        record.kind === 'run' ? record : { ...record, cell: `${record.cell.slice(0, 15)}${record.cell.endsWith('0') ? '1' : '0'}` },
+        !('cell' in record) ? record : { ...record, cell: `${record.cell.slice(0, 15)}${record.cell.endsWith('0') ? '1' : '0'}` },
       ),
       ...records,
     ];
@@ -117,6 +117,13 @@ describe('checks', () => {
     );
     expect(checkOf(summary, 'resident-bytes')).toBe('failed');
     expect(summary.verdicts[0]).toMatch(/^Do not rely on this run: resident KV bytes differ/);
+  });
+
+  it('sees kernels that stood in for others, and names them', () => {
+    const sentences = ['gemm of f32 rows of 64 by bf16 [64, 64] into f32: the tiled kernel, as cuBLASLt takes operands of one dtype'];
+    const summary = summaryOf([...retrievalOnly(records), { kind: 'substitutions', time: '2026-01-01T00:00:00Z', sentences }]);
+    expect(checkOf(summary, 'kernels-as-meant')).toBe('failed');
+    expect(summary.checks.find(({ id }) => id === 'kernels-as-meant')?.message).toContain('gemm of f32 rows');
   });
 
   it('sees budgets that are nearly but not equal, and does not contrast them', () => {

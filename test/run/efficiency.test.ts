@@ -91,8 +91,8 @@ describe('on a device', () => {
       trials: [
         { batch: 1, fits: true },
         { batch: 2, fits: true },
-        { batch: 4, fits: false, peakBytes: null },
-        { batch: 3, fits: true },
+        { batch: 4, fits: false, peakBytes: null, reason: expect.any(String) },
+        { batch: 3, fits: true, reason: null },
       ],
       deviceMemory: DEVICE,
     });

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "moa/kv_cache.h"
 #include "moa/memory.h"
@@ -73,6 +74,8 @@ class Backend {
   virtual std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec) = 0;
   /// Empty where memory is the host's. Any thread.
   virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
+  /// What ran on another kernel than the one meant for it, and why: sentences. Any thread.
+  virtual std::vector<std::string> substitutions() const { return {}; }
 
   // Stream thread.
   virtual void start_stream_thread() = 0;

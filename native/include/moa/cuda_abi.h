@@ -13,7 +13,7 @@
 namespace moa::cuda {
 
 /// Changes with any change of this header or of moa/ops.h, moa/tensor.h, moa/view.h.
-inline constexpr uint32_t kAbiVersion = 1;
+inline constexpr uint32_t kAbiVersion = 2;
 inline constexpr const char* kEntryPoint = "moabench_cuda_api";
 
 struct Context;
@@ -119,6 +119,9 @@ struct Api {
   int32_t (*allocate)(Context* context, int64_t bytes, void** data) = nullptr;
   void (*release)(Context* context, void* data) = nullptr;
   int32_t (*memory)(Context* context, DeviceMemory* memory) = nullptr;
+  /// What ran on another kernel than the one meant for it, and why: a sentence a line, each once.
+  /// From any thread; valid until the thread's next call.
+  const char* (*substitutions)(Context* context) = nullptr;
 
   // Stream thread.
   int32_t (*upload)(Context* context, const void* host, DType from, const TensorRef* out) = nullptr;

@@ -10,6 +10,11 @@ inline size_t bytes_per_element(DType t) {
   return t == DType::kF32 || t == DType::kI32 ? 4 : 2;
 }
 
+inline const char* dtype_name(DType t) {
+  constexpr const char* kNames[] = {"f32", "f16", "bf16", "i32"};
+  return kNames[static_cast<size_t>(t)];
+}
+
 constexpr int kMaxDims = 4;
 
 /// A view of device memory. Row-major; only the leading dimension may be strided. Owns nothing:

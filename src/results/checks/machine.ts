@@ -40,6 +40,17 @@ export function quietMachine({ environment, selection }: CheckInput): Check {
   );
 }
 
+/** Every op ran on the kernel meant for it. */
+export function kernelsAsMeant({ selection }: CheckInput): Check {
+  const { run, substitutions } = selection;
+  if (run === null) return check('kernels-as-meant', 'warning', 'untested', 'No run is on record.');
+  const message =
+    substitutions.length === 0
+      ? 'No op ran on a substitute of its kernel.'
+      : `Slower kernels stood in for the ones meant, so speeds are theirs: ${substitutions.join('; ')}.`;
+  return check('kernels-as-meant', 'warning', substitutions.length === 0 ? 'passed' : 'failed', message);
+}
+
 /** The commit names the code. */
 export function cleanCode({ environment }: CheckInput): Check {
   const git = environment?.git ?? null;

@@ -1,7 +1,7 @@
 import type { Check } from '../summary.ts';
 import type { CheckInput } from './check.ts';
 import { denseCanDoIt, denseIsBest, finished, power } from './conclusions.ts';
-import { cleanCode, quietMachine, timingNoise } from './machine.ts';
+import { cleanCode, kernelsAsMeant, quietMachine, timingNoise } from './machine.ts';
 import { equalBudgets, residentBytes } from './memory.ts';
 import { answersEnd, evidenceOutOfSight, sameSamples, untruncated } from './samples.ts';
 
@@ -20,6 +20,7 @@ export function checkRun(input: CheckInput): Check[] {
     power(input),
     timingNoise(input),
     quietMachine(input),
+    kernelsAsMeant(input),
     cleanCode(input),
   ];
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { allCharts } from '../../../src/report/all-charts.ts';
 import { htmlReport } from '../../../src/report/html/page.ts';
 import { loadVegaRuntime } from '../../../src/report/render.ts';
@@ -69,8 +69,12 @@ describe('report.html in Chromium', () => {
   });
 
   it('shows a tooltip', async () => {
-    await page.locator('[data-chart=retrieval] svg .mark-symbol path').first().hover({ force: true });
-    await page.waitForFunction('getComputedStyle(document.querySelector(".tip")).visibility === "visible"');
+    // Again where a chart was still finding its place: the pointer then hovers over nothing.
+    await vi.waitFor(async () => {
+      await page.mouse.move(0, 0);
+      await page.locator('[data-chart=retrieval] svg .mark-symbol path').first().hover({ force: true });
+      expect(await page.evaluate('getComputedStyle(document.querySelector(".tip")).visibility')).toBe('visible');
+    }, 4000);
     expect(await page.textContent('.tip')).toContain('Accuracy');
   });
 

@@ -95,7 +95,8 @@ function recordSubstitutions({ model, store }: RunContext, options: RunOptions):
   const sentences = model.backend.substitutions();
   if (sentences.length === 0) return;
   store.append({ kind: 'substitutions', time: now(), sentences: [...sentences] });
-  for (const sentence of sentences) options.onNote(`Not the kernel that was meant: ${sentence}.`);
+  const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
+  options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
 }
 
 /** Whether decode steps are replayed from a recording. */

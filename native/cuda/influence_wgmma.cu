@@ -3,9 +3,11 @@
 //
 // One persistent block per SM walks items of 128 query rows of one head. A producer thread feeds
 // them and the tiles of 64 keys and values that they visit through TMA. Each of two consumer
-// warpgroups has 64 rows: S = Q K^T and G = gradOut V^T, weights are made while G is under way, and
-// one group's sums by row and bin run under the other's products. A third warpgroup finishes the
-// rows of an item, a thread per row, while the next one's are added up: two workspaces take turns.
+// warpgroups has 64 rows, in registers (a product of 64 x 64 x 16 from shared memory alone would
+// take all of its bandwidth): S = Q K^T and G = gradOut V^T, weights are made while G is under way,
+// and one group's sums by row and bin run under the other's products. A third warpgroup finishes
+// the rows of an item, a thread per row, while the next one's are added up: two workspaces take
+// turns.
 #include <algorithm>
 #include <cmath>
 
@@ -51,13 +53,18 @@ struct Consumer {
   const int group;
   RowsOfThread at;
   Turn<kStages> turn;
-  float s[kSums], g[kSums];  // [64 rows, 64 keys]
-  BinSums carry;  // of the bin that the next tile completes; of all sinks during their visits
+  uint32_t queries[kDim / 16][4], grad_out[kDim / 16][4];  // [64 rows, kDim] as A operands
+  float s[kSums], g[kSums];                                // [64 rows, 64 keys]
+  BinSums carry;    // of the bin that the next tile completes; of all sinks during their visits
+  int32_t effects;  // in shared memory: this lane's of [kEffectBins, 32] |E| past the sinks
+  float* row_sums;  // in the workspace: where this lane's share of quad_sums goes for bin 0
 
   __device__ __forceinline__ Consumer(const InfluenceParameters& p, const Shared& shared)
       : p(p), shared(shared), group(warp_uniform_group()) {
     at.warp = __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / 32 % kGroupWarps, 0);
-    at.lane = static_cast<int>(threadIdx.x) % 32;
+    at.lane = kept(static_cast<int>(threadIdx.x) % 32);
+    effects = kept(L::kEffectsAt + ((group * kGroupWarps + at.warp) * kEffectBins * 32 + at.lane) *
+                                       static_cast<int>(sizeof(float)));
   }
 
   /// Of the item: of row g.
@@ -69,16 +76,34 @@ struct Consumer {
     if (at.lane == 0) barrier_arrive(shared_address(barrier));
   }
 
-  __device__ __forceinline__ void put_effects(const Workspace& work, float x, int32_t index) const {
-    x = warp_sum(x);
-    if (at.lane == 0) *work.effect(index, group * kGroupWarps + at.warp) = x;
+  __device__ __forceinline__ float* effect(const Workspace& work, int32_t index) const {
+    return work.effect(index, group * kGroupWarps + at.warp);
   }
-  __device__ __forceinline__ void put_rows(const Workspace& work, const BinSums& sums,
-                                           int32_t entry) const {
-    const float mine[4] = {sums.weights[0], sums.gradients[0], sums.weights[1], sums.gradients[1]};
-    const int32_t t = at.lane % 4;
-    float2* row = work.bin_sums + entry * kInfluenceRows + local_row() + t / 2 * 8;
-    reinterpret_cast<float*>(row)[t % 2] = quad_sums(mine);
+  __device__ __forceinline__ void put_sink_effects(const Workspace& work, float x,
+                                                   int32_t bin) const {
+    x = warp_sum(x);
+    if (at.lane == 0) *effect(work, p.bins + bin) = x;
+  }
+  /// Of bins past the sinks, which come one by one from `farthest` down to 0: added up for
+  /// kEffectBins of them at a time, a quad of lanes each.
+  __device__ __forceinline__ void put_effects(const Workspace& work, float x, int32_t bin,
+                                              int32_t farthest) const {
+    auto* cell = reinterpret_cast<float*>(shared.base + effects);
+    cell[static_cast<uint32_t>(bin) % kEffectBins * 32] = x;
+    if (bin % kEffectBins != 0) return;
+    static_assert(kEffectBins == 8);
+    __syncwarp();
+    const float4* mine = reinterpret_cast<const float4*>(cell + 7 * at.lane);
+    const float4 a = mine[0], b = mine[1];
+    float sum = (a.x + a.y + (a.z + a.w)) + (b.x + b.y + (b.z + b.w));
+    sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+    sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+    bin += at.lane / 4;
+    if (at.lane % 4 == 0 && bin <= farthest) *effect(work, bin) = sum;
+    __syncwarp();  // all have read
+  }
+  __device__ __forceinline__ void put_rows(const BinSums& sums, int32_t entry) const {
+    row_sums[entry * (2 * kInfluenceRows)] = quad_sums(at, sums);
   }
 
   /// From S and G under way to y and G, which are 0 for keys outside [begin, end) and past the
@@ -97,29 +122,33 @@ struct Consumer {
 
   /// A tile into the sums of its two bins; `bin` is the own one.
   __device__ __forceinline__ void add(const Workspace& work, const KeyVisit& visit, int32_t end,
-                                      int32_t bin, bool last_sinks) {
+                                      int32_t bin, bool last_sinks, int32_t farthest) {
     BinSums own = carry;
     const bool small = weigh(visit.begin, min(visit.end, end), bin == 0);
     if (bin == 0) note_own(at, work, local_row(), s, g);
     if (small) {
-      carry = add_tile<true>(at, s, g, own);
+      carry = add_small_tile(at, s, g, own);
     } else {
       take_dominants(at, work, local_row(), visit.tile * kTileKeys, s, g);
-      carry = add_tile<false>(at, s, g, own);
+      carry = add_tile<false>(at, at.warp, s, g, own);
     }
-    put_effects(work, own.effects, (visit.sinks ? p.bins : 0) + bin);
-    if (!visit.sinks) return put_rows(work, own, bin);
+    if (!visit.sinks) {
+      put_rows(own, bin);
+      return put_effects(work, own.effects, bin, farthest);
+    }
+    put_sink_effects(work, own.effects, bin);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       carry.weights[r] += own.weights[r], carry.gradients[r] += own.gradients[r];
     }
     if (!last_sinks) return;
-    put_rows(work, carry, p.bins);
-    if (bin > 0) put_effects(work, carry.effects, p.bins + bin - 1);
+    put_rows(carry, p.bins);
+    if (bin > 0) put_sink_effects(work, carry.effects, bin - 1);
     carry = BinSums{};
   }
 
-  __device__ __forceinline__ void load_rows(const Item& item) {
+  /// The item's rows; those past the segment's end become zeros: |E| is summed over rows.
+  __device__ __forceinline__ void load_rows(const Item& item, uint32_t n) {
     at.row = item.first_row + local_row();
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
@@ -127,49 +156,55 @@ struct Consumer {
           p.in.row_sums(item.head, item.at.row_start, at.row + 8 * r, item.at.row_count);
       at.log2_sum[r] = x.x + p.log2_shift, at.delta[r] = x.y;
     }
+    const uint32_t tile = shared.address + group * L::kTileBytes;
+    barrier_wait(shared_address(&shared.barriers->rows_full[group]), n % 2);
+    load_operand(queries, tile + L::kQueriesAt, kTmaBoxBytes, at.warp, at.lane);
+    load_operand(grad_out, tile + L::kGradOutAt, kTmaBoxBytes, at.warp, at.lane);
+    __syncwarp();  // all lanes have read
+    release(&shared.barriers->rows_empty[group]);
+    if (item.first_row + (group + 1) * kGroupRows <= item.at.row_count) return;
+#pragma unroll
+    for (int i = 0; i < kDim / 4; ++i) {
+      if (at.row + i % 2 * 8 < item.at.row_count) continue;
+      queries[i / 4][i % 4] = 0, grad_out[i / 4][i % 4] = 0;
+    }
   }
 
-  /// Rows past the segment's end become zeros: |E| is summed over rows.
-  __device__ __forceinline__ void clear_past_end(int32_t rows) {
-    if (rows >= kGroupRows) return;
-    char* tile = shared.base + group * L::kTileBytes;
-    clear_rows<kDim>(tile + L::kQueriesAt, kTmaBoxBytes, rows, kGroupRows);
-    clear_rows<kDim>(tile + L::kGradOutAt, kTmaBoxBytes, rows, kGroupRows);
-    named_barrier_sync(kGroupBarrier + group, kGroupThreads);
+  __device__ __forceinline__ void wait_keys() {
+    barrier_wait(shared_address(&shared.barriers->keys_full[turn.stage()]), turn.parity());
   }
 
   __device__ __forceinline__ void visit_tiles(const Workspace& work, const Item& item) {
-    const KeyWalk walk = key_walk(p.sink, item.tiles);
     const int32_t block = item.first_row / kTileKeys + group;
-    const int32_t count = item.at.row_count - item.first_row - group * kGroupRows;
-    const uint32_t rows = shared.address + group * L::kTileBytes;
+    const int32_t visits = key_walk(p.sink, item.tiles).visits;
+    // The tiles up to the group's own diagonal come first.
+    const KeyWalk walk = key_walk(p.sink, min(block + 1, item.tiles));
+    const int32_t mine = block < item.tiles ? walk.visits : 0;
     carry = BinSums{};
-    clear_past_end(max(count, 0));
-    for (int32_t v = 0; v < walk.visits; ++v, ++turn.count) {
-      const uint32_t stage = turn.stage(), tile = shared.address + stage * L::kTileBytes;
+    float2* first_row_sums = work.bin_sums + local_row() + at.lane % 4 / 2 * 8;
+    row_sums = kept(reinterpret_cast<float*>(first_row_sums) + at.lane % 2);
+    for (int32_t v = 0; v < mine; ++v, ++turn.count) {
+      const uint32_t tile = shared.address + turn.stage() * L::kTileBytes;
       const KeyVisit visit = key_visit(walk, v);
-      barrier_wait(shared_address(&shared.barriers->keys_full[stage]), turn.parity());
-      if (count <= 0 || visit.tile > block) {
-        release(&shared.barriers->keys_empty[stage]);
-        continue;
-      }
-      multiply_rows<T, kDim>(s, rows + L::kQueriesAt, kTmaBoxBytes, tile + L::kKeysAt,
-                             kTmaBoxBytes);
-      multiply_rows<T, kDim>(g, rows + L::kGradOutAt, kTmaBoxBytes, tile + L::kValuesAt,
-                             kTmaBoxBytes);
+      wait_keys();
+      multiply_operand<T>(s, queries, tile + L::kKeysAt, kTmaBoxBytes);
+      multiply_operand<T>(g, grad_out, tile + L::kValuesAt, kTmaBoxBytes);
       add(work, visit, item.at.row_count - visit.tile * kTileKeys, block - visit.tile,
-          v == walk.sink_visits - 1 || visit.tile == block);
+          v == walk.sink_visits - 1, block - p.sink / kTileKeys);
+    }
+    for (int32_t v = mine; v < visits; ++v, ++turn.count) {
+      wait_keys();
+      __syncwarp();  // nobody waits any more for what is let go
+      release(&shared.barriers->keys_empty[turn.stage()]);
     }
   }
 
   __device__ __forceinline__ void run() {
     for_items(p, [&](const Item& item, uint32_t n) {
       const uint32_t slot = n % kWorkspaces;
-      load_rows(item);
+      load_rows(item, n);
       barrier_wait(shared_address(&shared.barriers->work_empty[slot]), n / kWorkspaces % 2);
-      barrier_wait(shared_address(&shared.barriers->rows_full[group]), n % 2);
       visit_tiles(workspace(p, slot), item);
-      release(&shared.barriers->rows_empty[group]);
       __syncwarp();  // all lanes have written
       release(&shared.barriers->work_full[slot]);
     });

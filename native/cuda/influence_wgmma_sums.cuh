@@ -14,6 +14,19 @@ constexpr int kTileKeys = kBinTokens;
 constexpr int kSums = kTileKeys / 2;  // of a thread: rows g and g + 8, columns 8 i + 2 t, + 1
 constexpr int kSquares = kTileKeys / 16, kSquareSums = kSums / kSquares;
 
+/// x, in a register from here on: in the loop over tiles the compiler would compute it again.
+__device__ __forceinline__ int32_t kept(int32_t x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+/// The same of a pointer to device memory.
+template <class T>
+__device__ __forceinline__ T* kept(T* x) {
+  asm volatile("" : "+l"(x));
+  __builtin_assume(__isGlobal(x));
+  return x;
+}
+
 /// Sums over a tile of one thread's elements: per row, and |E| over both.
 struct BinSums {
   float weights[2] = {}, gradients[2] = {}, effects = 0;
@@ -43,16 +56,30 @@ struct RowsOfThread {
   }
 };
 
-/// s becomes y; returns the largest.
+/// y of S, in place; returns the largest. It is looked for among integers, three at a time
+/// (Hopper's DPX): their order is that of floats that are not negative, and NaN is above all.
 __device__ __forceinline__ float make_weights(const RowsOfThread& at, float to_log2,
                                               float (&s)[kSums]) {
-  float largest = 0;
+  int32_t largest = 0;
 #pragma unroll
-  for (int i = 0; i < kSums; ++i) {
-    s[i] = exp2_approximate(fmaf(s[i], to_log2, -at.log2_sum[i / 2 % 2]));
-    largest = fmaxf(largest, s[i]);
+  for (int i = 0; i < kSums; i += 2) {
+    const float log2_sum = at.log2_sum[i / 2 % 2];
+    s[i] = exp2_approximate(fmaf(s[i], to_log2, -log2_sum));
+    s[i + 1] = exp2_approximate(fmaf(s[i + 1], to_log2, -log2_sum));
+    largest = __vimax3_s32(largest, __float_as_int(s[i]), __float_as_int(s[i + 1]));
   }
-  return largest;
+  return __int_as_float(largest);
+}
+
+/// quad_sums() for a lane that is known.
+__device__ __forceinline__ float quad_sums(const RowsOfThread& at, const BinSums& x) {
+  const bool high = at.lane & 2, odd = at.lane & 1;
+  const auto other = [](float x, int lanes) { return __shfl_xor_sync(0xffffffffu, x, lanes); };
+  const float a =
+      (high ? x.weights[1] : x.weights[0]) + other(high ? x.weights[0] : x.weights[1], 2);
+  const float b =
+      (high ? x.gradients[1] : x.gradients[0]) + other(high ? x.gradients[0] : x.gradients[1], 2);
+  return (odd ? b : a) + other(odd ? a : b, 1);
 }
 
 /// Zeros columns outside [begin, end) and, on the diagonal, keys past the row's own.
@@ -108,10 +135,12 @@ __device__ __forceinline__ void take_dominants(const RowsOfThread& at,
 }
 
 /// Adds the tile to the sums of its own bin, which go on from `own`, and returns those of the
-/// nearer one. Where kSmall, all y are at most kSmallWeight; else dominant keys were taken.
+/// nearer one. Where kSmall, all y are at most kSmallWeight; else dominant keys were taken. `warp`
+/// is at.warp, as a constant where the code is to have no branches.
 template <bool kSmall>
-__device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, const float (&y)[kSums],
-                                            const float (&g)[kSums], BinSums& own) {
+__device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
+                                            const float (&y)[kSums], const float (&g)[kSums],
+                                            BinSums& own) {
   const auto effect = [&](int i) {
     const float x = y[i];
     const float factor = kSmall ? fmaf(fmaf(x, x, x), x, x) : x * reciprocal_approximate(1.0f - x);
@@ -120,7 +149,7 @@ __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, const float 
   BinSums sums = own;
 #pragma unroll
   for (int square = 0; square < kSquares; ++square) {
-    if (square != at.warp) {
+    if (square != warp) {
 #pragma unroll
       for (int n = 0; n < kSquareSums; ++n) {
         const int i = square * kSquareSums + n;
@@ -133,21 +162,25 @@ __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, const float 
     for (int n = 0; n < kSquareSums; ++n) {
       const int i = square * kSquareSums + n, r = i / 2 % 2;
       const float x = effect(i);
-      if (n / 4 < r) {
+      if (n / 4 < r || (n / 4 == r && at.in_own(n))) {
         sums.add(r, y[i], g[i], x);
-      } else if (n / 4 > r) {
-        nearer.add(r, y[i], g[i], x);
       } else {
-        const bool in_own = at.in_own(n);
-        const float left = in_own ? y[i] : 0.0f, right = in_own ? 0.0f : y[i];
-        sums.add(r, left, g[i], in_own ? x : 0.0f);
-        nearer.add(r, right, g[i], in_own ? 0.0f : x);
+        nearer.add(r, y[i], g[i], x);
       }
     }
     own = sums;
     sums = nearer;
   }
   return sums;
+}
+
+/// The same for small y, in code of each warp's own, which its scheduler alone runs.
+__device__ __forceinline__ BinSums add_small_tile(const RowsOfThread& at, const float (&y)[kSums],
+                                                  const float (&g)[kSums], BinSums& own) {
+  if (at.warp < 2) {
+    return at.warp == 0 ? add_tile<true>(at, 0, y, g, own) : add_tile<true>(at, 1, y, g, own);
+  }
+  return at.warp == 2 ? add_tile<true>(at, 2, y, g, own) : add_tile<true>(at, 3, y, g, own);
 }
 
 }  // namespace moa::cuda::influence_tiles

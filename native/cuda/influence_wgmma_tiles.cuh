@@ -11,12 +11,13 @@ using namespace wgmma_tiles;
 
 constexpr int kStages = 4;
 constexpr int kWorkspaces = 2;
+constexpr int kEffectBins = 8;  // whose |E| by lane a warp adds up at a time
 // Warpgroups: one that finishes, two consumers, the producer's. 128 * (88 + 24) + 256 * 192
 // registers are less than what 512 threads of 128 have.
 constexpr int kBlockThreads = kGroupThreads * (1 + kGroups + 1);
 constexpr int kProducerThread = kGroupThreads * (1 + kGroups);
 constexpr int kFinishRegisters = 88, kAddRegisters = 192, kLoadRegisters = 24;
-constexpr int kFinishBarrier = 1, kGroupBarrier = 2;  // named; one of each consumer group
+constexpr int kFinishBarrier = 1;  // named
 using Workspace = InfluenceWorkspace<kConsumerWarps>;
 static_assert(kInfluenceRows == kGroups * kGroupRows && kInfluenceRows == kGroupThreads);
 static_assert(kTileKeys == kTmaBoxRows);
@@ -45,7 +46,8 @@ struct Layout {
   static constexpr int kKeysAt = kGradOutAt + kGroups * kTileBytes;  // of each stage
   static constexpr int kValuesAt = kKeysAt + kStages * kTileBytes;
   static constexpr int kDominantsAt = kValuesAt + kStages * kTileBytes;  // float2 of each row
-  static constexpr int kBarriersAt = kDominantsAt + kInfluenceRows * 8;
+  static constexpr int kEffectsAt = kDominantsAt + kInfluenceRows * 8;   // of each warp
+  static constexpr int kBarriersAt = kEffectsAt + kConsumerWarps * kEffectBins * 32 * 4;
   static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAtomBytes;
 };
 

@@ -113,36 +113,50 @@ __device__ __forceinline__ void wgmma_rows(float (&d)[32], uint64_t a, uint64_t 
   }
 }
 
-#define MOA_WGMMA_REGISTERS(shape, type, list, floats, a0, a1, a2, a3, b)                   \
-  asm volatile(                                                                             \
-      "{\n.reg .pred add;\nsetp.ne.b32 add, 1, 0;\n"                                        \
-      "wgmma.mma_async.sync.aligned." shape ".f32." type "." type " " list ", {" a0 ", " a1 \
-      ", " a2 ", " a3 "}, " b ", add, 1, 1, 1;\n}\n"                                        \
-      : floats                                                                              \
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(descriptor))
+#define MOA_WGMMA_REGISTERS(shape, type, list, floats, a0, a1, a2, a3, b, add_at, transposed) \
+  asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, " add_at                                 \
+               ", 0;\n"                                                                       \
+               "wgmma.mma_async.sync.aligned." shape ".f32." type "." type " " list ", {" a0  \
+               ", " a1 ", " a2 ", " a3 "}, " b ", add, 1, 1, " transposed ";\n}\n"            \
+               : floats                                                                       \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(descriptor), "n"(kAdd ? 1 : 0))
 
+/// d [64, 64] (+)= A B^T, one step of 16 along K, A in registers, B K-major in shared memory.
+template <class T, bool kAdd>
+__device__ __forceinline__ void wgmma_rows(float (&d)[32], const uint32_t (&a)[4],
+                                           uint64_t descriptor) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    MOA_WGMMA_REGISTERS("m64n64k16", "bf16", MOA_WGMMA_LIST_32, MOA_WGMMA_FLOATS_32(d, 0), "%32",
+                        "%33", "%34", "%35", "%36", "%37", "0");
+  } else {
+    MOA_WGMMA_REGISTERS("m64n64k16", "f16", MOA_WGMMA_LIST_32, MOA_WGMMA_FLOATS_32(d, 0), "%32",
+                        "%33", "%34", "%35", "%36", "%37", "0");
+  }
+}
 /// d [64, 128] += A B, A in registers, B [16, 128] MN-major in shared memory.
 template <class T>
 __device__ __forceinline__ void wgmma_add(float (&d)[64], const uint32_t (&a)[4],
                                           uint64_t descriptor) {
+  constexpr bool kAdd = true;
   if constexpr (std::is_same_v<T, BFloat16>) {
     MOA_WGMMA_REGISTERS("m64n128k16", "bf16", MOA_WGMMA_LIST_64, MOA_WGMMA_FLOATS_64(d), "%64",
-                        "%65", "%66", "%67", "%68");
+                        "%65", "%66", "%67", "%68", "%69", "1");
   } else {
     MOA_WGMMA_REGISTERS("m64n128k16", "f16", MOA_WGMMA_LIST_64, MOA_WGMMA_FLOATS_64(d), "%64",
-                        "%65", "%66", "%67", "%68");
+                        "%65", "%66", "%67", "%68", "%69", "1");
   }
 }
 /// d [64, 64] += A B.
 template <class T>
 __device__ __forceinline__ void wgmma_add(float (&d)[32], const uint32_t (&a)[4],
                                           uint64_t descriptor) {
+  constexpr bool kAdd = true;
   if constexpr (std::is_same_v<T, BFloat16>) {
     MOA_WGMMA_REGISTERS("m64n64k16", "bf16", MOA_WGMMA_LIST_32, MOA_WGMMA_FLOATS_32(d, 0), "%32",
-                        "%33", "%34", "%35", "%36");
+                        "%33", "%34", "%35", "%36", "%37", "1");
   } else {
     MOA_WGMMA_REGISTERS("m64n64k16", "f16", MOA_WGMMA_LIST_32, MOA_WGMMA_FLOATS_32(d, 0), "%32",
-                        "%33", "%34", "%35", "%36");
+                        "%33", "%34", "%35", "%36", "%37", "1");
   }
 }
 

@@ -63,6 +63,35 @@ __device__ __forceinline__ void multiply_rows(float (&sums)[kSums], uint32_t a, 
   wgmma_commit();
 }
 
+/// The group's rows of a tile as A operands, to be multiplied by other tiles; `column` bytes from
+/// one column of boxes to the next. `lane` as the caller has it: see store_rows.
+template <int kSteps>
+__device__ __forceinline__ void load_operand(uint32_t (&operand)[kSteps][4], uint32_t tile,
+                                             int column, int warp, int lane) {
+  const uint32_t row = tile + (warp * kWarpRows + lane % 16) * kTmaBoxElements * 2;
+#pragma unroll
+  for (int step = 0; step < kSteps; ++step) {
+    const int chunk = step % 4 * 2 + lane / 16;
+    ldmatrix_x4(operand[step], row + step / 4 * column + (chunk ^ lane % 8) * 16);
+  }
+}
+
+/// Issues sums [64, rows of b] = A B^T as a group, A in registers.
+template <class T, int kSums, int kSteps>
+__device__ __forceinline__ void multiply_operand(float (&sums)[kSums],
+                                                 const uint32_t (&operand)[kSteps][4], uint32_t b,
+                                                 int b_column) {
+  const uint64_t columns = wgmma_descriptor(b, 16, kAtomBytes);
+  wgmma_fence();
+  wgmma_rows<T, false>(sums, operand[0], columns);
+#pragma unroll
+  for (int step = 1; step < kSteps; ++step) {
+    wgmma_rows<T, true>(sums, operand[step],
+                        wgmma_advance(columns, step / 4 * b_column + step % 4 * 32));
+  }
+  wgmma_commit();
+}
+
 /// Issues sums [64, D] += weights [64, rows of the tile] tile as a group.
 template <class T, int kSums, int kSteps>
 __device__ __forceinline__ void add_weighted_rows(float (&sums)[kSums],

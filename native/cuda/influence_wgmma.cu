@@ -4,10 +4,9 @@
 // One persistent block per SM walks items of 128 query rows of one head. A producer thread feeds
 // them and the tiles of 64 keys and values that they visit through TMA. Each of two consumer
 // warpgroups has 64 rows, in registers (a product of 64 x 64 x 16 from shared memory alone would
-// take all of its bandwidth): S = Q K^T and G = gradOut V^T, weights are made while G is under way,
-// and one group's sums by row and bin run under the other's products. A third warpgroup finishes
-// the rows of an item, a thread per row, while the next one's are added up: two workspaces take
-// turns.
+// take all of its bandwidth). S = Q K^T of a tile is under way while the one before is summed by
+// row and bin, G = gradOut V^T while weights are made. A third warpgroup finishes the rows of an
+// item, a thread per row, while the next one's are added up: two workspaces take turns.
 #include <algorithm>
 #include <cmath>
 
@@ -54,7 +53,7 @@ struct Consumer {
   RowsOfThread at;
   Turn<kStages> turn;
   uint32_t queries[kDim / 16][4], grad_out[kDim / 16][4];  // [64 rows, kDim] as A operands
-  float s[kSums], g[kSums];                                // [64 rows, 64 keys]
+  float s[kSums], y[kSums], g[kSums], d[kSums];            // [64 rows, 64 keys]
   BinSums carry;    // of the bin that the next tile completes; of all sinks during their visits
   int32_t effects;  // in shared memory: this lane's of [kEffectBins, 32] |E| past the sinks
   float* row_sums;  // in the workspace: where this lane's share of quad_sums goes for bin 0
@@ -106,31 +105,40 @@ struct Consumer {
     row_sums[entry * (2 * kInfluenceRows)] = quad_sums(at, sums);
   }
 
-  /// From S and G under way to y and G, which are 0 for keys outside [begin, end) and past the
-  /// diagonal. Whether all y are small.
+  __device__ __forceinline__ void issue_scores(const Turn<kStages>& of) {
+    barrier_wait(shared_address(&shared.barriers->keys_full[of.stage()]), of.parity());
+    multiply_operand<T>(s, queries, shared.address + L::kKeysAt + of.stage() * L::kTileBytes,
+                        kTmaBoxBytes);
+  }
+
+  /// From S to y and d, which are 0 for keys outside [begin, end) and past the diagonal, and where
+  /// kNext to the next tile's S under way. Whether all y are small.
+  template <bool kNext>
   __device__ __forceinline__ bool weigh(int32_t begin, int32_t end, bool diagonal) {
-    wgmma_wait<1>(s);
+    take_log2_sum(at, p.in.to_log2, s, y);
+    multiply_operand<T>(g, grad_out, shared.address + L::kValuesAt + turn.stage() * L::kTileBytes,
+                        kTmaBoxBytes);
     const bool masks = diagonal || begin > 0 || end < kTileKeys;
-    const bool small = make_weights(at, p.in.to_log2, s) <= kSmallWeight;
+    const bool small = make_weights(y) <= kSmallWeight;
     // A branch that wants every y keeps ptxas from moving their making behind the wait for G.
-    if (masks) mask_tile(at, begin, end, diagonal, s);
-    wgmma_wait<0>(g);
+    if (masks) mask_tile(at, begin, end, diagonal, y);
+    if constexpr (kNext) issue_scores({turn.count + 1});
+    wgmma_wait<kNext ? 1 : 0>(g);
     release(&shared.barriers->keys_empty[turn.stage()]);
-    if (masks) mask_tile(at, begin, end, diagonal, g);
+    take_delta(at, g, d);
+    if (masks) mask_tile(at, begin, end, diagonal, d);
     return !diagonal && !__any_sync(0xffffffffu, !small);
   }
 
-  /// A tile into the sums of its two bins; `bin` is the own one.
-  __device__ __forceinline__ void add(const Workspace& work, const KeyVisit& visit, int32_t end,
+  /// A visited tile, y and d, into the sums of its two bins; `bin` is the own one.
+  __device__ __forceinline__ void add(const Workspace& work, const KeyVisit& visit, bool small,
                                       int32_t bin, bool last_sinks, int32_t farthest) {
     BinSums own = carry;
-    const bool small = weigh(visit.begin, min(visit.end, end), bin == 0);
-    if (bin == 0) note_own(at, work, local_row(), s, g);
     if (small) {
-      carry = add_small_tile(at, s, g, own);
+      carry = add_small_tile(at, y, d, own);
     } else {
-      take_dominants(at, work, local_row(), visit.tile * kTileKeys, s, g);
-      carry = add_tile<false>(at, at.warp, s, g, own);
+      take_dominants(at, work, local_row(), visit.tile * kTileKeys, y, d);
+      carry = add_tile<false>(at, at.warp, y, d, own);
     }
     if (!visit.sinks) {
       put_rows(own, bin);
@@ -154,7 +162,7 @@ struct Consumer {
     for (int r = 0; r < 2; ++r) {
       const float2 x =
           p.in.row_sums(item.head, item.at.row_start, at.row + 8 * r, item.at.row_count);
-      at.log2_sum[r] = x.x + p.log2_shift, at.delta[r] = x.y;
+      at.log2_sum[r] = x.x + p.log2_shift, at.delta[r] = at.row + 8 * r == 0 ? 0.0f : x.y;
     }
     const uint32_t tile = shared.address + group * L::kTileBytes;
     barrier_wait(shared_address(&shared.barriers->rows_full[group]), n % 2);
@@ -183,14 +191,25 @@ struct Consumer {
     carry = BinSums{};
     float2* first_row_sums = work.bin_sums + local_row() + at.lane % 4 / 2 * 8;
     row_sums = kept(reinterpret_cast<float*>(first_row_sums) + at.lane % 2);
-    for (int32_t v = 0; v < mine; ++v, ++turn.count) {
-      const uint32_t tile = shared.address + turn.stage() * L::kTileBytes;
+    const int32_t farthest = block - p.sink / kTileKeys;
+    const int32_t length = item.at.row_count;
+    if (mine > 0) {
+      issue_scores(turn);
+      wgmma_wait<0>(s);
+    }
+    for (int32_t v = 0; v < mine - 1; ++v, ++turn.count) {
       const KeyVisit visit = key_visit(walk, v);
-      wait_keys();
-      multiply_operand<T>(s, queries, tile + L::kKeysAt, kTmaBoxBytes);
-      multiply_operand<T>(g, grad_out, tile + L::kValuesAt, kTmaBoxBytes);
-      add(work, visit, item.at.row_count - visit.tile * kTileKeys, block - visit.tile,
-          v == walk.sink_visits - 1, block - p.sink / kTileKeys);
+      const int32_t end = min(visit.end, length - visit.tile * kTileKeys);
+      const bool small = weigh<true>(visit.begin, end, visit.tile == block);
+      add(work, visit, small, block - visit.tile, v == walk.sink_visits - 1, farthest);
+      wgmma_wait<0>(s);
+    }
+    if (mine > 0) {  // the diagonal
+      const KeyVisit visit = key_visit(walk, mine - 1);
+      weigh<false>(visit.begin, min(visit.end, length - visit.tile * kTileKeys), true);
+      note_own(at, work, local_row(), y, d);
+      add(work, visit, false, 0, true, farthest);
+      ++turn.count;
     }
     for (int32_t v = mine; v < visits; ++v, ++turn.count) {
       wait_keys();

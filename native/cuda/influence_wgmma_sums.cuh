@@ -6,6 +6,9 @@
 // before square w lie in the tile's own bin, those after it in the nearer one, and in square w
 // column c is in the own bin where c <= r. So sums over the squares in order are the own bin's up
 // to square w, and the nearer one's from there on.
+//
+// Gradients are kept as d = G - delta: what is made of a row's sums does not change when a constant
+// is taken from all of its G, whatever its error. Row 0, of which G itself is wanted, has delta 0.
 #include "cuda/influence_rows.cuh"
 
 namespace moa::cuda::influence_tiles {
@@ -31,9 +34,9 @@ __device__ __forceinline__ T* kept(T* x) {
 struct BinSums {
   float weights[2] = {}, gradients[2] = {}, effects = 0;
 
-  __device__ __forceinline__ void add(int row, float y, float g, float effect) {
+  __device__ __forceinline__ void add(int row, float y, float d, float effect) {
     weights[row] += y;
-    gradients[row] = fmaf(y, g, gradients[row]);
+    gradients[row] = fmaf(y, d, gradients[row]);
     effects += effect;
   }
 };
@@ -42,7 +45,7 @@ struct BinSums {
 struct RowsOfThread {
   int warp, lane;  // of the group of four warps
   int32_t row;     // of the segment: of g; the other is row + 8
-  // log2(sum exp S) + log2(1 + epsilon), gradOut . out
+  // log2(sum exp S) + log2(1 + epsilon); gradOut . out, 0 of row 0
   float log2_sum[2], delta[2];
 
   /// Limit of y above which a key is left to the end: row 0 has one key only.
@@ -56,19 +59,31 @@ struct RowsOfThread {
   }
 };
 
-/// y of S, in place; returns the largest. It is looked for among integers, three at a time
-/// (Hopper's DPX): their order is that of floats that are not negative, and NaN is above all.
-__device__ __forceinline__ float make_weights(const RowsOfThread& at, float to_log2,
-                                              float (&s)[kSums]) {
+/// log2 y of S, apart from the registers that products add to: ptxas lets no product be under way
+/// while those are read.
+__device__ __forceinline__ void take_log2_sum(const RowsOfThread& at, float to_log2,
+                                              const float (&s)[kSums], float (&y)[kSums]) {
+#pragma unroll
+  for (int i = 0; i < kSums; ++i) y[i] = fmaf(s[i], to_log2, -at.log2_sum[i / 2 % 2]);
+}
+
+/// log2 y become y; returns the largest. It is looked for among integers, three at a time (Hopper's
+/// DPX): their order is that of floats that are not negative, and NaN is above all.
+__device__ __forceinline__ float make_weights(float (&y)[kSums]) {
   int32_t largest = 0;
 #pragma unroll
   for (int i = 0; i < kSums; i += 2) {
-    const float log2_sum = at.log2_sum[i / 2 % 2];
-    s[i] = exp2_approximate(fmaf(s[i], to_log2, -log2_sum));
-    s[i + 1] = exp2_approximate(fmaf(s[i + 1], to_log2, -log2_sum));
-    largest = __vimax3_s32(largest, __float_as_int(s[i]), __float_as_int(s[i + 1]));
+    y[i] = exp2_approximate(y[i]), y[i + 1] = exp2_approximate(y[i + 1]);
+    largest = __vimax3_s32(largest, __float_as_int(y[i]), __float_as_int(y[i + 1]));
   }
   return __int_as_float(largest);
+}
+
+/// d of G, likewise.
+__device__ __forceinline__ void take_delta(const RowsOfThread& at, const float (&g)[kSums],
+                                           float (&d)[kSums]) {
+#pragma unroll
+  for (int i = 0; i < kSums; ++i) d[i] = g[i] - at.delta[i / 2 % 2];
 }
 
 /// quad_sums() for a lane that is known.
@@ -94,17 +109,17 @@ __device__ __forceinline__ void mask_tile(const RowsOfThread& at, int32_t begin,
   }
 }
 
-/// (y, G) of the rows' own keys, from the diagonal.
+/// (y, d) of the rows' own keys, from the diagonal.
 template <int kWarps>
 __device__ __forceinline__ void note_own(const RowsOfThread& at,
                                          const InfluenceWorkspace<kWarps>& work, int32_t local_row,
-                                         const float (&y)[kSums], const float (&g)[kSums]) {
+                                         const float (&y)[kSums], const float (&d)[kSums]) {
   if (at.lane / 4 / 2 != at.lane % 4) return;  // lane (g, t) has columns 2t and 2t + 1 of eight
 #pragma unroll
   for (int i = 0; i < kSums; ++i) {
     const int eighth = i / 4, r = i / 2 % 2;
     if (eighth == 2 * at.warp + r && i % 2 == at.lane / 4 % 2) {
-      work.own[local_row + 8 * r] = make_float2(y[i], g[i]);
+      work.own[local_row + 8 * r] = make_float2(y[i], d[i]);
     }
   }
 }
@@ -115,14 +130,14 @@ template <int kWarps>
 __device__ __forceinline__ void take_dominants(const RowsOfThread& at,
                                                const InfluenceWorkspace<kWarps>& work,
                                                int32_t local_row, int32_t first_key,
-                                               float (&y)[kSums], const float (&g)[kSums]) {
+                                               float (&y)[kSums], const float (&d)[kSums]) {
   float dominants[2] = {}, gradients[2] = {};
   int32_t columns[2] = {};
 #pragma unroll
   for (int i = 0; i < kSums; ++i) {
     const int r = i / 2 % 2;
     if (!(y[i] > at.limit(r))) continue;
-    dominants[r] = y[i], gradients[r] = g[i], columns[r] = i / 4 * 8 + i % 2;
+    dominants[r] = y[i], gradients[r] = d[i], columns[r] = i / 4 * 8 + i % 2;
     y[i] = 0;
   }
 #pragma unroll
@@ -139,12 +154,12 @@ __device__ __forceinline__ void take_dominants(const RowsOfThread& at,
 /// is at.warp, as a constant where the code is to have no branches.
 template <bool kSmall>
 __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
-                                            const float (&y)[kSums], const float (&g)[kSums],
+                                            const float (&y)[kSums], const float (&d)[kSums],
                                             BinSums& own) {
   const auto effect = [&](int i) {
     const float x = y[i];
     const float factor = kSmall ? fmaf(fmaf(x, x, x), x, x) : x * reciprocal_approximate(1.0f - x);
-    return fabsf((g[i] - at.delta[i / 2 % 2]) * factor);
+    return fabsf(d[i] * factor);
   };
   BinSums sums = own;
 #pragma unroll
@@ -153,7 +168,7 @@ __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
 #pragma unroll
       for (int n = 0; n < kSquareSums; ++n) {
         const int i = square * kSquareSums + n;
-        sums.add(i / 2 % 2, y[i], g[i], effect(i));
+        sums.add(i / 2 % 2, y[i], d[i], effect(i));
       }
       continue;
     }
@@ -163,9 +178,9 @@ __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
       const int i = square * kSquareSums + n, r = i / 2 % 2;
       const float x = effect(i);
       if (n / 4 < r || (n / 4 == r && at.in_own(n))) {
-        sums.add(r, y[i], g[i], x);
+        sums.add(r, y[i], d[i], x);
       } else {
-        nearer.add(r, y[i], g[i], x);
+        nearer.add(r, y[i], d[i], x);
       }
     }
     own = sums;
@@ -176,11 +191,11 @@ __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
 
 /// The same for small y, in code of each warp's own, which its scheduler alone runs.
 __device__ __forceinline__ BinSums add_small_tile(const RowsOfThread& at, const float (&y)[kSums],
-                                                  const float (&g)[kSums], BinSums& own) {
+                                                  const float (&d)[kSums], BinSums& own) {
   if (at.warp < 2) {
-    return at.warp == 0 ? add_tile<true>(at, 0, y, g, own) : add_tile<true>(at, 1, y, g, own);
+    return at.warp == 0 ? add_tile<true>(at, 0, y, d, own) : add_tile<true>(at, 1, y, d, own);
   }
-  return at.warp == 2 ? add_tile<true>(at, 2, y, g, own) : add_tile<true>(at, 3, y, g, own);
+  return at.warp == 2 ? add_tile<true>(at, 2, y, d, own) : add_tile<true>(at, 3, y, d, own);
 }
 
 }  // namespace moa::cuda::influence_tiles

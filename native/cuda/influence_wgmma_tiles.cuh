@@ -12,11 +12,11 @@ using namespace wgmma_tiles;
 constexpr int kStages = 4;
 constexpr int kWorkspaces = 2;
 constexpr int kEffectBins = 8;  // whose |E| by lane a warp adds up at a time
-// Warpgroups: one that finishes, two consumers, the producer's. 128 * (88 + 24) + 256 * 192
-// registers are less than what 512 threads of 128 have.
+// Warpgroups: one that finishes, two consumers, the producer's. 128 * (56 + 24) + 256 * 216
+// registers are what 512 threads of 128 have.
 constexpr int kBlockThreads = kGroupThreads * (1 + kGroups + 1);
 constexpr int kProducerThread = kGroupThreads * (1 + kGroups);
-constexpr int kFinishRegisters = 88, kAddRegisters = 192, kLoadRegisters = 24;
+constexpr int kFinishRegisters = 56, kAddRegisters = 216, kLoadRegisters = 24;
 constexpr int kFinishBarrier = 1;  // named
 using Workspace = InfluenceWorkspace<kConsumerWarps>;
 static_assert(kInfluenceRows == kGroups * kGroupRows && kInfluenceRows == kGroupThreads);

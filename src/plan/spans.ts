@@ -24,14 +24,18 @@ export function spanOfRule(rule: Rule, tokens: number, sink: number = BLOCK_TOKE
   return Math.min(ceilToBlock(span), ceilToBlock(tokens));
 }
 
-/** Slots of every KV head at N = `tokens` (prompt + reserve), [layers * kvHeads]; multiples of 64. */
-export function spansAt(plan: Plan, tokens: number): Int32Array {
+/**
+ * Slots of every KV head at N = `tokens` (prompt + reserve), [layers * kvHeads]; multiples of 64. `ownTokens`: what the sequence can come to
+ * hold; a span has no more blocks than that, however large the reserve. Default: N.
+ */
+export function spansAt(plan: Plan, tokens: number, ownTokens: number = tokens): Int32Array {
   checkLength(tokens);
+  checkLength(ownTokens);
   const { layers, kvHeads } = plan.model;
   const spans = new Int32Array(layers * kvHeads);
   for (let layer = 0; layer < layers; layer++) {
     for (let head = 0; head < kvHeads; head++) {
-      spans[layer * kvHeads + head] = spanOfRule(ruleAt(plan, layer, head), tokens, plan.sink);
+      spans[layer * kvHeads + head] = Math.min(spanOfRule(ruleAt(plan, layer, head), tokens, plan.sink), ceilToBlock(ownTokens));
     }
   }
   return spans;
@@ -56,7 +60,12 @@ export function densityAt(plan: Plan, tokens: number): number {
 
 /** Bytes of keys and values that the plan's spans imply for one sequence at N = `tokens`. */
 export function kvBytesAt(plan: Plan, tokens: number, headDim: number, bytesPerElement: number): number {
-  return sum(spansAt(plan, tokens)) * headDim * 2 * bytesPerElement;
+  return bytesOfSpans(spansAt(plan, tokens), headDim, bytesPerElement);
+}
+
+/** Bytes of keys and values in the slots of one sequence's heads. */
+export function bytesOfSpans(spans: Int32Array, headDim: number, bytesPerElement: number): number {
+  return sum(spans) * headDim * 2 * bytesPerElement;
 }
 
 /** The cache that runs the plan: `dense` keeps every token, `static` a sink and a ring per KV head. */

@@ -5,7 +5,7 @@ import { generate } from '../model/generate.ts';
 import { answerLoss } from '../model/loss.ts';
 import { BYTES_PER_ELEMENT } from '../native/backend.ts';
 import type { Plan } from '../plan/schema.ts';
-import { cacheKindOf, kvBytesAt } from '../plan/spans.ts';
+import { bytesOfSpans, cacheKindOf, spansAt } from '../plan/spans.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import { cellHash, WITHOUT_PLAN } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
@@ -149,15 +149,18 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, 
   });
 }
 
-/** Spans at N = prompt + reserve, where the reserve is at least what may be generated, and the bytes that they imply. */
+/**
+ * Spans at N = prompt + reserve, where the reserve is at least what may be generated, and the bytes that they imply. A large reserve makes
+ * spans longer, but no cache larger than the sequence: dense keeps that, and nothing keeps more.
+ */
 function storage(context: RunContext, plan: Plan, promptTokens: number, newTokens: number) {
-  const cacheKind = cacheKindOf(plan);
-  const reserve = cacheKind === 'dense' ? 0 : (context.suite.generation.reserveTokens ?? 0);
-  const total = promptTokens + Math.max(newTokens, reserve);
+  const { suite, model } = context;
+  const own = promptTokens + newTokens;
+  const total = promptTokens + Math.max(newTokens, suite.generation.reserveTokens ?? 0);
   return {
-    spans: requestSpans(plan, total),
-    cacheKind,
-    plannedBytes: kvBytesAt(plan, total, context.model.config.headDim, BYTES_PER_ELEMENT[context.suite.model.kvDType]),
+    spans: requestSpans(plan, total, own),
+    cacheKind: cacheKindOf(plan),
+    plannedBytes: bytesOfSpans(spansAt(plan, total, own), model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]),
   };
 }
 

@@ -52,6 +52,8 @@ describe('a plan', () => {
     expect(kvBytesAt(plan, 2048, 16, 4)).toBe(4608 * 16 * 2 * 4);
     expect(densitiesAt(plan, [2048, 4096])).toEqual({ 2048: 4608 / 8192, 4096: (2048 + 512 + 2560 + 4096) / 16384 });
     expect(cacheKindOf(plan)).toBe('static');
+    // A reserve of 1024 makes spans longer, but no cache larger than the sequence that it holds.
+    expect([...spansAt(plan, 512 + 1024, 512 + 32)]).toEqual([576, 512, 576, 576]);
     expect(() => ruleAt(plan, 2, 0)).toThrow(/a layer below 2/);
   });
 

@@ -1,7 +1,7 @@
 import { MoaError } from '../core/errors.ts';
 
 /** Exit codes of every command. */
-export const EXIT = { completed: 0, someFailed: 1, badInput: 2, regression: 3, ambiguous: 4, aborted: 130 } as const;
+export const EXIT = { completed: 0, someFailed: 1, badInput: 2, aborted: 130 } as const;
 
 /** The exit code that an error thrown out of a command means. */
 export function exitCodeOf(error: unknown): number {

@@ -28,3 +28,13 @@ test('a full disk is one sentence with a way on', () => {
   expect(error).toMatchObject({ code: 'IO', message: 'Could not write runs/a/records.jsonl: the disk is full' });
   expect(error.hint).toContain('--resume');
 });
+
+test.each([
+  ['ENOENT', 'NOT_FOUND', 'it does not exist'],
+  ['ENOTDIR', 'NOT_FOUND', 'a part of its path is not a folder'],
+  ['EISDIR', 'INVALID_ARGUMENT', 'it is a folder'],
+  ['EACCES', 'IO', 'permission was denied'],
+])('reading what gives %s is %s, and the message says that %s', (code, expected, reason) => {
+  const error = ioError('a/b', 'read', Object.assign(new Error(code), { code }));
+  expect(error).toMatchObject({ code: expected, message: `Could not read a/b: ${reason}` });
+});

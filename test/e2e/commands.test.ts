@@ -48,6 +48,33 @@ describe('plan', () => {
   });
 });
 
+describe('arguments that are wrong', () => {
+  test.each(
+    [
+      'plan inspect',
+      'plan inspect --bogus x',
+      'plan inspect p --lengths abc',
+      'plan inspect a b c',
+      'plan lint',
+      'plan convert a',
+      'data generate',
+      'data list --bogus',
+      'run suites',
+      'plan inspect .',
+      'verify --bogus',
+    ].map((line) => [line]),
+  )('%s: one clear error and exit code 2', async (line) => {
+    const run = await moabench(line.split(' ')).ended;
+    expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^error: /) });
+    expect(run.stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('--help names the exit codes that there are', async () => {
+    const { stdout } = await moabench(['--help']).ended;
+    expect(stdout).toContain('Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.');
+  });
+});
+
 describe('other commands', () => {
   test('doctor lists the backends and why cuda is missing', async () => {
     const run = await moabench(['doctor', '--json']).ended;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { endWhenPipeCloses } from './closed-pipe.ts';
 import { benchCommand } from './commands/bench.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -40,6 +41,8 @@ for (const command of [runCommand, compressCommand, reportCommand, planCommand, 
   program.addCommand(throwing(command()));
 }
 
+endWhenPipeCloses(process.stdout);
+endWhenPipeCloses(process.stderr);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -14,9 +14,16 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
     writeFileSync(temporary, data, { flush: true });
     renameSync(temporary, path);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
     throw ioError(path, 'write', cause);
   }
+}
+
+/** Where the folder cannot be used at all, removing fails as writing did; the write error is the one to tell. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 const REASONS: Readonly<Record<string, string>> = {

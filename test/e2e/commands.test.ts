@@ -75,6 +75,20 @@ describe('arguments that are wrong', () => {
   });
 });
 
+describe('ends early without a stack trace', () => {
+  test('Ctrl-C in bench', async () => {
+    const { child, ended } = moabench(['bench', '--tokens', '8192']);
+    child.stderr?.once('data', () => child.kill('SIGINT'));
+    expect(await ended).toMatchObject({ code: 130, stdout: '', stderr: expect.stringMatching(/\nerror: Stopped on request\n$/) });
+  });
+
+  test('a reader that takes the first sample and goes', async () => {
+    const { child, ended } = moabench(['data', 'generate', '--task', 'lines', '--length', '512', '--count', '300']);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
 describe('other commands', () => {
   test('doctor lists the backends and why cuda is missing', async () => {
     const run = await moabench(['doctor', '--json']).ended;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Command } from 'commander';
 import { listDatasets } from '../../data/datasets.ts';
 import { generateSamples } from '../../data/generate.ts';
@@ -37,11 +38,12 @@ export function dataCommand(): Command {
     .option('--seed <text>', 'seed', '1')
     .option('--model <folder>', 'whose tokenizer counts', 'models/reference')
     .addHelpText('after', '\nExample:\n  $ moabench data generate --task lines --length 4096 --count 3 > lines.jsonl')
-    .action((flags: GenerateFlags) => {
+    .action(async (flags: GenerateFlags) => {
       const tokenizer = Tokenizer.read(flags.model);
       const { length: targetTokens, count, seed } = flags;
       for (const sample of generateSamples({ task: taskNamed(flags.task).name, targetTokens, count, seed, tokenizer, split: 'eval' })) {
         process.stdout.write(`${JSON.stringify(sample)}\n`);
+        await setImmediate(); // a reader that went away is noticed before the next sample is made
       }
     });
   return data;

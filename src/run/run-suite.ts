@@ -15,6 +15,7 @@ import { RecordStore } from '../results/store.ts';
 import { type Cell, expandCells, type QualityCell } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import type { Suite } from '../suite/schema.ts';
+import { beyondPositions } from './beyond-positions.ts';
 import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { makePlans } from './make-plans.ts';
@@ -63,6 +64,8 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       ...(suite.model.weightDType === undefined ? {} : { weightDType: suite.model.weightDType }),
       ...(suite.backend.activations === undefined ? {} : { activationDType: suite.backend.activations }),
     });
+    const note = beyondPositions(suite, cells, model.config);
+    if (note !== null) options.onNote(note);
     using store = earlier ?? openStore(folder, options);
     const context: RunContext = {
       suite,

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { PRESETS } from '../../src/model/presets.ts';
 import { recordsOf } from '../../src/results/record.ts';
 import { readRecords } from '../../src/results/store.ts';
 import { recordsPath } from '../../src/run/run-folder.ts';
@@ -36,4 +37,12 @@ test('of two that start at once in one folder, one runs; the other is refused an
   const ends = await Promise.allSettled([run('both'), run('both')]);
   expect(ends.map((end) => end.status).sort()).toEqual(['fulfilled', 'rejected']);
   expect(recordsOf(readRecords(recordsPath(join(folder, 'both'))).records, 'run')).toHaveLength(1);
+});
+
+test('lengths beyond the positions of the model are told once, and run', async () => {
+  const notes: string[] = [];
+  const config = join(folder, 'config.json');
+  writeFileSync(config, JSON.stringify({ ...PRESETS.tiny, max_position_embeddings: 128 }));
+  expect(await run('long', { model: `dummy:${config}`, context: 192, onNote: (note) => notes.push(note) })).toMatchObject({ completed: 2 });
+  expect(notes).toEqual([expect.stringMatching(/^Length 192 is beyond the 128 positions/)]);
 });

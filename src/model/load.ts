@@ -63,6 +63,13 @@ export function modelConfig(path: string): ModelConfig {
   return path.startsWith(DUMMY) ? locateConfig(path).config : readModelConfig(path);
 }
 
+/** As `modelConfig`, when the weights that it describes are there too; they are not read. Errors as `loadModel`. */
+export function locatedModelConfig(path: string): ModelConfig {
+  const config = modelConfig(path);
+  if (!path.startsWith(DUMMY)) checkpointFiles(path);
+  return config;
+}
+
 interface Located {
   readonly config: ModelConfig;
   readonly folder: string | null;

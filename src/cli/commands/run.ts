@@ -52,10 +52,20 @@ function suiteCommand(name: string): Command {
     .option('--quiet', 'no progress', false);
 }
 
+function tell(note: string): void {
+  process.stderr.write(`note: ${note}\n`);
+}
+
 async function execute(suitePath: string, flags: RunFlags, only: readonly string[]): Promise<void> {
   if (flags.dryRun) {
     const { dryRun } = await import('../../run/dry-run.ts');
-    const lines = await dryRun({ suitePath, only, resume: flags.resume, ...(flags.out === undefined ? {} : { out: flags.out }) });
+    const lines = await dryRun({
+      suitePath,
+      only,
+      resume: flags.resume,
+      onNote: tell,
+      ...(flags.out === undefined ? {} : { out: flags.out }),
+    });
     process.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
     return;
   }
@@ -71,7 +81,7 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
         command: `moabench ${process.argv.slice(2).join(' ')}`,
         signal,
         onProgress: display.onProgress,
-        onNote: (note) => process.stderr.write(`note: ${note}\n`),
+        onNote: tell,
         ...(flags.out === undefined ? {} : { out: flags.out }),
       });
       const report = await writeRunReport(run.folder);

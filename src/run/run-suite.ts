@@ -42,7 +42,7 @@ export interface RunOptions {
 export interface RunResult {
   readonly folder: string;
   readonly completed: number;
-  readonly failed: readonly { readonly cellId: string; readonly message: string }[];
+  readonly failed: readonly { readonly cellId: string; readonly message: string; readonly hint: string | null }[];
   readonly skipped: readonly { readonly cellId: string; readonly reason: string }[];
 }
 
@@ -136,7 +136,9 @@ function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, '
   const ends = cells.flatMap((cell) => last.get(cell.id) ?? []);
   return {
     completed: ends.filter((end) => end.status === 'completed').length,
-    failed: ends.flatMap((end) => (end.status === 'failed' ? [{ cellId: end.cellId, message: end.error.message }] : [])),
+    failed: ends.flatMap(({ cellId, ...end }) =>
+      end.status === 'failed' ? [{ cellId, message: end.error.message, hint: end.error.hint }] : [],
+    ),
     skipped: ends.flatMap((end) => (end.status === 'skipped' ? [{ cellId: end.cellId, reason: end.reason }] : [])),
   };
 }

@@ -167,7 +167,7 @@ describe('what cannot be run', () => {
     );
     const path = join(folder, 'mixed');
     const run = await moabench(['run', mixed, '--out', path]).ended;
-    expect(run).toMatchObject({ code: 1, stdout: expect.stringMatching(/failed +plan\/lost: .*none\.json/) });
+    expect(run).toMatchObject({ code: 1, stdout: expect.stringMatching(/failed +plan\/lost: .*none\.json.*\n +hint: /) });
     expect(run.stdout).toContain('skipped retrieval/lines/512/lost');
     const summary = summarySchema.parse(JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8')));
     expect(summary.cells.failed).toEqual([{ cellId: 'plan/lost', message: expect.stringContaining('none.json') }]);

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import type { RunResult } from '../../run/run-suite.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { progressDisplay } from '../progress-display.ts';
+import { runResultText } from '../run-result-text.ts';
 
 interface RunFlags {
   readonly out?: string;
@@ -90,17 +90,6 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
     () => display.stop(),
   );
   display.stop();
-  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${resultText(result, result.report.text)}\n`);
+  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
   process.exitCode = result.failed.length > 0 ? EXIT.someFailed : EXIT.completed;
-}
-
-function resultText(result: RunResult, report: string): string {
-  const lines = [
-    report,
-    `${result.completed} cells completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
-    ...result.failed.map((f) => `  failed  ${f.cellId}: ${f.message}`),
-    ...result.skipped.map((s) => `  skipped ${s.cellId}: ${s.reason}`),
-    `report: ${result.folder}/report.html`,
-  ];
-  return lines.filter((line) => line !== '').join('\n');
 }

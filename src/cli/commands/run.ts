@@ -3,6 +3,7 @@ import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { progressDisplay } from '../progress-display.ts';
 import { runResultText } from '../run-result-text.ts';
+import { shellCommand } from '../shell-command.ts';
 
 interface RunFlags {
   readonly out?: string;
@@ -27,7 +28,7 @@ Examples:
   $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
     )
     .action(async (suite: string, flags: RunFlags) => {
-      await execute(suite, flags, flags.only);
+      await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags.only) });
     });
 }
 
@@ -38,7 +39,8 @@ export function compressCommand(): Command {
     .option('--only <methods...>', 'methods of the suite', [])
     .addHelpText('after', '\nExample:\n  $ moabench compress suites/quick.yaml --only moa-50 --out runs/plans')
     .action(async (suite: string, flags: RunFlags) => {
-      await execute(suite, flags, flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`));
+      const only = flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`);
+      await execute(suite, flags, { only, command: commandAgain('compress', suite, flags.only) });
     });
 }
 
@@ -56,7 +58,18 @@ function tell(note: string): void {
   process.stderr.write(`note: ${note}\n`);
 }
 
-async function execute(suitePath: string, flags: RunFlags, only: readonly string[]): Promise<void> {
+interface Selection {
+  readonly only: readonly string[];
+  /** Recorded, so that a reader of the report can run it again. */
+  readonly command: string;
+}
+
+/** The command that does this again from nothing: in a folder of its own, without options that only change what is printed. */
+function commandAgain(name: string, suite: string, only: readonly string[]): string {
+  return shellCommand(['moabench', name, suite, ...(only.length === 0 ? [] : ['--only', ...only])]);
+}
+
+async function execute(suitePath: string, flags: RunFlags, { only, command }: Selection): Promise<void> {
   if (flags.dryRun) {
     const { dryRun } = await import('../../run/dry-run.ts');
     const lines = await dryRun({
@@ -78,7 +91,7 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
         suitePath,
         resume: flags.resume,
         only,
-        command: `moabench ${process.argv.slice(2).join(' ')}`,
+        command,
         signal,
         onProgress: display.onProgress,
         onNote: tell,

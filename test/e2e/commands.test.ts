@@ -134,8 +134,8 @@ describe('other commands', () => {
     for (const result of report.results) expect(result.samplesMs).toHaveLength(2);
   });
 
-  test('data generate writes samples of the length that was asked for', async () => {
-    const run = await moabench(['data', 'generate', '--task', 'lines', '--length', '600', '--count', '2']).ended;
+  test('data generate writes samples of the length that was asked for, in any folder', async () => {
+    const run = await moabench(['data', 'generate', '--task', 'lines', '--length', '600', '--count', '2'], folder).ended;
     const samples = run.stdout
       .trim()
       .split('\n')

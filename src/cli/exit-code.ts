@@ -1,7 +1,7 @@
 import { MoaError } from '../core/errors.ts';
 
 /** Exit codes of every command. */
-export const EXIT = { completed: 0, someFailed: 1, badInput: 2, regression: 3, ambiguous: 4, aborted: 130 } as const;
+export const EXIT = { completed: 0, someFailed: 1, badInput: 2, aborted: 130 } as const;
 
 /** The exit code that an error thrown out of a command means. */
 export function exitCodeOf(error: unknown): number {
@@ -16,8 +16,12 @@ function isAbort(error: unknown): boolean {
   return error instanceof MoaError ? error.code === 'ABORTED' : error instanceof Error && error.name === 'AbortError';
 }
 
+/** What Ctrl-C is answered with. */
+export const STOPPED = 'error: Stopped on request';
+
 /** An error as it is shown to a person: message, hint, and the causes only for unexpected ones. */
 export function errorText(error: unknown): string {
+  if (isAbort(error)) return STOPPED;
   if (!(error instanceof MoaError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
   const hint = error.hint === undefined ? '' : `\n  hint: ${error.hint}`;
   const stack = error.code === 'INTERNAL' ? `\n${error.stack ?? ''}` : '';

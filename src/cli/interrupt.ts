@@ -1,4 +1,4 @@
-import { EXIT } from './exit-code.ts';
+import { EXIT, STOPPED } from './exit-code.ts';
 
 /** How long stages may take to stop by themselves; native work in flight cannot be cut short. */
 const GRACE_MS = 600;
@@ -14,6 +14,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
     controller.abort();
     setTimeout(() => {
       beforeExit();
+      process.stderr.write(`${STOPPED}\n`);
       process.exit(EXIT.aborted);
     }, GRACE_MS).unref();
   };

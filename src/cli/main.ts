@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { endWhenPipeCloses } from './closed-pipe.ts';
 import { benchCommand } from './commands/bench.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -11,6 +12,12 @@ import { verifyCommand } from './commands/verify.ts';
 import { EXIT, errorText, exitCodeOf } from './exit-code.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** The command and all below it throw their usage errors instead of ending the process with a code of their own. */
+function throwing(command: Command): Command {
+  for (const nested of command.commands) throwing(nested);
+  return command.exitOverride();
+}
 
 // Commands import what they run when they run it: help and errors stay quick.
 const program = new Command('moabench')
@@ -28,12 +35,14 @@ Examples:
   $ moabench verify --backend cpu                  kernels against the independent reference
   $ moabench doctor                                what this machine has, and why something is missing
 
-Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 3 regression, 4 ambiguous, 130 aborted.`,
+Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.`,
   );
 for (const command of [runCommand, compressCommand, reportCommand, planCommand, verifyCommand, benchCommand, doctorCommand, dataCommand]) {
-  program.addCommand(command().exitOverride());
+  program.addCommand(throwing(command()));
 }
 
+endWhenPipeCloses(process.stdout);
+endWhenPipeCloses(process.stderr);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -69,6 +69,11 @@ export class Checkpoint implements WeightSource {
     return new Checkpoint(folder, files);
   }
 
+  /** Every tensor that is stored, whether a model needs it or not. */
+  get names(): Iterable<string> {
+    return this.#where.keys();
+  }
+
   describe(name: string): StoredTensor {
     const { entry } = this.#find(name);
     const dtype = Object.hasOwn(FLOATS, entry.dtype) ? FLOATS[entry.dtype] : undefined;

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { invalidArgument } from '../core/errors.ts';
+import { invalidArgument, MoaError } from '../core/errors.ts';
 import { contentHash, sha256, sha256File } from '../core/hash.ts';
 import { readJson } from '../core/json-file.ts';
 import type { Backend, FloatDType } from '../native/backend.ts';
@@ -12,7 +12,7 @@ import { DummyWeights } from './dummy-weights.ts';
 import { LanguageModel } from './language-model.ts';
 import { PRESETS } from './presets.ts';
 import { Tokenizer } from './tokenizer.ts';
-import { EMBEDDING } from './weight-names.ts';
+import { EMBEDDING, layerOf } from './weight-names.ts';
 import type { WeightSource } from './weight-source.ts';
 import { loadWeights, type WeightProgress } from './weights.ts';
 
@@ -63,6 +63,13 @@ export function modelConfig(path: string): ModelConfig {
   return path.startsWith(DUMMY) ? locateConfig(path).config : readModelConfig(path);
 }
 
+/** As `modelConfig`, when the weights that it describes are there too; they are not read. Errors as `loadModel`. */
+export function locatedModelConfig(path: string): ModelConfig {
+  const config = modelConfig(path);
+  if (!path.startsWith(DUMMY)) checkpointFiles(path);
+  return config;
+}
+
 interface Located {
   readonly config: ModelConfig;
   readonly folder: string | null;
@@ -74,7 +81,28 @@ interface Located {
 async function locateCheckpoint(folder: string): Promise<Located> {
   const config = readModelConfig(folder);
   const source = await Checkpoint.open(folder);
+  refuseUnusedLayers(source.names, config.layers, folder);
   return { config, folder, name: basename(resolve(folder)), source, weightsHash: await checkpointHash(folder) };
+}
+
+/** A model without its last layers runs and answers nonsense. Other tensors that are not needed (such as rotary inv_freq buffers) are harmless. */
+function refuseUnusedLayers(names: Iterable<string>, layers: number, folder: string): void {
+  let first: { readonly name: string; readonly layer: number } | undefined;
+  let stored = 0;
+  for (const name of names) {
+    const layer = layerOf(name);
+    if (layer === null) continue;
+    stored = Math.max(stored, layer + 1);
+    if (layer >= layers && (first === undefined || layer < first.layer)) first = { name, layer };
+  }
+  if (first === undefined) return;
+  throw new MoaError(
+    `Expected tensors of ${layers} layers in ${folder} but received ${first.name}, of a layer that config.json does not have`,
+    {
+      code: 'INVALID_FILE',
+      hint: `The weights have ${stored} layers; num_hidden_layers in config.json is ${layers}.`,
+    },
+  );
 }
 
 function locateDummy(options: LoadOptions): Located {

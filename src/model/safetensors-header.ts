@@ -141,7 +141,8 @@ function decodeUtf8(bytes: Uint8Array, source: string): string {
 }
 
 function invalid(source: string, what: string, received: unknown): MoaError {
-  return new MoaError(`Expected ${what} for ${source} but received ${describe(received)}`, {
+  const value = typeof received === 'bigint' ? String(received) : describe(received);
+  return new MoaError(`Expected ${what} for ${source} but received ${value}`, {
     code: 'INVALID_FILE',
     hint: 'The file is damaged or not a safetensors file; fetch it again.',
   });

@@ -3,10 +3,17 @@ import type { ModelConfig } from './config.ts';
 export const EMBEDDING = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
 export const LM_HEAD = 'lm_head.weight';
+const LAYER_TENSOR = /^model\.layers\.(\d+)\.(.+)$/;
 
 /** Hugging Face's name of a tensor of a layer, for example `layerName(3, 'self_attn.q_proj.weight')`. */
 export function layerName(layer: number, name: string): string {
   return `model.layers.${layer}.${name}`;
+}
+
+/** The layer of a Hugging Face tensor name, or null when it belongs to none. */
+export function layerOf(name: string): number | null {
+  const match = LAYER_TENSOR.exec(name);
+  return match === null ? null : Number(match[1]);
 }
 
 /** The shape that a model of this configuration needs for a Hugging Face tensor name, or undefined when it has no such tensor. */
@@ -15,7 +22,7 @@ export function expectedShape(config: ModelConfig, name: string): readonly numbe
   if (name === EMBEDDING) return [V, C];
   if (name === FINAL_NORM) return [C];
   if (name === LM_HEAD) return config.tiedEmbeddings ? undefined : [V, C];
-  const match = /^model\.layers\.(\d+)\.(.+)$/.exec(name);
+  const match = LAYER_TENSOR.exec(name);
   if (match === null || Number(match[1]) >= config.layers) return undefined;
   return layerShape(config, match[2] ?? '');
 }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { TASK_NAMES } from '../data/tasks.ts';
-import { modelHash } from '../model/load.ts';
+import { locatedModelConfig, modelHash } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { loadPlan } from '../plan/file.ts';
 import { type RunRecord, recordsOf } from '../results/record.ts';
 import { readRecords } from '../results/store.ts';
 import { type Cell, expandCells } from '../suite/cells.ts';
 import { type LoadedSuite, loadSuite } from '../suite/load.ts';
+import { beyondPositions } from './beyond-positions.ts';
 import { cellHash, type Identity, planCellHash } from './cell-hash.ts';
 import { planPath } from './make-plans.ts';
 import { recordsPath, runFolder } from './run-folder.ts';
@@ -26,15 +27,22 @@ export interface DryRunOptions {
   readonly out?: string;
   readonly resume: boolean;
   readonly only: CellFilter;
+  /** As a run would say them. */
+  readonly onNote: (note: string) => void;
 }
 
-/** The cells that a run with these options would have, and which of them the folder already holds. Loads no weights, runs nothing. */
+/**
+ * The cells that a run with these options would have, and which of them the folder already holds. Loads no weights, runs nothing; a model that
+ * is not there is refused as a run refuses it.
+ */
 export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCell[]> {
   const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
   const { suite } = loaded;
   const folder = options.resume || options.out !== undefined ? runFolder({ ...options, suiteName: suite.name, resume: true }) : null;
   const records = folder !== null && existsSync(recordsPath(folder)) ? readRecords(recordsPath(folder)).records : [];
   const cells = selectCells(expandCells(suite), options.only);
+  const note = beyondPositions(suite, cells, locatedModelConfig(suite.model.path));
+  if (note !== null) options.onNote(note);
   if (records.length === 0 || folder === null) return cells.map((cell) => planned(cell, null, records));
   const backend = await createBackend(suite.backend);
   try {

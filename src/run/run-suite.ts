@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../core/files.ts';
@@ -14,11 +15,12 @@ import { RecordStore } from '../results/store.ts';
 import { type Cell, expandCells, type QualityCell } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import type { Suite } from '../suite/schema.ts';
+import { beyondPositions } from './beyond-positions.ts';
 import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { makePlans } from './make-plans.ts';
 import { runQuality } from './quality.ts';
-import { recordsPath, runFolder } from './run-folder.ts';
+import { alreadyHoldsRun, recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 
 /** The checkout or the installed package: where package.json is. */
@@ -40,7 +42,7 @@ export interface RunOptions {
 export interface RunResult {
   readonly folder: string;
   readonly completed: number;
-  readonly failed: readonly { readonly cellId: string; readonly message: string }[];
+  readonly failed: readonly { readonly cellId: string; readonly message: string; readonly hint: string | null }[];
   readonly skipped: readonly { readonly cellId: string; readonly reason: string }[];
 }
 
@@ -49,13 +51,11 @@ export interface RunResult {
  * folder completed is kept. The report is made from the records afterwards (report/).
  */
 export async function runSuite(options: RunOptions): Promise<RunResult> {
-  const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
-  const { suite, folder: suiteFolder } = loaded;
+  const { suite, folder: suiteFolder } = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
   const folder = runFolder({ suiteName: suite.name, resume: options.resume, ...(options.out === undefined ? {} : { out: options.out }) });
   const cells = selectCells(expandCells(suite), options.only);
-  using store = RecordStore.open(recordsPath(folder));
-  if (store.torn !== null)
-    options.onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
+  // An earlier run is locked before the model is loaded; a new folder is made only once backend and model are there.
+  using earlier = existsSync(recordsPath(folder)) ? openStore(folder, options) : null;
   const backend = await createBackend(suite.backend);
   try {
     const model = await loadModel({
@@ -64,12 +64,9 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       ...(suite.model.weightDType === undefined ? {} : { weightDType: suite.model.weightDType }),
       ...(suite.backend.activations === undefined ? {} : { activationDType: suite.backend.activations }),
     });
-    const environment = captureEnvironment({
-      root: PACKAGE_ROOT,
-      backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
-    });
-    writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
-    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
+    const note = beyondPositions(suite, cells, model.config);
+    if (note !== null) options.onNote(note);
+    using store = earlier ?? openStore(folder, options);
     const context: RunContext = {
       suite,
       suiteFolder,
@@ -81,6 +78,12 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       signal: options.signal,
       onProgress: options.onProgress,
     };
+    const environment = captureEnvironment({
+      root: PACKAGE_ROOT,
+      backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
+    });
+    writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
+    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
     recordRun(context, options, environment.moabench);
     await runCells(context, cells);
     recordSubstitutions(context, options);
@@ -88,6 +91,17 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   } finally {
     await backend.dispose();
   }
+}
+
+/** The log of the folder with its writer lock. Another run may have been recorded since the folder was chosen: it is not mixed with this one. */
+function openStore(folder: string, { resume, onNote }: RunOptions): RecordStore {
+  const store = RecordStore.open(recordsPath(folder));
+  if (!resume && store.records.length > 0) {
+    store.close();
+    throw alreadyHoldsRun(folder);
+  }
+  if (store.torn !== null) onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
+  return store;
 }
 
 /** Tells what ran on another kernel than the one meant for it: a slow number has its reason. */
@@ -122,7 +136,9 @@ function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, '
   const ends = cells.flatMap((cell) => last.get(cell.id) ?? []);
   return {
     completed: ends.filter((end) => end.status === 'completed').length,
-    failed: ends.flatMap((end) => (end.status === 'failed' ? [{ cellId: end.cellId, message: end.error.message }] : [])),
+    failed: ends.flatMap(({ cellId, ...end }) =>
+      end.status === 'failed' ? [{ cellId, message: end.error.message, hint: end.error.hint }] : [],
+    ),
     skipped: ends.flatMap((end) => (end.status === 'skipped' ? [{ cellId: end.cellId, reason: end.reason }] : [])),
   };
 }

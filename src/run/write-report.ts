@@ -29,13 +29,13 @@ const HINT = 'The run folder was made by another version or damaged; run the sui
  */
 export async function writeRunReport(folder: string): Promise<WrittenReport> {
   const { records } = readRecords(recordsPath(folder));
+  const run = recordsOf(records, 'run').at(-1);
+  if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });
   const suite = readJsonAs(suiteSchema, join(folder, 'suite.json'), { what: 'the suite of this run', hint: HINT });
   const environmentPath = join(folder, 'environment.json');
   const environment = existsSync(environmentPath)
     ? readJsonAs(environmentSchema, environmentPath, { what: 'an environment', hint: HINT })
     : null;
-  const run = recordsOf(records, 'run').at(-1);
-  if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });
   const identity = { weightsHash: run.model.weightsHash, device: run.backend.description };
   const outcomes = recordsOf(records, 'outcome');
   const hashes = expandCells(suite).flatMap((cell) => {

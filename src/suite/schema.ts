@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkAcross, defaultBaseline } from './across-parts.ts';
 
 /** A context length in tokens that the harness accepts; spans are whole blocks of 64 tokens, and MoA's smallest span is 128. */
 const lengthTokens = z.int().min(128).max(4_194_304);
@@ -163,36 +164,21 @@ const shape = {
   report: z
     .strictObject({
       title: z.string().min(1).optional(),
-      baseline: methodId.default('dense').describe('The method that ratios and paired tests refer to.'),
+      baseline: methodId
+        .optional()
+        .describe('The method that ratios and paired tests refer to. Default: the first dense one, else the first.'),
     })
-    .default({ baseline: 'dense' }),
+    .default({}),
 };
 
+const parts = z.strictObject(shape);
+/** A suite as written, defaults filled in, before what depends on several parts. */
+export type SuiteParts = z.infer<typeof parts>;
+
 /** A suite file: what is run, with every default filled in. Cross-field rules are checked too. */
-export const suiteSchema = z.strictObject(shape).superRefine((suite, ctx) => {
-  const problem = (path: (string | number)[], message: string): void => ctx.addIssue({ code: 'custom', path, message });
-  const seen = new Set<string>();
-  suite.methods.forEach((method, i) => {
-    if (seen.has(method.id)) problem(['methods', i, 'id'], `Expected unique method ids but received "${method.id}" again`);
-    seen.add(method.id);
-    if (method.method === 'moa' && suite.compress === undefined) {
-      problem(['methods', i, 'method'], 'Expected a compress section because this method profiles the model');
-    }
-  });
-  if (!seen.has(suite.report.baseline)) {
-    problem(['report', 'baseline'], `Expected one of the method ids (${[...seen].join(', ')}) but received "${suite.report.baseline}"`);
-  }
-  if (suite.efficiency !== undefined && suite.efficiency.caches.length > 0 && !suite.methods.some((m) => m.method === 'dense')) {
-    problem(['efficiency', 'caches'], 'Expected a dense method because further caches are dense baselines');
-  }
-  const source = suite.quality?.retrieval?.source;
-  if (source?.kind === 'longeval') {
-    const given = new Set(source.files.map((file) => file.length));
-    suite.quality?.retrieval?.lengths.forEach((length, i) => {
-      if (!given.has(length)) problem(['quality', 'retrieval', 'lengths', i], `Expected a file of length ${length} in source.files`);
-    });
-  }
-});
+export const suiteSchema = parts
+  .superRefine((suite, ctx) => checkAcross(suite, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message })))
+  .transform((suite) => ({ ...suite, report: { ...suite.report, baseline: suite.report.baseline ?? defaultBaseline(suite) } }));
 
 export type Suite = z.infer<typeof suiteSchema>;
 export type SuiteMethod = Suite['methods'][number];

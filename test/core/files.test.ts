@@ -23,8 +23,26 @@ test('a target that cannot be replaced is an IO error that names it, and the tem
   expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
+test('a folder that cannot be used is an IO error that names the target, not the temporary file', () => {
+  writeFileSync(join(folder, 'file'), '');
+  const path = join(folder, 'file', 'in', 'plan.svg');
+  expect(() => writeFileAtomic(path, 'x')).toThrow(
+    expect.objectContaining({ code: 'IO', message: `Could not write ${path}: a part of its path is not a folder` }),
+  );
+});
+
 test('a full disk is one sentence with a way on', () => {
   const error = ioError('runs/a/records.jsonl', 'write', Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }));
   expect(error).toMatchObject({ code: 'IO', message: 'Could not write runs/a/records.jsonl: the disk is full' });
   expect(error.hint).toContain('--resume');
+});
+
+test.each([
+  ['ENOENT', 'NOT_FOUND', 'it does not exist'],
+  ['ENOTDIR', 'NOT_FOUND', 'a part of its path is not a folder'],
+  ['EISDIR', 'INVALID_ARGUMENT', 'it is a folder'],
+  ['EACCES', 'IO', 'permission was denied'],
+])('reading what gives %s is %s, and the message says that %s', (code, expected, reason) => {
+  const error = ioError('a/b', 'read', Object.assign(new Error(code), { code }));
+  expect(error).toMatchObject({ code: expected, message: `Could not read a/b: ${reason}` });
 });

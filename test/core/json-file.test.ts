@@ -69,6 +69,9 @@ describe('files', () => {
   it('that are missing, or folders, are typed errors', () => {
     const missing = join(folder, 'none.json');
     expect(errorOf(() => readJson(missing))).toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining(missing) });
-    expect(errorOf(() => readJson(folder))).toMatchObject({ code: 'IO', message: `Could not read ${folder}: it is a folder` });
+    expect(errorOf(() => readJson(folder))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: `Could not read ${folder}: it is a folder`,
+    });
   });
 });

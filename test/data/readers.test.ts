@@ -140,7 +140,10 @@ test('missing files, other encodings and unknown datasets', async () => {
     name: 'MoaError',
     code: 'NOT_FOUND',
   });
-  await expect(read(readLongEval(folder, { targetTokens: 9, model }))).rejects.toMatchObject({ name: 'MoaError', code: 'IO' });
+  await expect(read(readLongEval(folder, { targetTokens: 9, model }))).rejects.toMatchObject({
+    name: 'MoaError',
+    code: 'INVALID_ARGUMENT',
+  });
   await expect(read(readLongEval(fileOf(Uint8Array.of(0xff, 0xfe, 10)), { targetTokens: 9, model }))).rejects.toMatchObject({
     code: 'INVALID_FILE',
   });

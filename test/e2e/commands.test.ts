@@ -48,6 +48,47 @@ describe('plan', () => {
   });
 });
 
+describe('arguments that are wrong', () => {
+  test.each(
+    [
+      'plan inspect',
+      'plan inspect --bogus x',
+      'plan inspect p --lengths abc',
+      'plan inspect a b c',
+      'plan lint',
+      'plan convert a',
+      'data generate',
+      'data list --bogus',
+      'run suites',
+      'plan inspect .',
+      'verify --bogus',
+    ].map((line) => [line]),
+  )('%s: one clear error and exit code 2', async (line) => {
+    const run = await moabench(line.split(' ')).ended;
+    expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^error: /) });
+    expect(run.stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('--help names the exit codes that there are', async () => {
+    const { stdout } = await moabench(['--help']).ended;
+    expect(stdout).toContain('Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.');
+  });
+});
+
+describe('ends early without a stack trace', () => {
+  test('Ctrl-C in bench', async () => {
+    const { child, ended } = moabench(['bench', '--tokens', '8192']);
+    child.stderr?.once('data', () => child.kill('SIGINT'));
+    expect(await ended).toMatchObject({ code: 130, stdout: '', stderr: expect.stringMatching(/\nerror: Stopped on request\n$/) });
+  });
+
+  test('a reader that takes the first sample and goes', async () => {
+    const { child, ended } = moabench(['data', 'generate', '--task', 'lines', '--length', '512', '--count', '300']);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
 describe('other commands', () => {
   test('doctor lists the backends and why cuda is missing', async () => {
     const run = await moabench(['doctor', '--json']).ended;
@@ -93,8 +134,8 @@ describe('other commands', () => {
     for (const result of report.results) expect(result.samplesMs).toHaveLength(2);
   });
 
-  test('data generate writes samples of the length that was asked for', async () => {
-    const run = await moabench(['data', 'generate', '--task', 'lines', '--length', '600', '--count', '2']).ended;
+  test('data generate writes samples of the length that was asked for, in any folder', async () => {
+    const run = await moabench(['data', 'generate', '--task', 'lines', '--length', '600', '--count', '2'], folder).ended;
     const samples = run.stdout
       .trim()
       .split('\n')

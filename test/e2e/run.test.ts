@@ -166,10 +166,11 @@ describe('what cannot be run', () => {
       `version: 1\nname: mixed\nmodel: { path: models/reference }\nmethods: ${methods}\nquality: { retrieval: { lengths: [512], samples: 1 } }\n`,
     );
     const path = join(folder, 'mixed');
-    const run = await moabench(['run', mixed, '--out', path]).ended;
-    expect(run).toMatchObject({ code: 1, stdout: expect.stringMatching(/failed +plan\/lost: .*none\.json/) });
+    const run = await moabench(['run', mixed, '--only', 'plan*', '*/lines/*', '--out', path, '--quiet']).ended;
+    expect(run).toMatchObject({ code: 1, stdout: expect.stringMatching(/failed +plan\/lost: .*none\.json.*\n +hint: /) });
     expect(run.stdout).toContain('skipped retrieval/lines/512/lost');
     const summary = summarySchema.parse(JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8')));
+    expect(summary.command).toBe(`moabench run ${mixed} --only 'plan*' '*/lines/*'`);
     expect(summary.cells.failed).toEqual([{ cellId: 'plan/lost', message: expect.stringContaining('none.json') }]);
     expect(summary.methods[0]?.retrieval?.lengths[0]?.accuracy.n).toBe(1);
   });

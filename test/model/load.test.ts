@@ -23,6 +23,18 @@ async function lastLogits(path: string, weightDType?: 'f32' | 'f16' | 'bf16'): P
   return logits;
 }
 
+/** The safetensors file with further F32 tensors of one element. */
+function withExtraTensors(file: Buffer, names: readonly string[]): Buffer {
+  const dataStart = 8 + Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.toString('utf8', 8, dataStart)) as Record<string, unknown>;
+  const end = file.length - dataStart;
+  for (const [i, name] of names.entries()) header[name] = { dtype: 'F32', shape: [1], data_offsets: [end + 4 * i, end + 4 * (i + 1)] };
+  const text = Buffer.from(JSON.stringify(header));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([prefix, text, file.subarray(dataStart), Buffer.alloc(4 * names.length)]);
+}
+
 describe('loadModel', () => {
   test('loads a folder as it is, with progress, and frees everything', async () => {
     const before = backend.memory().weightsBytes;
@@ -53,6 +65,7 @@ describe('loadModel', () => {
     const config = JSON.parse(readFileSync(`${GOLDENS}llama3/config.json`, 'utf8')) as object;
     for (const [change, message] of [
       [{ num_hidden_layers: 3 }, /model\.layers\.2\./],
+      [{ num_hidden_layers: 1 }, /tensors of 1 layers.*model\.layers\.1\./],
       [{ intermediate_size: 97 }, /\[97,64\].*gate_proj.*\[96,64\]/],
       [{ attention_bias: true }, /q_proj.bias/],
     ] as const) {
@@ -63,6 +76,21 @@ describe('loadModel', () => {
       });
     }
     expect(backend.memory().weightsBytes).toBe(before);
+  });
+
+  test('takes a checkpoint with tensors that no model of its kind needs', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    writeFileSync(join(folder, 'config.json'), readFileSync(`${GOLDENS}llama3/config.json`));
+    writeFileSync(
+      join(folder, 'model.safetensors'),
+      withExtraTensors(readFileSync(`${GOLDENS}llama3/model.safetensors`), [
+        'model.layers.1.self_attn.rotary_emb.inv_freq',
+        'model.rotary_emb.inv_freq',
+      ]),
+    );
+    const model = await loadModel({ path: folder, backend });
+    expect(model.config.layers).toBe(2);
+    model.dispose();
   });
 
   test('names a path that does not exist', async () => {

@@ -95,11 +95,12 @@ describe('headerLength', () => {
   });
 
   test.each([
-    ['longer than the file', prefix(25n), 32],
-    ['longer than the format allows', prefix(BigInt(MAX_HEADER_BYTES) + 1n), 2 ** 40],
-    ['of 64 bits', prefix(2n ** 64n - 1n), 2 ** 40],
-    ['cut off', new Uint8Array(3), 3],
-  ])('rejects a length %s', (_, bytes, fileBytes) => {
-    expect(() => headerLength(bytes, fileBytes, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_FILE' }));
+    ['longer than the file', prefix(25n), 32, '25'],
+    ['longer than the format allows', prefix(BigInt(MAX_HEADER_BYTES) + 1n), 2 ** 40, `${MAX_HEADER_BYTES + 1}`],
+    ['of 64 bits', prefix(2n ** 64n - 1n), 2 ** 40, '18446744073709551615'],
+    ['cut off', new Uint8Array(3), 3, '3'],
+  ])('rejects a length %s, and says which', (_, bytes, fileBytes, received) => {
+    const message = expect.stringMatching(new RegExp(`but received ${received}$`));
+    expect(() => headerLength(bytes, fileBytes, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_FILE', message }));
   });
 });

@@ -69,13 +69,34 @@ describe('parseSuite', () => {
       's.yaml:11:21 compress.constrainLengths: Expected ascending, distinct lengths but received [2048,1024]',
     ],
     ['id: moa-50', 'id: dense', 's.yaml:7:11 methods[1].id: Expected unique method ids but received "dense" again'],
-    ['id: dense', 'id: full', 'report.baseline: Expected one of the method ids (full, moa-50) but received "dense"'],
+    [
+      'quality:',
+      'report: { baseline: full }\nquality:',
+      's.yaml:13:21 report.baseline: Expected one of the method ids (dense, moa-50) but received "full"',
+    ],
+    [
+      'quality:',
+      'efficiency: { decode: { contexts: [256, 512], newTokens: 256 } }\nquality:',
+      's.yaml:13:36 efficiency.decode.contexts[0]: Expected at least 258 (newTokens + 2: the prompt lies within the context) but received 256',
+    ],
     ['version: 1', 'version: 2', 's.yaml:2:10 version: Expected 1 but received 2'],
     ['name: quick', 'name: quick\nname: again', 's.yaml:4:1 Map keys must be unique'],
     ['[1024]', '[1024', 's.yaml:'],
     ['name: quick', 'name: *gone', 's.yaml:3:7 Expected the anchor &gone before its alias'],
   ])('says where: %s -> %s', (from, to, expected) => {
     expect(messageOf(GOOD.replace(from, to))).toContain(expected);
+  });
+
+  it.each([
+    [GOOD.replace('id: dense', 'id: full'), 'full'],
+    [GOOD.replace('  - { id: dense, method: dense }\n', ''), 'moa-50'],
+    [`${GOOD}report: { baseline: moa-50, title: T }\n`, 'moa-50'],
+  ])('compares with the first dense method, else the first, unless told %#', (text, baseline) => {
+    expect(parseSuite(text, 's.yaml').report).toMatchObject({ baseline });
+  });
+
+  it('takes the shortest context that holds a prompt and the new tokens', () => {
+    expect(messageOf(`${GOOD}efficiency: { decode: { contexts: [258], newTokens: 256 } }\n`)).toBe('no error');
   });
 
   it('names every problem at once', () => {

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { listDatasets } from '../../data/datasets.ts';
 import { generateSamples } from '../../data/generate.ts';
@@ -10,8 +12,11 @@ interface GenerateFlags {
   readonly length: number;
   readonly count: number;
   readonly seed: string;
-  readonly model: string;
+  readonly model?: string;
 }
+
+/** In the package, wherever the command runs. */
+const BUNDLED_MODEL = fileURLToPath(new URL('../../../models/reference', import.meta.url));
 
 /** moabench data: datasets that the harness knows, and the generated tasks. */
 export function dataCommand(): Command {
@@ -35,13 +40,14 @@ export function dataCommand(): Command {
     .option('--length <tokens>', 'prompt length', integer, 4096)
     .option('--count <n>', 'samples', integer, 10)
     .option('--seed <text>', 'seed', '1')
-    .option('--model <folder>', 'whose tokenizer counts', 'models/reference')
+    .option('--model <folder>', 'whose tokenizer counts (default: the bundled model)')
     .addHelpText('after', '\nExample:\n  $ moabench data generate --task lines --length 4096 --count 3 > lines.jsonl')
-    .action((flags: GenerateFlags) => {
-      const tokenizer = Tokenizer.read(flags.model);
+    .action(async (flags: GenerateFlags) => {
+      const tokenizer = Tokenizer.read(flags.model ?? BUNDLED_MODEL);
       const { length: targetTokens, count, seed } = flags;
       for (const sample of generateSamples({ task: taskNamed(flags.task).name, targetTokens, count, seed, tokenizer, split: 'eval' })) {
         process.stdout.write(`${JSON.stringify(sample)}\n`);
+        await setImmediate(); // a reader that went away is noticed before the next sample is made
       }
     });
   return data;

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
-import type { RunResult } from '../../run/run-suite.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { progressDisplay } from '../progress-display.ts';
+import { runResultText } from '../run-result-text.ts';
+import { shellCommand } from '../shell-command.ts';
 
 interface RunFlags {
   readonly out?: string;
@@ -27,7 +28,7 @@ Examples:
   $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
     )
     .action(async (suite: string, flags: RunFlags) => {
-      await execute(suite, flags, flags.only);
+      await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags.only) });
     });
 }
 
@@ -38,7 +39,8 @@ export function compressCommand(): Command {
     .option('--only <methods...>', 'methods of the suite', [])
     .addHelpText('after', '\nExample:\n  $ moabench compress suites/quick.yaml --only moa-50 --out runs/plans')
     .action(async (suite: string, flags: RunFlags) => {
-      await execute(suite, flags, flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`));
+      const only = flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`);
+      await execute(suite, flags, { only, command: commandAgain('compress', suite, flags.only) });
     });
 }
 
@@ -52,10 +54,31 @@ function suiteCommand(name: string): Command {
     .option('--quiet', 'no progress', false);
 }
 
-async function execute(suitePath: string, flags: RunFlags, only: readonly string[]): Promise<void> {
+function tell(note: string): void {
+  process.stderr.write(`note: ${note}\n`);
+}
+
+interface Selection {
+  readonly only: readonly string[];
+  /** Recorded, so that a reader of the report can run it again. */
+  readonly command: string;
+}
+
+/** The command that does this again from nothing: in a folder of its own, without options that only change what is printed. */
+function commandAgain(name: string, suite: string, only: readonly string[]): string {
+  return shellCommand(['moabench', name, suite, ...(only.length === 0 ? [] : ['--only', ...only])]);
+}
+
+async function execute(suitePath: string, flags: RunFlags, { only, command }: Selection): Promise<void> {
   if (flags.dryRun) {
     const { dryRun } = await import('../../run/dry-run.ts');
-    const lines = await dryRun({ suitePath, only, resume: flags.resume, ...(flags.out === undefined ? {} : { out: flags.out }) });
+    const lines = await dryRun({
+      suitePath,
+      only,
+      resume: flags.resume,
+      onNote: tell,
+      ...(flags.out === undefined ? {} : { out: flags.out }),
+    });
     process.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
     return;
   }
@@ -68,10 +91,10 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
         suitePath,
         resume: flags.resume,
         only,
-        command: `moabench ${process.argv.slice(2).join(' ')}`,
+        command,
         signal,
         onProgress: display.onProgress,
-        onNote: (note) => process.stderr.write(`note: ${note}\n`),
+        onNote: tell,
         ...(flags.out === undefined ? {} : { out: flags.out }),
       });
       const report = await writeRunReport(run.folder);
@@ -80,17 +103,6 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
     () => display.stop(),
   );
   display.stop();
-  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${resultText(result, result.report.text)}\n`);
+  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
   process.exitCode = result.failed.length > 0 ? EXIT.someFailed : EXIT.completed;
-}
-
-function resultText(result: RunResult, report: string): string {
-  const lines = [
-    report,
-    `${result.completed} cells completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
-    ...result.failed.map((f) => `  failed  ${f.cellId}: ${f.message}`),
-    ...result.skipped.map((s) => `  skipped ${s.cellId}: ${s.reason}`),
-    `report: ${result.folder}/report.html`,
-  ];
-  return lines.filter((line) => line !== '').join('\n');
 }

@@ -149,6 +149,18 @@ describe('optimize', () => {
     await expect(optimize(rich)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('nearest is') });
   });
 
+  it('names the block counts around a budget that lies between two of them', async () => {
+    for (const heterogeneity of ['elastic', 'uniform'] as const) {
+      const between = small(1, { budget: 0.05, lowerFraction: 0.98, heterogeneity });
+      await expect(optimize(between)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(
+          /at 1024 tokens .* between 0\.0417 \(4 of 96 blocks\) and 0\.0521 \(5 of 96 blocks\); the sparsest rule's density is 0\.1250/,
+        ),
+      });
+    }
+  });
+
   it('takes tables without any loss, and with losses below zero', async () => {
     const zero = small(1, { lossTables: new Map(lengths.profileLengths.map((n) => [n, new Float64Array(2 * 3 * 5)])), budget: 0.625 });
     expect((await optimize(zero)).points[0]).toMatchObject({ gap: 0, objectives: { 1024: 0, 2048: 0 } });

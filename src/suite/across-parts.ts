@@ -1,0 +1,55 @@
+import type { SuiteParts } from './schema.ts';
+
+type OnProblem = (path: readonly (string | number)[], message: string) => void;
+
+/** Rules of a suite that concern several of its parts at once; each problem has the path of the value that is wrong. */
+export function checkAcross(suite: SuiteParts, problem: OnProblem): void {
+  checkMethods(suite, problem);
+  checkEfficiency(suite, problem);
+  checkRetrievalFiles(suite, problem);
+}
+
+function checkMethods(suite: SuiteParts, problem: OnProblem): void {
+  const seen = new Set<string>();
+  suite.methods.forEach((method, i) => {
+    if (seen.has(method.id)) problem(['methods', i, 'id'], `Expected unique method ids but received "${method.id}" again`);
+    seen.add(method.id);
+    if (method.method === 'moa' && suite.compress === undefined) {
+      problem(['methods', i, 'method'], 'Expected a compress section because this method profiles the model');
+    }
+  });
+  const { baseline } = suite.report;
+  if (baseline !== undefined && !seen.has(baseline)) {
+    problem(['report', 'baseline'], `Expected one of the method ids (${[...seen].join(', ')}) but received "${baseline}"`);
+  }
+}
+
+function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem): void {
+  if (efficiency === undefined) return;
+  if (efficiency.caches.length > 0 && !methods.some((m) => m.method === 'dense')) {
+    problem(['efficiency', 'caches'], 'Expected a dense method because further caches are dense baselines');
+  }
+  const { contexts = [], newTokens = 0 } = efficiency.decode ?? {};
+  contexts.forEach((context, i) => {
+    // The prompt is the context less the new tokens and the one that prefill gives; it needs a token.
+    if (context >= newTokens + 2) return;
+    problem(
+      ['efficiency', 'decode', 'contexts', i],
+      `Expected at least ${newTokens + 2} (newTokens + 2: the prompt lies within the context) but received ${context}`,
+    );
+  });
+}
+
+function checkRetrievalFiles({ quality }: SuiteParts, problem: OnProblem): void {
+  const source = quality?.retrieval?.source;
+  if (source?.kind !== 'longeval') return;
+  const given = new Set(source.files.map((file) => file.length));
+  quality?.retrieval?.lengths.forEach((length, i) => {
+    if (!given.has(length)) problem(['quality', 'retrieval', 'lengths', i], `Expected a file of length ${length} in source.files`);
+  });
+}
+
+/** The method that others are compared with when the suite names none: the first dense one, else the first. */
+export function defaultBaseline({ methods }: SuiteParts): string {
+  return (methods.find((m) => m.method === 'dense') ?? methods[0])?.id ?? '';
+}

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { runResultText } from '../../src/cli/run-result-text.ts';
+
+test('what failed has its hint below, what was skipped its reason', () => {
+  const result = {
+    folder: 'runs/a',
+    completed: 2,
+    failed: [
+      { cellId: 'plan/lost', message: 'Could not read none.json: it does not exist', hint: 'Check the path.' },
+      { cellId: 'plan/odd', message: 'unexpected', hint: null },
+    ],
+    skipped: [{ cellId: 'retrieval/lines/512/lost', reason: 'method lost has no plan' }],
+  };
+  expect(runResultText(result, '').split('\n')).toEqual([
+    '2 cells completed, 2 failed, 1 skipped',
+    '  failed  plan/lost: Could not read none.json: it does not exist',
+    '          hint: Check the path.',
+    '  failed  plan/odd: unexpected',
+    '  skipped retrieval/lines/512/lost: method lost has no plan',
+    'report: runs/a/report.html',
+  ]);
+});

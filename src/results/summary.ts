@@ -15,7 +15,7 @@ const pairedSchema = z.strictObject({
   p: z.number().min(0).max(1),
   /** Holm-adjusted over the family: the lengths of a method, or all contrasts. */
   pHolm: z.number().min(0).max(1),
-  /** Least true difference that this many pairs would have shown with 80% power; null for graded scores. */
+  /** Least true difference that this many pairs show with 80% power; null where they show none at all, and for graded scores. */
   detectable: z.number().nullable(),
   /** Samples on which the other scored higher, and lower. */
   lost: z.int().min(0),

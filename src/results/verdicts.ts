@@ -1,5 +1,5 @@
 import { rungOf } from './contrasts.ts';
-import { countText, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
+import { countText, numbered, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
 import { hardest } from './speed.ts';
 import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
 
@@ -43,12 +43,15 @@ function quality(method: MethodSummary, baseline: string): string[] {
 }
 
 function difference(paired: Paired, baseline: string): string {
-  const { detectable } = paired;
   const evidence = `${evidenceOf(paired)}, ${pText(paired.p)}`;
   const direction = directionOf(paired, paired.p);
   if (direction !== null) return `${direction.word} than ${baseline}${direction.caveat}: ${evidence}.`;
-  const missed = detectable === null ? '' : ` Differences under ${points(detectable)} points could have been missed.`;
-  return `no difference from ${baseline} is visible (${evidence}).${missed}`;
+  return `no difference from ${baseline} is visible (${evidence}).${missable(paired)}`;
+}
+
+function missable({ test, detectable, delta }: Paired): string {
+  if (detectable !== null) return ` Differences under ${points(detectable)} points could have been missed.`;
+  return test === 'mcnemar-exact' ? ` With ${numbered(delta.n, 'pair')} any difference could have been missed.` : '';
 }
 
 function contrast(own: string, other: string, paired: Paired): string {

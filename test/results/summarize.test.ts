@@ -74,7 +74,7 @@ describe('summarize', () => {
   });
 
   it('passes a healthy run', () => {
-    expect(summary.checks.filter((check) => check.status === 'failed').map((check) => check.id)).toEqual(['clean-code']);
+    expect(summary.checks.filter((check) => check.status === 'failed').map((check) => check.id)).toEqual(['power', 'clean-code']);
   });
 
   it('leaves out superseded cells', () => {
@@ -154,6 +154,25 @@ describe('checks', () => {
     );
     expect(checkOf(weak, 'baseline-able')).toBe('failed');
     expect(checkOf(weak, 'baseline-best')).toBe('failed');
+  });
+
+  it('sees a study too small to miss nothing that matters', () => {
+    const small = broken((record) => (record.kind === 'sample' && Number(record.sampleId.split('/').at(-1)) > 1 ? null : record));
+    expect(small.checks.find(({ id }) => id === 'power')).toMatchObject({
+      status: 'failed',
+      severity: 'note',
+      message: expect.stringContaining('With 8 pairs over all lengths, true differences of 80.1 points and more show up'),
+    });
+    const tiny = broken((record) => (record.kind === 'sample' && !record.sampleId.endsWith('/0') ? null : record));
+    expect(tiny.checks.find(({ id }) => id === 'power')?.message).toContain('With 4 pairs over all lengths, not even a total loss');
+    const large = summaryOf(
+      retrievalOnly(records).flatMap((record): RunRecord[] =>
+        record.kind === 'sample'
+          ? Array.from({ length: 3 }, (_, i) => ({ ...record, score: 1, correct: true, sampleId: `${record.sampleId}/${i}` }))
+          : [record],
+      ),
+    );
+    expect(checkOf(large, 'power')).toBe('passed');
   });
 
   it('sees cells that did not complete and answers that no longer end', () => {

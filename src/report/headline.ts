@@ -106,7 +106,7 @@ function effective(method: MethodSummary): string {
 }
 
 function capacity(method: MethodSummary): string {
-  const own = method.maxBatch.find((c) => c.cache !== 'dynamic');
+  const [own] = method.maxBatch;
   if (own === undefined) return MISSING;
   return `${own.stopped === 'largest' ? '\u2265 ' : ''}${own.maxBatch}${own.ratioToBaseline === null ? '' : ` (${own.ratioToBaseline.toFixed(2)}x)`}`;
 }

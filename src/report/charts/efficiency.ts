@@ -75,8 +75,8 @@ export function capacityChart(summary: Summary, styles: readonly MethodStyle[]):
   const rows = summary.methods.flatMap((method) =>
     method.maxBatch.map((capacity) => ({
       method: labelOf(method, styles),
-      arm: `${labelOf(method, styles)}${capacity.cache === 'dynamic' ? ' (growing cache)' : ''}`,
-      cache: capacity.cache,
+      arm: labelOf(method, styles),
+      cache: 'static',
       condition: conditionText(capacity.contextTokens, null),
       context: capacity.contextTokens,
       batch: capacity.maxBatch,

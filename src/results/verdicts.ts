@@ -36,7 +36,7 @@ function quality(method: MethodSummary, baseline: string): string[] {
   if (scores?.mean.relative) {
     const { relative } = scores.mean;
     sentences.push(
-      `${method.label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${scores.tasks.length} long-context tasks (n = ${relative.n} samples).`,
+      `${method.label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${numbered(scores.tasks.length, 'long-context task')} (n = ${numbered(relative.n, 'sample')}).`,
     );
   }
   return sentences;
@@ -83,7 +83,7 @@ function speed(method: MethodSummary, baseline: string): string[] {
     const condition = `${countText(timing.contextTokens)} tokens of context${timing.batch > 1 ? `, batch ${timing.batch}` : ''}`;
     const verdict = speedup.low > 1 ? 'faster' : speedup.high < 1 ? 'slower' : 'as fast within noise';
     return [
-      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${speedup.n} rounds).`,
+      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${numbered(speedup.n, 'round')}).`,
     ];
   };
   const own = (timings: readonly Speed[]): Speed[] => timings.filter((timing) => timing.cache !== 'dynamic');

@@ -143,9 +143,17 @@ describe('checks', () => {
     expect(checkOf(summary, 'same-samples')).toBe('failed');
   });
 
-  it('sees truncated prompts', () => {
-    const cut = broken((record) => (record.kind === 'sample' ? { ...record, truncatedTokens: 5 } : record));
-    expect(checkOf(cut, 'truncation')).toBe('failed');
+  it('sees truncated prompts, and counts them in the right number', () => {
+    const cut = (ids: RegExp): Summary =>
+      broken((record) =>
+        record.kind === 'sample' && record.method === 'dense' && ids.test(record.sampleId) ? { ...record, truncatedTokens: 5 } : record,
+      );
+    const messageOf = (summary: Summary, id: string): string | undefined => summary.checks.find((check) => check.id === id)?.message;
+    expect(checkOf(cut(/./), 'truncation')).toBe('failed');
+    expect(messageOf(cut(/1024.*\/3$/), 'truncation')).toBe('1 of 160 prompts was truncated.');
+    expect(messageOf(cut(/1024.*\/[34]$/), 'truncation')).toBe('2 of 160 prompts were truncated.');
+    const two = broken((record) => ('method' in record && record.method === 'heads-25' ? null : record));
+    expect(messageOf(two, 'equal-budgets')).toMatch(/^1 pair of methods compares at/);
   });
 
   it('sees a weak baseline and one that is beaten', () => {

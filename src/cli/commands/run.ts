@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { numbered } from '../../results/phrases.ts';
 import type { RunResult } from '../../run/run-suite.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
@@ -87,7 +88,7 @@ async function execute(suitePath: string, flags: RunFlags, only: readonly string
 function resultText(result: RunResult, report: string): string {
   const lines = [
     report,
-    `${result.completed} cells completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
+    `${numbered(result.completed, 'cell')} completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
     ...result.failed.map((f) => `  failed  ${f.cellId}: ${f.message}`),
     ...result.skipped.map((s) => `  skipped ${s.cellId}: ${s.reason}`),
     `report: ${result.folder}/report.html`,

@@ -1,4 +1,4 @@
-import { countText } from '../../results/phrases.ts';
+import { countText, numbered } from '../../results/phrases.ts';
 import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import type { Fact } from '../facts.ts';
@@ -17,7 +17,7 @@ export function findings(verdicts: readonly string[]): Markup {
   const list = (items: readonly string[]): Markup => html`<ul class="findings">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
   const rest = verdicts.slice(FIRST_FINDINGS);
   if (verdicts.length === 0) return html`<p>Nothing was compared.</p>`;
-  return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more findings</summary>${list(rest)}</details>`}`;
+  return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'}</summary>${list(rest)}</details>`}`;
 }
 
 export function headlineTable(summary: Summary): Markup {
@@ -42,7 +42,7 @@ export function threats(checks: readonly Check[]): Markup {
   const notes = checks.filter((check) => check.status === 'failed' && check.severity === 'note');
   const untested = checks.filter((check) => check.status === 'untested').length;
   const passed = checks.filter((check) => check.status === 'passed').length;
-  const summary = html`<a href="#checks">${passed} checks passed${untested > 0 ? `, ${untested} could not be made` : ''}</a>`;
+  const summary = html`<a href="#checks">${numbered(passed, 'check')} passed${untested > 0 ? `, ${untested} could not be made` : ''}</a>`;
   if (failed.length + notes.length === 0) return html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`;
   if (failed.length === 0) return html`<p class="note">${notes.map((check) => html`${check.message} `)}${summary}.</p>`;
   const items = [...failed, ...notes].map(

@@ -1,8 +1,9 @@
 import type { Environment } from '../results/environment.ts';
 import { bytesText, countText, percent, percentWithInterval, points, pText, ratioText } from '../results/phrases.ts';
 import type { Selection } from '../results/selection.ts';
-import type { Speed, Summary } from '../results/summary.ts';
+import type { Check, Speed, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
+import { checksTally, mostWereMade } from './checks-text.ts';
 import { comparisonFacts, environmentFacts } from './facts.ts';
 import { headline } from './headline.ts';
 
@@ -35,7 +36,7 @@ export function markdownReport(parts: ReportParts): string {
       .map((column) => `${column.name}: ${column.title}`)
       .join('; ')}.`,
     '## Threats to these conclusions',
-    failed.length === 0 ? 'No check failed.' : failed.map((check) => `- **${check.severity}:** ${text(check.message)}`).join('\n'),
+    failed.length === 0 ? noneFailed(summary.checks) : failed.map((check) => `- **${check.severity}:** ${text(check.message)}`).join('\n'),
     retrievalTables(summary),
     section('Retrieval', charts, 'retrieval'),
     scoresTable(summary),
@@ -61,6 +62,10 @@ export function markdownReport(parts: ReportParts): string {
     summary.command === null ? '' : `Run it again:\n\n\`\`\`sh\n${summary.command}\n\`\`\``,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function noneFailed(checks: readonly Check[]): string {
+  return `${mostWereMade(checks) ? 'No check failed' : 'Too little was run to look for threats'}: ${checksTally(checks)}.`;
 }
 
 function retrievalTables(summary: Summary): string {

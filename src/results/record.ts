@@ -37,6 +37,7 @@ const run = z.strictObject({
   suite: z.strictObject({ name: z.string(), hash, path: z.string() }),
   version: z.string(),
   command: z.string().describe('A command that does this run again.'),
+  chosen: z.array(z.string().min(1)).optional().describe("Ids of the cells that were asked for; absent: all of the suite's."),
   model: z.strictObject({
     name: z.string(),
     weightsHash: z.string(),

@@ -171,7 +171,11 @@ export const summarySchema = z.strictObject({
   /** Sentences in plain words, each with its interval and n. */
   verdicts: z.array(z.string()),
   cells: z.strictObject({
+    /** How many the suite has. */
+    expected: z.int(),
     completed: z.int(),
+    /** Ids of cells that did not run, or whose records are stale. */
+    missing: z.array(z.string()),
     skipped: z.array(z.strictObject({ cellId: z.string(), reason: z.string() })),
     failed: z.array(z.strictObject({ cellId: z.string(), message: z.string() })),
   }),

@@ -81,7 +81,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       signal: options.signal,
       onProgress: options.onProgress,
     };
-    recordRun(context, options, environment.moabench);
+    recordRun(context, options, { version: environment.moabench, cells });
     await runCells(context, cells);
     recordSubstitutions(context, options);
     return { folder, ...outcomes(store, cells) };
@@ -147,7 +147,12 @@ async function runCells(context: RunContext, cells: readonly Cell[]): Promise<vo
   );
 }
 
-function recordRun({ suite, model, store }: RunContext, options: RunOptions, version: string): void {
+interface RunFacts {
+  readonly version: string;
+  readonly cells: readonly Cell[];
+}
+
+function recordRun({ suite, model, store }: RunContext, options: RunOptions, { version, cells }: RunFacts): void {
   const { layers, heads, kvHeads, headDim } = model.config;
   store.append({
     kind: 'run',
@@ -158,6 +163,7 @@ function recordRun({ suite, model, store }: RunContext, options: RunOptions, ver
     suite: { name: suite.name, hash: contentHash(suite), path: options.suitePath },
     version,
     command: options.command,
+    ...(options.only.length === 0 ? {} : { chosen: cells.map((cell) => cell.id) }),
     model: {
       name: model.name,
       weightsHash: model.weightsHash,

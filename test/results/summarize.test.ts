@@ -198,8 +198,40 @@ describe('checks', () => {
       return record.kind === 'sample' && record.method === 'moa-25' ? { ...record, finish: 'length' } : record;
     });
     expect(checkOf(summary, 'cells')).toBe('failed');
+    expect(summary.checks[0]?.message).toMatch(/^81 of 82 cells completed; 1 was skipped\.$/);
     expect(summary.cells.skipped).toEqual([{ cellId: 'prefill/2048/moa-25', reason: 'no memory' }]);
     expect(checkOf(summary, 'answers-end')).toBe('failed');
+  });
+
+  it('sees a run that stopped in the middle', () => {
+    const ends = records.flatMap((record) => (record.kind === 'outcome' ? [record.cellId] : []));
+    const stopped = broken((record) => (record.kind === 'outcome' && ends.indexOf(record.cellId) >= 12 ? null : record));
+    expect(stopped.checks[0]).toEqual({
+      id: 'cells',
+      status: 'failed',
+      severity: 'warning',
+      message: `12 of ${ends.length} cells completed; the rest did not run.`,
+    });
+    expect(stopped.cells.missing).toEqual(ends.slice(12));
+  });
+
+  it('tells a chosen part from a part that is missing', () => {
+    const chosen = ['plan/dense', 'plan/moa-25', 'retrieval/lines/1024/dense', 'retrieval/lines/1024/moa-25'];
+    const partOf = (ended: readonly string[]): Summary =>
+      broken((record) => {
+        if (record.kind === 'run') return { ...record, chosen };
+        return record.kind === 'outcome' && !ended.includes(record.cellId) ? null : record;
+      });
+    expect(partOf(chosen).checks[0]).toMatchObject({
+      status: 'failed',
+      severity: 'note',
+      message: expect.stringMatching(/^4 of \d+ cells completed; the rest were not chosen for this run\.$/),
+    });
+    expect(partOf(chosen.slice(1)).checks[0]).toMatchObject({
+      status: 'failed',
+      severity: 'warning',
+      message: expect.stringMatching(/^3 of \d+ cells completed; 1 did not run, \d+ were not chosen for this run\.$/),
+    });
   });
 
   it('sees a drifting clock', () => {

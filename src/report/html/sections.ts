@@ -1,6 +1,7 @@
-import { countText, numbered } from '../../results/phrases.ts';
+import { countText } from '../../results/phrases.ts';
 import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
+import { checksTally, mostWereMade } from '../checks-text.ts';
 import type { Fact } from '../facts.ts';
 import { type Headline, headline } from '../headline.ts';
 import { html, type Markup } from './markup.ts';
@@ -40,10 +41,11 @@ function dimInterval(cell: string): Markup {
 export function threats(checks: readonly Check[]): Markup {
   const failed = checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
   const notes = checks.filter((check) => check.status === 'failed' && check.severity === 'note');
-  const untested = checks.filter((check) => check.status === 'untested').length;
-  const passed = checks.filter((check) => check.status === 'passed').length;
-  const summary = html`<a href="#checks">${numbered(passed, 'check')} passed${untested > 0 ? `, ${untested} could not be made` : ''}</a>`;
-  if (failed.length + notes.length === 0) return html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`;
+  const summary = html`<a href="#checks">${checksTally(checks)}</a>`;
+  if (failed.length + notes.length === 0)
+    return mostWereMade(checks)
+      ? html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`
+      : html`<p class="note">Too little was run to look for threats to these conclusions: ${summary}.</p>`;
   if (failed.length === 0) return html`<p class="note">${notes.map((check) => html`${check.message} `)}${summary}.</p>`;
   const items = [...failed, ...notes].map(
     (check) => html`<li>${check.severity === 'blocking' ? html`<strong>Blocking.</strong> ` : null}${check.message}</li>`,

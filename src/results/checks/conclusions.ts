@@ -5,14 +5,23 @@ import { type CheckInput, check } from './check.ts';
 /** Losses that a study should not miss: one answer in ten. */
 const NOTICEABLE = 0.1;
 
-/** Every cell completed. */
-export function finished({ summary }: CheckInput): Check {
-  const { completed, skipped, failed } = summary.cells;
-  const ok = failed.length + skipped.length === 0;
-  const message = ok
-    ? `All ${completed} cells completed.`
-    : `${completed} cells completed, ${skipped.length} were skipped and ${failed.length} failed.`;
-  return check('cells', 'warning', completed === 0 ? 'untested' : ok ? 'passed' : 'failed', message);
+/** Every cell of the suite completed. Only a note where the others were left out by choice. */
+export function finished({ summary, selection }: CheckInput): Check {
+  const { expected, completed, skipped, failed, missing } = summary.cells;
+  if (selection.run === null) return check('cells', 'warning', 'untested', 'No run is on record.');
+  if (completed === expected) return check('cells', 'warning', 'passed', `All ${numbered(expected, 'cell')} completed.`);
+  const chosen = new Set(selection.run.chosen ?? missing);
+  const lost = missing.filter((id) => chosen.has(id)).length;
+  const rest = [
+    { count: skipped.length, one: 'was skipped', several: 'were skipped' },
+    { count: failed.length, one: 'failed', several: 'failed' },
+    { count: lost, one: 'did not run', several: 'did not run' },
+    { count: missing.length - lost, one: 'was not chosen for this run', several: 'were not chosen for this run' },
+  ].filter(({ count }) => count > 0);
+  const parts = rest.map(({ count, one, several }) => (count === 1 ? `1 ${one}` : `${rest.length === 1 ? 'the rest' : count} ${several}`));
+  const byChoice = skipped.length + failed.length + lost === 0;
+  const message = `${completed} of ${numbered(expected, 'cell')} completed; ${parts.join(', ')}.`;
+  return check('cells', byChoice ? 'note' : 'warning', 'failed', message);
 }
 
 /** A compressed method that beats the full cache points at a broken baseline. */

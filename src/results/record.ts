@@ -176,8 +176,8 @@ const capacity = z.strictObject({
   deviceMemory,
 });
 
-/** Written when a run ends and something ran on another kernel than the one meant for it. */
-const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)).min(1) });
+/** Written when a run ends: what ran on another kernel than the one meant for it. Absent after a kill, and in older records. */
+const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)) });
 
 /** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
 const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };

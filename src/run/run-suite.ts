@@ -82,19 +82,22 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       onProgress: options.onProgress,
     };
     recordRun(context, options, { version: environment.moabench, cells });
-    await runCells(context, cells);
-    recordSubstitutions(context, options);
+    try {
+      await runCells(context, cells);
+    } finally {
+      recordSubstitutions(context, options);
+    }
     return { folder, ...outcomes(store, cells) };
   } finally {
     await backend.dispose();
   }
 }
 
-/** Tells what ran on another kernel than the one meant for it: a slow number has its reason. */
+/** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
 function recordSubstitutions({ model, store }: RunContext, options: RunOptions): void {
   const sentences = model.backend.substitutions();
-  if (sentences.length === 0) return;
   store.append({ kind: 'substitutions', time: now(), sentences: [...sentences] });
+  if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
   options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
 }

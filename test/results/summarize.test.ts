@@ -126,6 +126,23 @@ describe('checks', () => {
     expect(summary.checks.find(({ id }) => id === 'kernels-as-meant')?.message).toContain('gemm of f32 rows');
   });
 
+  it('says nothing of kernels where a run did not tell', () => {
+    const [run, ...rest] = retrievalOnly(records);
+    const results = rest.slice(0, -1);
+    const told: RunRecord = { kind: 'substitutions', time: '2026-01-01T00:00:00Z', sentences: [] };
+    const half = results.length / 2;
+    const statusOf = (...list: readonly (RunRecord | undefined)[]): string | undefined =>
+      checkOf(summaryOf(list.flatMap((record) => record ?? [])), 'kernels-as-meant');
+    expect(statusOf(run, ...results)).toBe('untested');
+    expect(statusOf(run, ...results, told)).toBe('passed');
+    expect(statusOf(run, ...results, told, run)).toBe('untested');
+    expect(statusOf(run, run, ...results, told, run, told)).toBe('passed');
+    expect(statusOf(run, ...results.slice(0, half), run, ...results.slice(half), told)).toBe('untested');
+    expect(statusOf(run, ...results.slice(0, half), told, run, ...results.slice(half), told)).toBe('passed');
+    const sentences = ['gemm: the tiled kernel'];
+    expect(statusOf(run, ...results.slice(0, half), { ...told, sentences }, run, ...results.slice(half))).toBe('failed');
+  });
+
   it('sees budgets that are nearly but not equal, and does not contrast them', () => {
     const summary = broken((record) =>
       record.kind === 'sample' && record.method === 'moa-25'

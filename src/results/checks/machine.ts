@@ -45,8 +45,14 @@ const SHOWN = 2;
 
 /** Every op ran on the kernel meant for it. */
 export function kernelsAsMeant({ selection }: CheckInput): Check {
-  const { run, substitutions } = selection;
-  if (run === null) return check('kernels-as-meant', 'warning', 'untested', 'No run is on record.');
+  const { substitutions } = selection;
+  if (substitutions === null)
+    return check(
+      'kernels-as-meant',
+      'warning',
+      'untested',
+      'Which kernels ran is not on record: a run was stopped, or made by an older version.',
+    );
   const more = substitutions.length > SHOWN ? `; and ${substitutions.length - SHOWN} more, in records.jsonl` : '';
   const message =
     substitutions.length === 0

@@ -3,7 +3,7 @@ import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import { checksTally, mostWereMade } from '../checks-text.ts';
 import type { Fact } from '../facts.ts';
-import { type Headline, headline } from '../headline.ts';
+import { type Headline, hasIntervals, headline } from '../headline.ts';
 import { html, type Markup } from './markup.ts';
 
 /** Findings that fit a first screen; the others fold away. */
@@ -21,14 +21,18 @@ export function findings(verdicts: readonly string[]): Markup {
   return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'}</summary>${list(rest)}</details>`}`;
 }
 
-export function headlineTable(summary: Summary): Markup {
+/** The headline numbers and how to read them; null where nothing was measured. */
+export function headlineTable(summary: Summary): Markup | null {
   const { columns, rows }: Headline = headline(summary);
+  if (columns.length === 0) return null;
+  const brackets = hasIntervals({ columns, rows }) ? 'Brackets are 95% intervals. ' : '';
   const head = columns.map((column) => html`<th scope="col">${column.name}<small>${column.title}</small></th>`);
   const body = rows.map(
     (row) =>
       html`<tr class="${row.baseline ? 'baseline' : ''}"><th scope="row"><span class="swatch" style="--c:var(--m${row.index % 8})"></span>${row.label}</th>${row.cells.map(dimInterval)}</tr>`,
   );
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>
+<p class="note">${brackets}Memory and speed come from the same kernels and caches as the scores.</p>`;
 }
 
 /** What follows a number in brackets is set back. */

@@ -85,6 +85,22 @@ describe('report.html in Chromium', () => {
     await page.setViewportSize({ width: 1200, height: 900 });
   });
 
+  it('shows every headline column on a laptop, and on a phone that there are more', async () => {
+    const overflow = (): Promise<number> =>
+      page.evaluate('(() => { const box = document.querySelector(".scroll"); return box.scrollWidth - box.clientWidth; })()');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    expect(await page.locator('table.headline thead th').count()).toBe(10);
+    expect(await overflow()).toBe(0);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await overflow()).toBeGreaterThan(0);
+    const [baseline, other] = await page.evaluate<string[]>(
+      '[...document.querySelectorAll("table.headline tbody th")].map((th) => getComputedStyle(th).backgroundColor)',
+    );
+    expect(baseline).not.toBe(other);
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".scroll")).backgroundImage')).toContain('gradient');
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
   it('is dark when the reader prefers dark', async () => {
     const luminance = (colour: string): number =>
       (colour.match(/\d+/g) ?? []).slice(0, 3).reduce((sum, channel) => sum + Number(channel), 0) / 765;

@@ -1,10 +1,11 @@
+import { numbered } from '../results/phrases.ts';
 import type { RunResult } from '../run/run-suite.ts';
 
 /** The end of a run for a terminal: the report's headline, how many cells ended how, what failed with what to do about it, what was skipped. */
 export function runResultText(result: RunResult, report: string): string {
   const lines = [
     report,
-    `${result.completed} cells completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
+    `${numbered(result.completed, 'cell')} completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
     ...result.failed.flatMap(({ cellId, message, hint }) => [
       `  failed  ${cellId}: ${message}`,
       ...(hint === null ? [] : [`          hint: ${hint}`]),

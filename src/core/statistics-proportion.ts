@@ -101,26 +101,6 @@ export function newcombePaired({ both, gained, lost, neither }: PairedCounts): I
   };
 }
 
-export interface DetectableEffectOptions {
-  /** Number of pairs. */
-  readonly pairs: number;
-  /** Share of pairs on which the two methods disagree, 0..1. */
-  readonly discordance: number;
-  readonly alpha?: number;
-  readonly power?: number;
-}
-
-/**
- * The least difference of two paired proportions that a two-sided test finds with the wanted power:
- * n d^2 = (z_{alpha/2} + z_power)^2 (discordance - d^2), solved for d. Never above the discordance itself.
- */
-export function minimumDetectableEffect({ pairs, discordance, alpha = 0.05, power = 0.8 }: DetectableEffectOptions): number {
-  if (!(pairs > 0)) throw invalidArgument('a positive count', 'pairs', pairs);
-  if (!(discordance >= 0 && discordance <= 1)) throw invalidArgument('a share in [0, 1]', 'discordance', discordance);
-  const z = normalQuantile(1 - alpha / 2) + normalQuantile(power);
-  return Math.min(discordance, z * Math.sqrt(discordance / (pairs + z * z)));
-}
-
 /** The z of a two-sided interval at confidence `level`. */
 function twoSidedZ(level: number): number {
   if (!(level > 0 && level < 1)) throw invalidArgument('a confidence in (0, 1)', 'level', level);

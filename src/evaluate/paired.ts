@@ -1,6 +1,7 @@
 import { Rng } from '../core/rng.ts';
 import { clusterColumns } from '../core/statistics-bootstrap.ts';
-import { type Interval, mcnemarExact, minimumDetectableEffect, newcombePaired } from '../core/statistics-proportion.ts';
+import { detectableDifference } from '../core/statistics-power.ts';
+import { type Interval, mcnemarExact, newcombePaired } from '../core/statistics-proportion.ts';
 import { pairedPermutation } from '../core/statistics-tests.ts';
 import { meanOfMeans, RESAMPLES, stratifiedInterval } from './stratified.ts';
 
@@ -24,15 +25,12 @@ export interface PairedDifference {
   readonly test: 'mcnemar-exact' | 'sign-flip';
   /** Two-sided. */
   readonly p: number;
-  /** Least true difference that so many pairs would have shown with 80% power; null for graded scores. */
+  /** Least true difference that so many pairs show with 80% power; null where they show none at all, and for graded scores. */
   readonly detectable: number | null;
   /** Samples on which the other scored higher, and lower. */
   readonly lost: number;
   readonly gained: number;
 }
-
-/** Disagreement assumed for the detectable difference when none was seen: the noise of greedy decoding alone flips some answers. */
-const LEAST_DISCORDANCE = 0.05;
 
 /** Scores of the same samples, matched by id, never by order; samples of one side only are left out. */
 export function pairUp(own: readonly ScoredSample[], other: readonly ScoredSample[]): Pair[] {
@@ -51,12 +49,12 @@ export function pairedBinary(pairs: readonly Pair[]): PairedDifference | null {
   if (pairs.length === 0) return null;
   const count = (own: number, theirs: number): number => pairs.filter((pair) => pair.own === own && pair.other === theirs).length;
   const [both, gained, lost, neither] = [count(1, 1), count(1, 0), count(0, 1), count(0, 0)];
-  const discordance = Math.max((gained + lost) / pairs.length, LEAST_DISCORDANCE);
+  const background = Math.min(gained, lost) / pairs.length; // flips that went both ways are no effect
   return {
     delta: newcombePaired({ both, gained, lost, neither }),
     test: 'mcnemar-exact',
     p: mcnemarExact(gained, lost).p,
-    detectable: minimumDetectableEffect({ pairs: pairs.length, discordance }),
+    detectable: detectableDifference({ pairs: pairs.length, background }),
     lost,
     gained,
   };

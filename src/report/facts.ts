@@ -1,5 +1,5 @@
 import type { Environment } from '../results/environment.ts';
-import { bytesText, countText } from '../results/phrases.ts';
+import { bytesText, countText, numbered } from '../results/phrases.ts';
 import type { Selection } from '../results/selection.ts';
 import type { Summary } from '../results/summary.ts';
 
@@ -14,7 +14,7 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
       ? null
       : [
           'Model',
-          `${model.name}, ${model.layers} layers x ${model.kvHeads} KV heads${model.parameters === null ? '' : `, ${(model.parameters / 1e6).toFixed(1)} M parameters`}, ${model.weightDType} weights, ${model.kvDType} KV`,
+          `${model.name}, ${numbered(model.layers, 'layer')} x ${numbered(model.kvHeads, 'KV head')}${model.parameters === null ? '' : `, ${(model.parameters / 1e6).toFixed(1)} M parameters`}, ${model.weightDType} weights, ${model.kvDType} KV`,
         ],
     summary.backend === null ? null : ['Backend', summary.backend],
     ['Methods', `${summary.methods.length}, compared with ${summary.baseline}`],
@@ -25,7 +25,7 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
       ? null
       : [
           'Timings',
-          `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} in ${selection.measurements.length} conditions`,
+          `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} in ${numbered(selection.measurements.length, 'condition')}`,
         ],
     summary.finished === null ? null : ['Finished', `${summary.finished.slice(0, 16).replace('T', ' ')} UTC`],
   ];
@@ -40,7 +40,7 @@ export function environmentFacts(environment: Environment | null, summary: Summa
   const facts: Fact[] = [
     [
       'Processor',
-      `${cpu.model}, ${cpu.usableCores} of ${cpu.logicalCores} logical cores usable${cpu.governor === null ? '' : `, governor ${cpu.governor}`}`,
+      `${cpu.model}, ${cpu.usableCores} of ${cpu.logicalCores} logical ${cpu.logicalCores === 1 ? 'core' : 'cores'} usable${cpu.governor === null ? '' : `, governor ${cpu.governor}`}`,
     ],
     ['Load at start', cpu.loadAverage.map((load) => load.toFixed(2)).join(', ')],
     ['Memory', `${bytesText(memory.totalBytes)}${memory.limitBytes === null ? '' : `, limit ${bytesText(memory.limitBytes)}`}`],

@@ -13,5 +13,5 @@ export function headlineText(summary: Summary): string {
       .trimEnd(),
   );
   const failed = summary.checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
-  return [...lines, '', ...summary.verdicts, ...failed.map((check) => `! ${check.message}`)].join('\n');
+  return [...(columns.length === 0 ? [] : [...lines, '']), ...summary.verdicts, ...failed.map((check) => `! ${check.message}`)].join('\n');
 }

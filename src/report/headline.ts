@@ -86,6 +86,11 @@ export function headline(summary: Summary): Headline {
   };
 }
 
+/** Whether a cell has an interval, which is in brackets. */
+export function hasIntervals({ rows }: Headline): boolean {
+  return rows.some((row) => row.cells.some((cell) => cell.includes('[')));
+}
+
 function shareOf(method: MethodSummary, baseline: string): string {
   const share = method.id === baseline ? (method.kvBytes.length === 0 ? null : 1) : (method.kvBytes.at(-1)?.ratioToBaseline ?? null);
   return share === null ? MISSING : percent(share, share === 1 ? 0 : 1);
@@ -106,7 +111,7 @@ function effective(method: MethodSummary): string {
 }
 
 function capacity(method: MethodSummary): string {
-  const own = method.maxBatch.find((c) => c.cache !== 'dynamic');
+  const [own] = method.maxBatch;
   if (own === undefined) return MISSING;
   return `${own.stopped === 'largest' ? '\u2265 ' : ''}${own.maxBatch}${own.ratioToBaseline === null ? '' : ` (${own.ratioToBaseline.toFixed(2)}x)`}`;
 }

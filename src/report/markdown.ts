@@ -1,10 +1,11 @@
 import type { Environment } from '../results/environment.ts';
 import { bytesText, countText, percent, percentWithInterval, points, pText, ratioText } from '../results/phrases.ts';
 import type { Selection } from '../results/selection.ts';
-import type { Speed, Summary } from '../results/summary.ts';
+import type { Check, Speed, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
+import { checksTally, mostWereMade } from './checks-text.ts';
 import { comparisonFacts, environmentFacts } from './facts.ts';
-import { headline } from './headline.ts';
+import { type Headline, hasIntervals, headline } from './headline.ts';
 
 export interface ReportParts {
   readonly summary: Summary;
@@ -16,7 +17,6 @@ export interface ReportParts {
 /** report.md: tables with intervals and n, and the charts as images beside it. */
 export function markdownReport(parts: ReportParts): string {
   const { summary, selection, environment, charts } = parts;
-  const { columns, rows } = headline(summary);
   const failed = summary.checks.filter((check) => check.status === 'failed');
   const blocks = [
     `# ${text(summary.title)}`,
@@ -26,16 +26,9 @@ export function markdownReport(parts: ReportParts): string {
       .join('\n'),
     '## Findings',
     summary.verdicts.length === 0 ? 'Nothing was compared.' : summary.verdicts.map((verdict) => `- ${text(verdict)}`).join('\n'),
-    table(
-      ['Method', ...columns.map((column) => column.name)],
-      rows.map((row) => [row.label, ...row.cells]),
-    ),
-    `Intervals are 95%. ${columns
-      .filter((column) => column.title !== '')
-      .map((column) => `${column.name}: ${column.title}`)
-      .join('; ')}.`,
+    headlineTable(headline(summary)),
     '## Threats to these conclusions',
-    failed.length === 0 ? 'No check failed.' : failed.map((check) => `- **${check.severity}:** ${text(check.message)}`).join('\n'),
+    failed.length === 0 ? noneFailed(summary.checks) : failed.map((check) => `- **${check.severity}:** ${text(check.message)}`).join('\n'),
     retrievalTables(summary),
     section('Retrieval', charts, 'retrieval'),
     scoresTable(summary),
@@ -53,14 +46,32 @@ export function markdownReport(parts: ReportParts): string {
       summary.checks.map((check) => [check.id, check.status, check.message]),
     ),
     cellsSection(summary),
-    '## Environment',
-    table(
-      ['', ''],
-      environmentFacts(environment, summary).map(([name, value]) => [name, value]),
-    ),
+    environment === null ? '' : `## Environment\n\n${table(['', ''], environmentFacts(environment, summary))}`,
     summary.command === null ? '' : `Run it again:\n\n\`\`\`sh\n${summary.command}\n\`\`\``,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** The table and what its columns are; nothing where nothing was measured. */
+function headlineTable({ columns, rows }: Headline): string {
+  if (columns.length === 0) return '';
+  const head = ['Method', ...columns.map((column) => column.name)];
+  const titles = columns.filter((column) => column.title !== '').map((column) => `${column.name}: ${column.title}`);
+  const words = [
+    ...(hasIntervals({ columns, rows }) ? ['Intervals are 95%.'] : []),
+    ...(titles.length === 0 ? [] : [`${titles.join('; ')}.`]),
+  ];
+  return [
+    table(
+      head,
+      rows.map((row) => [row.label, ...row.cells]),
+    ),
+    words.join(' '),
+  ].join('\n\n');
+}
+
+function noneFailed(checks: readonly Check[]): string {
+  return `${mostWereMade(checks) ? 'No check failed' : 'Too little was run to look for threats'}: ${checksTally(checks)}.`;
 }
 
 function retrievalTables(summary: Summary): string {

@@ -79,7 +79,15 @@ export function chartConfig(theme: Theme): { readonly [key: string]: unknown } {
     background: theme.background,
     font: FONT,
     view: { stroke: null },
-    axis: { ...text, gridColor: theme.grid, domainColor: theme.grid, tickColor: theme.grid, labelLimit: 150, titlePadding: 8 },
+    axis: {
+      ...text,
+      gridColor: theme.grid,
+      domainColor: theme.grid,
+      tickColor: theme.grid,
+      labelLimit: 150,
+      labelSeparation: 6,
+      titlePadding: 8,
+    },
     legend: { ...text, orient: 'top', title: null, symbolStrokeWidth: 2, labelLimit: 240, columns: 4 },
     text: { color: theme.ink, font: FONT, fontSize: 11 },
   };

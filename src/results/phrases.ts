@@ -35,6 +35,11 @@ export function countText(value: number): string {
   return THOUSANDS.format(value);
 }
 
+/** `1 pair`, `1,200 pairs`: a count with its noun in the right number. */
+export function numbered(count: number, one: string, several = `${one}s`): string {
+  return `${countText(count)} ${count === 1 ? one : several}`;
+}
+
 /** `1.5 MiB`. */
 export function bytesText(bytes: number): string {
   if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(2)} GiB`;

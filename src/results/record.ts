@@ -37,6 +37,7 @@ const run = z.strictObject({
   suite: z.strictObject({ name: z.string(), hash, path: z.string() }),
   version: z.string(),
   command: z.string().describe('A command that does this run again.'),
+  chosen: z.array(z.string().min(1)).optional().describe("Ids of the cells that were asked for; absent: all of the suite's."),
   model: z.strictObject({
     name: z.string(),
     weightsHash: z.string(),
@@ -175,8 +176,8 @@ const capacity = z.strictObject({
   deviceMemory,
 });
 
-/** Written when a run ends and something ran on another kernel than the one meant for it. */
-const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)).min(1) });
+/** Written when a run ends: what ran on another kernel than the one meant for it. Absent after a kill, and in older records. */
+const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)) });
 
 /** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
 const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };

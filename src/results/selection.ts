@@ -11,8 +11,8 @@ export interface Selection {
   readonly measurements: readonly RecordOf<'measurement'>[];
   readonly capacities: readonly RecordOf<'capacity'>[];
   readonly outcomes: readonly RecordOf<'outcome'>[];
-  /** What ran on another kernel than the one meant for it: sentences. */
-  readonly substitutions: readonly string[];
+  /** What ran on another kernel than the one meant for it: sentences. null: none is known, and not every run has told. */
+  readonly substitutions: readonly string[] | null;
   /** Methods in the order of their first record. */
   readonly methods: readonly string[];
 }
@@ -42,7 +42,22 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
     measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
     capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
     outcomes: [...latest.values()].filter(counts),
-    substitutions: [...new Set(recordsOf(kept, 'substitutions').flatMap((record) => record.sentences))],
+    substitutions: substitutionsOf(kept),
     methods: [...new Set(kept.flatMap((record) => ('method' in record ? [record.method] : [])))],
   };
+}
+
+/** A run tells when it ends, of all that it did: an empty list is a finding only where it follows whatever counts, and the last run. */
+function substitutionsOf(records: readonly RunRecord[]): readonly string[] | null {
+  const sentences = new Set(recordsOf(records, 'substitutions').flatMap((record) => record.sentences));
+  if (sentences.size > 0) return [...sentences];
+  const kinds = records.map((record) => record.kind);
+  if (kinds.lastIndexOf('substitutions') <= kinds.lastIndexOf('run')) return null;
+  let told = false;
+  for (const kind of kinds.toReversed()) {
+    if (kind === 'substitutions') told = true;
+    else if (kind === 'run') told = false;
+    else if (!told) return null;
+  }
+  return [];
 }

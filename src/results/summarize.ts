@@ -1,5 +1,6 @@
 import { groupBy } from '../core/group-by.ts';
 import { densityAt } from '../plan/spans.ts';
+import { expandCells } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { checkRun } from './checks/run.ts';
 import { summarizeContrasts } from './contrasts.ts';
@@ -39,14 +40,24 @@ export function summarize({ records, suite, environment, cells }: SummarizeOptio
     baseline,
     methods,
     contrasts,
-    cells: {
-      completed: selection.outcomes.filter((outcome) => outcome.status === 'completed').length,
-      skipped: selection.outcomes.flatMap((o) => (o.status === 'skipped' ? [{ cellId: o.cellId, reason: o.reason }] : [])),
-      failed: selection.outcomes.flatMap((o) => (o.status === 'failed' ? [{ cellId: o.cellId, message: o.error.message }] : [])),
-    },
+    cells: summarizeCells(selection, suite),
   };
   const checks = checkRun({ summary: partial, selection, environment });
   return { ...partial, checks, verdicts: writeVerdicts({ ...partial, checks }) };
+}
+
+/** How the suite's cells ended; outcomes of cells that it no longer has are left out. */
+function summarizeCells(selection: Selection, suite: Suite): Summary['cells'] {
+  const expected = expandCells(suite).map((cell) => cell.id);
+  const byId = new Map(selection.outcomes.map((outcome) => [outcome.cellId, outcome]));
+  const outcomes = expected.flatMap((id) => byId.get(id) ?? []);
+  return {
+    expected: expected.length,
+    completed: outcomes.filter((outcome) => outcome.status === 'completed').length,
+    missing: expected.filter((id) => !byId.has(id)),
+    skipped: outcomes.flatMap((o) => (o.status === 'skipped' ? [{ cellId: o.cellId, reason: o.reason }] : [])),
+    failed: outcomes.flatMap((o) => (o.status === 'failed' ? [{ cellId: o.cellId, message: o.error.message }] : [])),
+  };
 }
 
 function summarizeMethod(id: string, selection: Selection, suite: Suite): MethodSummary {

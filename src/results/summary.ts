@@ -15,7 +15,7 @@ const pairedSchema = z.strictObject({
   p: z.number().min(0).max(1),
   /** Holm-adjusted over the family: the lengths of a method, or all contrasts. */
   pHolm: z.number().min(0).max(1),
-  /** Least true difference that this many pairs would have shown with 80% power; null for graded scores. */
+  /** Least true difference that this many pairs show with 80% power; null where they show none at all, and for graded scores. */
   detectable: z.number().nullable(),
   /** Samples on which the other scored higher, and lower. */
   lost: z.int().min(0),
@@ -171,7 +171,11 @@ export const summarySchema = z.strictObject({
   /** Sentences in plain words, each with its interval and n. */
   verdicts: z.array(z.string()),
   cells: z.strictObject({
+    /** How many the suite has. */
+    expected: z.int(),
     completed: z.int(),
+    /** Ids of cells that did not run, or whose records are stale. */
+    missing: z.array(z.string()),
     skipped: z.array(z.strictObject({ cellId: z.string(), reason: z.string() })),
     failed: z.array(z.strictObject({ cellId: z.string(), message: z.string() })),
   }),

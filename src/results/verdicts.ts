@@ -1,5 +1,5 @@
 import { rungOf } from './contrasts.ts';
-import { countText, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
+import { countText, numbered, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
 import { hardest } from './speed.ts';
 import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
 
@@ -36,19 +36,22 @@ function quality(method: MethodSummary, baseline: string): string[] {
   if (scores?.mean.relative) {
     const { relative } = scores.mean;
     sentences.push(
-      `${method.label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${scores.tasks.length} long-context tasks (n = ${relative.n} samples).`,
+      `${method.label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${numbered(scores.tasks.length, 'long-context task')} (n = ${numbered(relative.n, 'sample')}).`,
     );
   }
   return sentences;
 }
 
 function difference(paired: Paired, baseline: string): string {
-  const { detectable } = paired;
   const evidence = `${evidenceOf(paired)}, ${pText(paired.p)}`;
   const direction = directionOf(paired, paired.p);
   if (direction !== null) return `${direction.word} than ${baseline}${direction.caveat}: ${evidence}.`;
-  const missed = detectable === null ? '' : ` Differences under ${points(detectable)} points could have been missed.`;
-  return `no difference from ${baseline} is visible (${evidence}).${missed}`;
+  return `no difference from ${baseline} is visible (${evidence}).${missable(paired)}`;
+}
+
+function missable({ test, detectable, delta }: Paired): string {
+  if (detectable !== null) return ` Differences under ${points(detectable)} points could have been missed.`;
+  return test === 'mcnemar-exact' ? ` With ${numbered(delta.n, 'pair')} any difference could have been missed.` : '';
 }
 
 function contrast(own: string, other: string, paired: Paired): string {
@@ -80,7 +83,7 @@ function speed(method: MethodSummary, baseline: string): string[] {
     const condition = `${countText(timing.contextTokens)} tokens of context${timing.batch > 1 ? `, batch ${timing.batch}` : ''}`;
     const verdict = speedup.low > 1 ? 'faster' : speedup.high < 1 ? 'slower' : 'as fast within noise';
     return [
-      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${speedup.n} rounds).`,
+      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${numbered(speedup.n, 'round')}).`,
     ];
   };
   const own = (timings: readonly Speed[]): Speed[] => timings.filter((timing) => timing.cache !== 'dynamic');

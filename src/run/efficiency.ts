@@ -89,10 +89,6 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
 export async function runMaxBatch(context: RunContext, cells: readonly MaxBatchCell[]): Promise<void> {
   for (const contender of open(context, cells)) {
     if (isCompleted(context, contender.hash)) continue;
-    if (contender.cacheKind === 'dynamic') {
-      recordSkipped(context, contender, 'a cache that grows by concatenation has no fixed size to search with');
-      continue;
-    }
     await searchMaxBatch(context, contender);
   }
 }

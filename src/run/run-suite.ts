@@ -84,9 +84,12 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     });
     writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
     writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
-    recordRun(context, options, environment.moabench);
-    await runCells(context, cells);
-    recordSubstitutions(context, options);
+    recordRun(context, options, { version: environment.moabench, cells });
+    try {
+      await runCells(context, cells);
+    } finally {
+      recordSubstitutions(context, options);
+    }
     return { folder, ...outcomes(store, cells) };
   } finally {
     await backend.dispose();
@@ -104,11 +107,11 @@ function openStore(folder: string, { resume, onNote }: RunOptions): RecordStore 
   return store;
 }
 
-/** Tells what ran on another kernel than the one meant for it: a slow number has its reason. */
+/** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
 function recordSubstitutions({ model, store }: RunContext, options: RunOptions): void {
   const sentences = model.backend.substitutions();
-  if (sentences.length === 0) return;
   store.append({ kind: 'substitutions', time: now(), sentences: [...sentences] });
+  if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
   options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
 }
@@ -163,7 +166,12 @@ async function runCells(context: RunContext, cells: readonly Cell[]): Promise<vo
   );
 }
 
-function recordRun({ suite, model, store }: RunContext, options: RunOptions, version: string): void {
+interface RunFacts {
+  readonly version: string;
+  readonly cells: readonly Cell[];
+}
+
+function recordRun({ suite, model, store }: RunContext, options: RunOptions, { version, cells }: RunFacts): void {
   const { layers, heads, kvHeads, headDim } = model.config;
   store.append({
     kind: 'run',
@@ -174,6 +182,7 @@ function recordRun({ suite, model, store }: RunContext, options: RunOptions, ver
     suite: { name: suite.name, hash: contentHash(suite), path: options.suitePath },
     version,
     command: options.command,
+    ...(options.only.length === 0 ? {} : { chosen: cells.map((cell) => cell.id) }),
     model: {
       name: model.name,
       weightsHash: model.weightsHash,

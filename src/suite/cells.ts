@@ -40,8 +40,10 @@ export interface DecodeCell extends TimedCell {
   readonly rounds: number;
 }
 
-export interface MaxBatchCell extends TimedCell {
+export interface MaxBatchCell extends CellCommon {
   readonly kind: 'maxBatch';
+  /** The one that the method's plan asks for: a growing cache has no fixed size to search with. Said because cell hashes hold it. */
+  readonly cache: null;
   readonly contextTokens: number;
   readonly memoryLimitMiB: number;
   readonly largest: number;
@@ -98,7 +100,8 @@ function efficiencyCells(suite: Suite): Cell[] {
     }
   }
   if (maxBatch !== undefined) {
-    for (const arm of arms) cells.push({ kind: 'maxBatch', ...arm, ...maxBatch, id: `maxBatch/${maxBatch.contextTokens}/${arm.id}` });
+    const id = (method: SuiteMethod): string => `maxBatch/${maxBatch.contextTokens}/${method.id}`;
+    for (const m of suite.methods) cells.push({ kind: 'maxBatch', id: id(m), method: m.id, cache: null, ...maxBatch });
   }
   return cells;
 }

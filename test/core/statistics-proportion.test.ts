@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Rng } from '../../src/core/rng.ts';
-import { mcnemarExact, minimumDetectableEffect, newcombePaired, wilsonInterval } from '../../src/core/statistics-proportion.ts';
+import { mcnemarExact, newcombePaired, wilsonInterval } from '../../src/core/statistics-proportion.ts';
 
 test.each([
   // Newcombe 1998, table I, method 3 (15/148, 1/29), and 9/10, 90/100, 450/500
@@ -57,15 +57,6 @@ test('exact McNemar is symmetric, a probability, and stands thousands of pairs',
   );
 });
 
-test.each([
-  // 80% power, alpha 0.05: pairs, discordance, detectable difference
-  [1954, 0.1, 0.02],
-  [864, 0.1, 0.03],
-  [463, 0.15, 0.05],
-])('minimum detectable effect of %i pairs with discordance %d', (pairs, discordance, effect) => {
-  expect(minimumDetectableEffect({ pairs, discordance })).toBeCloseTo(effect, 4);
-});
-
 test('arguments out of range are typed errors', () => {
   const calls = [
     () => wilsonInterval(2, 1),
@@ -74,8 +65,6 @@ test('arguments out of range are typed errors', () => {
     () => wilsonInterval(1, 2, 1),
     () => mcnemarExact(-1, 2),
     () => mcnemarExact(1.5, 2),
-    () => minimumDetectableEffect({ pairs: 0, discordance: 0.1 }),
-    () => minimumDetectableEffect({ pairs: 10, discordance: 1.1 }),
   ];
   for (const call of calls) expect(call).toThrow(expect.objectContaining({ name: 'MoaError', code: 'INVALID_ARGUMENT' }));
 });

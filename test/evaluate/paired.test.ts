@@ -18,6 +18,21 @@ describe('pairedBinary', () => {
     expect(result?.p).toBeCloseTo(2 / 64, 12);
   });
 
+  it('says what so many pairs show, with the flips that went both ways as noise', () => {
+    expect(pairedBinary(pairs([[1, 1, 8]]))?.detectable).toBeCloseTo(0.801, 3);
+    expect(pairedBinary(pairs([[1, 1, 5]]))?.detectable).toBeNull();
+    const flips = (lost: number, gained: number) =>
+      pairedBinary(
+        pairs([
+          [1, 1, 100 - lost - gained],
+          [0, 1, lost],
+          [1, 0, gained],
+        ]),
+      )?.detectable;
+    expect(flips(7, 3)).toBe(flips(3, 3));
+    expect(flips(3, 3)).toBeGreaterThan(flips(3, 0) ?? 1);
+  });
+
   it('has no result without pairs', () => {
     expect(pairedBinary([])).toBeNull();
   });

@@ -149,6 +149,7 @@ export function syntheticRecords(suite: Suite = syntheticSuite()): RunRecord[] {
       wallMs: 250,
     });
   }
+  records.push({ kind: 'substitutions', time: time(), sentences: [] });
   return records.map((record) => recordSchema.parse(record));
 }
 

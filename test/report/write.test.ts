@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { methodStyles } from '../../src/report/chart.ts';
+import { speedCharts } from '../../src/report/charts/efficiency.ts';
 import { makeReport, writeReport } from '../../src/report/write.ts';
-import { summarySchema } from '../../src/results/summary.ts';
+import { type Summary, summarySchema } from '../../src/results/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
 const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'moa-25'] });
@@ -89,6 +91,33 @@ describe('makeReport', () => {
     const page = file('report.html');
     expect(page).not.toMatch(/<(script|link|img|iframe)[^>]+(src|href)="(?!data:|#)/);
     expect(page.match(/<script/g)).toHaveLength(3);
+  });
+});
+
+describe('makeReport of plans alone', async () => {
+  const only = records.filter((record) => record.kind === 'run' || record.kind === 'plan');
+  const { files } = await makeReport({ records: only, suite, environment: null });
+  const file = (path: string): string => files.get(path) ?? '';
+
+  it('has no table of nothing and no words about it', () => {
+    expect(file('report.md')).not.toMatch(/Intervals are|\| Method \|\n/);
+    expect(file('report.html')).not.toMatch(/<table class="headline"|Brackets are/);
+    for (const path of ['report.md', 'report.html']) expect(file(path)).not.toContain('Environment');
+  });
+});
+
+describe('speed charts', () => {
+  it('explain pale bars only where there are some', () => {
+    const captionsOf = (from: Summary): string[] => speedCharts(from, methodStyles(from)).map((chart) => chart.caption);
+    expect(captionsOf(report.summary).every((caption) => caption.includes('Pale bars'))).toBe(true);
+    const methods = report.summary.methods.map((method) => ({
+      ...method,
+      decode: method.decode.filter((speed) => speed.cache !== 'dynamic'),
+      prefill: method.prefill.filter((speed) => speed.cache !== 'dynamic'),
+    }));
+    expect(captionsOf({ ...report.summary, methods })).toEqual(
+      Array.from({ length: 2 }, () => 'Median of interleaved rounds; whiskers are 95% bootstrap intervals.'),
+    );
   });
 });
 

@@ -74,7 +74,7 @@ describe('summarize', () => {
   });
 
   it('passes a healthy run', () => {
-    expect(summary.checks.filter((check) => check.status === 'failed').map((check) => check.id)).toEqual(['clean-code']);
+    expect(summary.checks.filter((check) => check.status === 'failed').map((check) => check.id)).toEqual(['power', 'clean-code']);
   });
 
   it('leaves out superseded cells', () => {
@@ -126,6 +126,23 @@ describe('checks', () => {
     expect(summary.checks.find(({ id }) => id === 'kernels-as-meant')?.message).toContain('gemm of f32 rows');
   });
 
+  it('says nothing of kernels where a run did not tell', () => {
+    const [run, ...rest] = retrievalOnly(records);
+    const results = rest.slice(0, -1);
+    const told: RunRecord = { kind: 'substitutions', time: '2026-01-01T00:00:00Z', sentences: [] };
+    const half = results.length / 2;
+    const statusOf = (...list: readonly (RunRecord | undefined)[]): string | undefined =>
+      checkOf(summaryOf(list.flatMap((record) => record ?? [])), 'kernels-as-meant');
+    expect(statusOf(run, ...results)).toBe('untested');
+    expect(statusOf(run, ...results, told)).toBe('passed');
+    expect(statusOf(run, ...results, told, run)).toBe('untested');
+    expect(statusOf(run, run, ...results, told, run, told)).toBe('passed');
+    expect(statusOf(run, ...results.slice(0, half), run, ...results.slice(half), told)).toBe('untested');
+    expect(statusOf(run, ...results.slice(0, half), told, run, ...results.slice(half), told)).toBe('passed');
+    const sentences = ['gemm: the tiled kernel'];
+    expect(statusOf(run, ...results.slice(0, half), { ...told, sentences }, run, ...results.slice(half))).toBe('failed');
+  });
+
   it('sees budgets that are nearly but not equal, and does not contrast them', () => {
     const summary = broken((record) =>
       record.kind === 'sample' && record.method === 'moa-25'
@@ -143,9 +160,17 @@ describe('checks', () => {
     expect(checkOf(summary, 'same-samples')).toBe('failed');
   });
 
-  it('sees truncated prompts', () => {
-    const cut = broken((record) => (record.kind === 'sample' ? { ...record, truncatedTokens: 5 } : record));
-    expect(checkOf(cut, 'truncation')).toBe('failed');
+  it('sees truncated prompts, and counts them in the right number', () => {
+    const cut = (ids: RegExp): Summary =>
+      broken((record) =>
+        record.kind === 'sample' && record.method === 'dense' && ids.test(record.sampleId) ? { ...record, truncatedTokens: 5 } : record,
+      );
+    const messageOf = (summary: Summary, id: string): string | undefined => summary.checks.find((check) => check.id === id)?.message;
+    expect(checkOf(cut(/./), 'truncation')).toBe('failed');
+    expect(messageOf(cut(/1024.*\/3$/), 'truncation')).toBe('1 of 160 prompts was truncated.');
+    expect(messageOf(cut(/1024.*\/[34]$/), 'truncation')).toBe('2 of 160 prompts were truncated.');
+    const two = broken((record) => ('method' in record && record.method === 'heads-25' ? null : record));
+    expect(messageOf(two, 'equal-budgets')).toMatch(/^1 pair of methods compares at/);
   });
 
   it('sees a weak baseline and one that is beaten', () => {
@@ -154,6 +179,25 @@ describe('checks', () => {
     );
     expect(checkOf(weak, 'baseline-able')).toBe('failed');
     expect(checkOf(weak, 'baseline-best')).toBe('failed');
+  });
+
+  it('sees a study too small to miss nothing that matters', () => {
+    const small = broken((record) => (record.kind === 'sample' && Number(record.sampleId.split('/').at(-1)) > 1 ? null : record));
+    expect(small.checks.find(({ id }) => id === 'power')).toMatchObject({
+      status: 'failed',
+      severity: 'note',
+      message: expect.stringContaining('With 8 pairs over all lengths, true differences of 80.1 points and more show up'),
+    });
+    const tiny = broken((record) => (record.kind === 'sample' && !record.sampleId.endsWith('/0') ? null : record));
+    expect(tiny.checks.find(({ id }) => id === 'power')?.message).toContain('With 4 pairs over all lengths, not even a total loss');
+    const large = summaryOf(
+      retrievalOnly(records).flatMap((record): RunRecord[] =>
+        record.kind === 'sample'
+          ? Array.from({ length: 3 }, (_, i) => ({ ...record, score: 1, correct: true, sampleId: `${record.sampleId}/${i}` }))
+          : [record],
+      ),
+    );
+    expect(checkOf(large, 'power')).toBe('passed');
   });
 
   it('sees cells that did not complete and answers that no longer end', () => {
@@ -171,8 +215,40 @@ describe('checks', () => {
       return record.kind === 'sample' && record.method === 'moa-25' ? { ...record, finish: 'length' } : record;
     });
     expect(checkOf(summary, 'cells')).toBe('failed');
+    expect(summary.checks[0]?.message).toMatch(/^81 of 82 cells completed; 1 was skipped\.$/);
     expect(summary.cells.skipped).toEqual([{ cellId: 'prefill/2048/moa-25', reason: 'no memory' }]);
     expect(checkOf(summary, 'answers-end')).toBe('failed');
+  });
+
+  it('sees a run that stopped in the middle', () => {
+    const ends = records.flatMap((record) => (record.kind === 'outcome' ? [record.cellId] : []));
+    const stopped = broken((record) => (record.kind === 'outcome' && ends.indexOf(record.cellId) >= 12 ? null : record));
+    expect(stopped.checks[0]).toEqual({
+      id: 'cells',
+      status: 'failed',
+      severity: 'warning',
+      message: `12 of ${ends.length} cells completed; the rest did not run.`,
+    });
+    expect(stopped.cells.missing).toEqual(ends.slice(12));
+  });
+
+  it('tells a chosen part from a part that is missing', () => {
+    const chosen = ['plan/dense', 'plan/moa-25', 'retrieval/lines/1024/dense', 'retrieval/lines/1024/moa-25'];
+    const partOf = (ended: readonly string[]): Summary =>
+      broken((record) => {
+        if (record.kind === 'run') return { ...record, chosen };
+        return record.kind === 'outcome' && !ended.includes(record.cellId) ? null : record;
+      });
+    expect(partOf(chosen).checks[0]).toMatchObject({
+      status: 'failed',
+      severity: 'note',
+      message: expect.stringMatching(/^4 of \d+ cells completed; the rest were not chosen for this run\.$/),
+    });
+    expect(partOf(chosen.slice(1)).checks[0]).toMatchObject({
+      status: 'failed',
+      severity: 'warning',
+      message: expect.stringMatching(/^3 of \d+ cells completed; 1 did not run, \d+ were not chosen for this run\.$/),
+    });
   });
 
   it('sees a drifting clock', () => {

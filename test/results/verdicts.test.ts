@@ -52,6 +52,11 @@ it('calls none what neither interval nor test shows, and says what could have be
   );
 });
 
+it('promises nothing of a handful of samples', () => {
+  expect(verdictOn(paired(0, 0, 8))).toMatch(/\. Differences under 80\.1 points could have been missed\.$/);
+  expect(verdictOn(paired(0, 0, 5))).toMatch(/\. With 5 pairs any difference could have been missed\.$/);
+});
+
 it('words contrasts by interval and adjusted p together', () => {
   const contrastOf = (result: Paired): string =>
     writeVerdicts({ ...withPaired(paired(0, 0, 6)), contrasts: [{ method: 'moa-25', length: null, paired: result }] }).find((text) =>

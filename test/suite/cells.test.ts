@@ -47,7 +47,6 @@ describe('expandCells', () => {
       'decode/1024x4/dense+dynamic',
       'maxBatch/1024/dense',
       'maxBatch/1024/uniform-50',
-      'maxBatch/1024/dense+dynamic',
     ]);
   });
 

@@ -4,6 +4,7 @@ import { MoaError } from '../../core/errors.ts';
 import { groupBy } from '../../core/group-by.ts';
 import { createBackend } from '../../native/backends.ts';
 import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
+import { numbered } from '../../results/phrases.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { deviceIndex } from '../parse.ts';
@@ -72,7 +73,7 @@ function verifyText(report: ConformanceReport): string {
       `${failed === 0 ? 'pass' : 'FAIL'} ${op.padEnd(20)} ${cases.length - failed}/${cases.length} cases, largest relative error ${worst.toExponential(1)}`,
     );
   }
-  for (const [reason, cases] of groupBy(report.skipped, (c) => c.reason)) lines.push(`skip ${cases.length} cases: ${reason}`);
+  for (const [reason, cases] of groupBy(report.skipped, (c) => c.reason)) lines.push(`skip ${numbered(cases.length, 'case')}: ${reason}`);
   for (const c of report.cases.filter((c) => c.status === 'fail')) lines.push(`FAIL ${c.repro}: ${c.detail}`);
   return `${lines.join('\n')}\n${report.passed} passed, ${report.failed} failed, ${report.skipped.length} skipped\n`;
 }

@@ -21,6 +21,7 @@ export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): C
       })),
     );
     if (rows.length === 0) return [];
+    const grows = rows.some((row) => row.cache === 'dynamic');
     const title = measure === 'decode' ? 'Decoding throughput' : 'Prefill throughput';
     const alt = `Bar chart of ${title.toLowerCase()} in tokens per second for ${[...new Set(rows.map((row) => row.arm))].join(', ')}, with 95% intervals.`;
     return [
@@ -28,7 +29,7 @@ export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): C
         id: measure,
         section: 'speed' as const,
         title,
-        caption: 'Median of interleaved rounds; whiskers are 95% bootstrap intervals. Pale bars: a cache that grows by concatenation.',
+        caption: `Median of interleaved rounds; whiskers are 95% bootstrap intervals.${grows ? ' Pale bars: a cache that grows by concatenation.' : ''}`,
         alt,
         size: 'wide' as const,
         rows,
@@ -75,8 +76,8 @@ export function capacityChart(summary: Summary, styles: readonly MethodStyle[]):
   const rows = summary.methods.flatMap((method) =>
     method.maxBatch.map((capacity) => ({
       method: labelOf(method, styles),
-      arm: `${labelOf(method, styles)}${capacity.cache === 'dynamic' ? ' (growing cache)' : ''}`,
-      cache: capacity.cache,
+      arm: labelOf(method, styles),
+      cache: 'static',
       condition: conditionText(capacity.contextTokens, null),
       context: capacity.contextTokens,
       batch: capacity.maxBatch,

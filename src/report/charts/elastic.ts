@@ -1,5 +1,6 @@
 import { formatRule, ruleKey } from '../../plan/rule.ts';
 import { ruleAt, spanOfRule } from '../../plan/spans.ts';
+import { numbered } from '../../results/phrases.ts';
 import type { RecordOf } from '../../results/record.ts';
 import { type Chart, frame, LENGTH_LABEL, type MethodStyle, tooltip } from '../chart.ts';
 
@@ -20,13 +21,13 @@ export function elasticCurves(record: RecordOf<'plan'>, { id, label, index }: Me
     lengths.map((tokens) => ({ rule: formatRule(rule), heads, tokens, span: spanOfRule(rule, tokens, record.plan.sink) })),
   );
   const scale = { domain: [0, longest], nice: false };
-  const alt = `Line chart of ${label}: span in tokens over context length for its ${counts.size} distinct rules.`;
+  const alt = `Line chart of ${label}: span in tokens over context length for its ${numbered(counts.size, 'distinct rule')}.`;
   return {
     id: `elastic-${id}`,
     section: 'elastic',
     method: label,
     title: label,
-    caption: `${counts.size} distinct ${counts.size === 1 ? 'rule' : 'rules'} over ${layers * kvHeads} heads`,
+    caption: `${numbered(counts.size, 'distinct rule')} over ${numbered(layers * kvHeads, 'head')}`,
     alt,
     size: 'small',
     rows,

@@ -103,7 +103,8 @@ function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPl
     type: 'quantitative',
     title: xTitle,
     scale: { domain: [0, 1] },
-    axis: { tickCount: 5, format: y === 'method' ? '%' : '.1~f' },
+    // Quarters: where half of the labels must go, the ends stay.
+    axis: { values: [0, 0.25, 0.5, 0.75, 1], format: y === 'method' ? '%' : '.2~f', labelFlush: false },
   };
   const fields = tooltip(
     ...(y === 'name' ? ([['name', 'Task']] as const) : []),

@@ -44,7 +44,6 @@ ${factList(comparisonFacts(summary, selection))}
 </header>
 <main>
 ${headlineTable(summary)}
-<p class="note">Brackets are 95% intervals. Memory and speed come from the same kernels and caches as the scores.</p>
 <h2>Findings</h2>
 ${findings(summary.verdicts)}
 ${threats(summary.checks)}
@@ -54,8 +53,7 @@ ${SECTIONS.map(({ part, title, small }) => chartSection({ charts: charts.filter(
 ${flipViewer(summary, selection)}
 ${checksTable(summary.checks)}
 ${unfinishedCells(summary)}
-<h2>Environment</h2>
-${factList(environmentFacts(environment, summary))}
+${environment === null ? null : html`<h2>Environment</h2>${factList(environmentFacts(environment, summary))}`}
 ${summary.command === null ? null : html`<h2>Run it again</h2><pre>${summary.command}</pre><button type="button" class="copy">Copy</button>`}
 </main>
 <footer>Made by moabench ${environment?.moabench ?? ''} from records.jsonl. Numbers for other tools are in summary.json and csv/.</footer>

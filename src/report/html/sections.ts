@@ -1,8 +1,9 @@
 import { countText } from '../../results/phrases.ts';
 import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
+import { checksTally, mostWereMade } from '../checks-text.ts';
 import type { Fact } from '../facts.ts';
-import { type Headline, headline } from '../headline.ts';
+import { type Headline, hasIntervals, headline } from '../headline.ts';
 import { html, type Markup } from './markup.ts';
 
 /** Findings that fit a first screen; the others fold away. */
@@ -17,17 +18,21 @@ export function findings(verdicts: readonly string[]): Markup {
   const list = (items: readonly string[]): Markup => html`<ul class="findings">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
   const rest = verdicts.slice(FIRST_FINDINGS);
   if (verdicts.length === 0) return html`<p>Nothing was compared.</p>`;
-  return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more findings</summary>${list(rest)}</details>`}`;
+  return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'}</summary>${list(rest)}</details>`}`;
 }
 
-export function headlineTable(summary: Summary): Markup {
+/** The headline numbers and how to read them; null where nothing was measured. */
+export function headlineTable(summary: Summary): Markup | null {
   const { columns, rows }: Headline = headline(summary);
+  if (columns.length === 0) return null;
+  const brackets = hasIntervals({ columns, rows }) ? 'Brackets are 95% intervals. ' : '';
   const head = columns.map((column) => html`<th scope="col">${column.name}<small>${column.title}</small></th>`);
   const body = rows.map(
     (row) =>
       html`<tr class="${row.baseline ? 'baseline' : ''}"><th scope="row"><span class="swatch" style="--c:var(--m${row.index % 8})"></span>${row.label}</th>${row.cells.map(dimInterval)}</tr>`,
   );
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>
+<p class="note">${brackets}Memory and speed come from the same kernels and caches as the scores.</p>`;
 }
 
 /** What follows a number in brackets is set back. */
@@ -40,10 +45,11 @@ function dimInterval(cell: string): Markup {
 export function threats(checks: readonly Check[]): Markup {
   const failed = checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
   const notes = checks.filter((check) => check.status === 'failed' && check.severity === 'note');
-  const untested = checks.filter((check) => check.status === 'untested').length;
-  const passed = checks.filter((check) => check.status === 'passed').length;
-  const summary = html`<a href="#checks">${passed} checks passed${untested > 0 ? `, ${untested} could not be made` : ''}</a>`;
-  if (failed.length + notes.length === 0) return html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`;
+  const summary = html`<a href="#checks">${checksTally(checks)}</a>`;
+  if (failed.length + notes.length === 0)
+    return mostWereMade(checks)
+      ? html`<p class="allclear">No threat to these conclusions was found: ${summary}.</p>`
+      : html`<p class="note">Too little was run to look for threats to these conclusions: ${summary}.</p>`;
   if (failed.length === 0) return html`<p class="note">${notes.map((check) => html`${check.message} `)}${summary}.</p>`;
   const items = [...failed, ...notes].map(
     (check) => html`<li>${check.severity === 'blocking' ? html`<strong>Blocking.</strong> ` : null}${check.message}</li>`,

@@ -25,15 +25,15 @@ pre{margin:.4rem 0;padding:.7rem .9rem;background:var(--soft);border-radius:6px;
 .findings{margin:.6rem 0;padding:0;list-style:none;max-width:52rem}
 .findings li{margin:.45rem 0;padding-left:1rem;border-left:3px solid var(--line)}
 .findings li:first-child{border-left-color:var(--accent)}
-.scroll{overflow-x:auto;margin:1rem -1.25rem;padding:0 1.25rem;-webkit-overflow-scrolling:touch}
+.scroll{overflow-x:auto;margin:1rem -1.25rem;padding:0 1.25rem;-webkit-overflow-scrolling:touch;background:linear-gradient(to left,var(--paper) 1.25rem,transparent) right/2.5rem 101% no-repeat local,linear-gradient(to left,color-mix(in srgb,var(--ink) 22%,transparent),transparent) right/1.1rem 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-size:.84rem;font-variant-numeric:tabular-nums}
 th,td{padding:.42rem .7rem .42rem 0;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-weight:500;white-space:nowrap;border-bottom-color:var(--muted)}
 thead small{display:block;font-weight:400;font-size:.74rem;white-space:normal;max-width:8.5rem;line-height:1.3}
 tbody th{font-weight:600;white-space:nowrap}
-.headline td{white-space:nowrap}.headline td small{color:var(--muted)}
-@media (max-width:60rem){.headline tbody th,.headline thead th:first-child{position:sticky;left:-1.25rem;background:var(--paper)}}
-tr.baseline{background:var(--soft)}
+.headline td{white-space:nowrap}.headline td small{display:block;color:var(--muted)}
+tr.baseline{background:color-mix(in srgb,var(--ink) 5%,transparent)}
+@media (max-width:72rem){.scroll{padding-left:0}.scroll :is(th,td):first-child{padding-left:1.25rem}.headline :is(th,td):first-child{position:sticky;left:0;background:var(--paper)}.headline tr.baseline th{background:color-mix(in srgb,var(--ink) 5%,var(--paper))}}
 .swatch{display:inline-block;width:.7em;height:.7em;margin-right:.5em;border-radius:50%;background:var(--c)}
 .threats{margin:1.4rem 0;padding:.8rem 1.1rem;background:var(--bad-soft);border-left:4px solid var(--bad);border-radius:0 6px 6px 0;max-width:52rem}
 .threats h2{margin:0 0 .2rem;font-size:1.05rem;color:var(--bad)}.threats ul{margin:.2rem 0;padding-left:1.1rem;font-size:.92rem}

@@ -1,17 +1,27 @@
-import { percent, points } from '../phrases.ts';
-import type { Check } from '../summary.ts';
+import { numbered, percent, points } from '../phrases.ts';
+import type { Check, Paired } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-const SMALL_STUDY = 0.1;
+/** Losses that a study should not miss: one answer in ten. */
+const NOTICEABLE = 0.1;
 
-/** Every cell completed. */
-export function finished({ summary }: CheckInput): Check {
-  const { completed, skipped, failed } = summary.cells;
-  const ok = failed.length + skipped.length === 0;
-  const message = ok
-    ? `All ${completed} cells completed.`
-    : `${completed} cells completed, ${skipped.length} were skipped and ${failed.length} failed.`;
-  return check('cells', 'warning', completed === 0 ? 'untested' : ok ? 'passed' : 'failed', message);
+/** Every cell of the suite completed. Only a note where the others were left out by choice. */
+export function finished({ summary, selection }: CheckInput): Check {
+  const { expected, completed, skipped, failed, missing } = summary.cells;
+  if (selection.run === null) return check('cells', 'warning', 'untested', 'No run is on record.');
+  if (completed === expected) return check('cells', 'warning', 'passed', `All ${numbered(expected, 'cell')} completed.`);
+  const chosen = new Set(selection.run.chosen ?? missing);
+  const lost = missing.filter((id) => chosen.has(id)).length;
+  const rest = [
+    { count: skipped.length, one: 'was skipped', several: 'were skipped' },
+    { count: failed.length, one: 'failed', several: 'failed' },
+    { count: lost, one: 'did not run', several: 'did not run' },
+    { count: missing.length - lost, one: 'was not chosen for this run', several: 'were not chosen for this run' },
+  ].filter(({ count }) => count > 0);
+  const parts = rest.map(({ count, one, several }) => (count === 1 ? `1 ${one}` : `${rest.length === 1 ? 'the rest' : count} ${several}`));
+  const byChoice = skipped.length + failed.length + lost === 0;
+  const message = `${completed} of ${numbered(expected, 'cell')} completed; ${parts.join(', ')}.`;
+  return check('cells', byChoice ? 'note' : 'warning', 'failed', message);
 }
 
 /** A compressed method that beats the full cache points at a broken baseline. */
@@ -47,14 +57,16 @@ export function denseCanDoIt({ summary }: CheckInput): Check {
 /** How large a loss the study could have seen. */
 export function power({ summary }: CheckInput): Check {
   const paired = summary.methods.flatMap((method) => (method.retrieval?.meanToBaseline ? [method.retrieval.meanToBaseline] : []));
-  const undecided = paired.filter(({ p }) => p >= 0.05);
-  const [first] = (undecided.length === 0 ? paired : undecided).toSorted((a, b) => (b.detectable ?? 0) - (a.detectable ?? 0));
-  if (first === undefined || first.detectable === null) return check('power', 'note', 'untested', 'No paired retrieval comparison.');
-  const ok = undecided.length === 0 || first.detectable <= SMALL_STUDY;
-  return check(
-    'power',
-    'note',
-    ok ? 'passed' : 'failed',
-    `With ${first.delta.n} pairs over all lengths, true differences of ${points(first.detectable)} points and more show up (80% power)${ok ? '' : '; smaller ones are likely missed'}.`,
-  );
+  const least = ({ detectable }: Paired): number => detectable ?? Number.POSITIVE_INFINITY;
+  const [worst] = paired.toSorted((a, b) => least(b) - least(a));
+  if (worst === undefined) return check('power', 'note', 'untested', 'No paired retrieval comparison.');
+  const ok = least(worst) <= NOTICEABLE;
+  return check('power', 'note', ok ? 'passed' : 'failed', powerText(worst, ok));
+}
+
+function powerText({ delta, detectable }: Paired, ok: boolean): string {
+  const study = `With ${numbered(delta.n, 'pair')} over all lengths`;
+  if (detectable === null) return `${study}, not even a total loss would reliably reach p < 0.05.`;
+  const missed = ok ? '' : '; smaller ones are likely missed';
+  return `${study}, true differences of ${points(detectable)} points and more show up (80% power, exact test)${missed}.`;
 }

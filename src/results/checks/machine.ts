@@ -1,5 +1,5 @@
 import { logRatioInterval } from '../../core/statistics-timing.ts';
-import { ratioText } from '../phrases.ts';
+import { numbered, ratioText } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
@@ -21,7 +21,7 @@ export function timingNoise({ selection, summary }: CheckInput): Check {
     'timing-noise',
     'warning',
     biased === 0 ? 'passed' : 'failed',
-    `${summary.baseline} timed against itself (odd and even rounds): ${ratioText(worst)} at worst of ${halves.length} conditions${biased === 0 ? ', which includes 1' : `; ${biased} exclude 1, so the machine drifted`}.`,
+    `${summary.baseline} timed against itself (odd and even rounds): ${ratioText(worst)} at worst of ${numbered(halves.length, 'condition')}${biased === 0 ? ', which includes 1' : `; ${biased} ${biased === 1 ? 'excludes' : 'exclude'} 1, so the machine drifted`}.`,
   );
 }
 
@@ -36,7 +36,7 @@ export function quietMachine({ environment, selection }: CheckInput): Check {
     'quiet-machine',
     'warning',
     busy ? 'failed' : 'passed',
-    `Load average ${load.toFixed(2)} on ${cores} cores when the run started${busy ? ': other programs were running, so absolute timings are unsafe' : ''}.`,
+    `Load average ${load.toFixed(2)} on ${cores} ${cores === 1 ? 'core' : 'cores'} when the run started${busy ? ': other programs were running, so absolute timings are unsafe' : ''}.`,
   );
 }
 
@@ -45,8 +45,14 @@ const SHOWN = 2;
 
 /** Every op ran on the kernel meant for it. */
 export function kernelsAsMeant({ selection }: CheckInput): Check {
-  const { run, substitutions } = selection;
-  if (run === null) return check('kernels-as-meant', 'warning', 'untested', 'No run is on record.');
+  const { substitutions } = selection;
+  if (substitutions === null)
+    return check(
+      'kernels-as-meant',
+      'warning',
+      'untested',
+      'Which kernels ran is not on record: a run was stopped, or made by an older version.',
+    );
   const more = substitutions.length > SHOWN ? `; and ${substitutions.length - SHOWN} more, in records.jsonl` : '';
   const message =
     substitutions.length === 0

@@ -1,5 +1,5 @@
 import { EQUAL_BUDGET, largestBudgetGap } from '../contrasts.ts';
-import { percent } from '../phrases.ts';
+import { numbered, percent } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
@@ -14,8 +14,8 @@ export function residentBytes({ selection }: CheckInput): Check {
     return check('resident-bytes', 'blocking', 'untested', 'No sample was scored, so resident KV bytes are unknown.');
   const message =
     differ.length === 0
-      ? `Resident KV bytes equal the plan's in all ${records.length} scored samples.`
-      : `Resident KV bytes differ from the plan's in ${differ.length} of ${records.length} samples (first: ${differ[0]?.method}, ${differ[0]?.sampleId}).`;
+      ? `Resident KV bytes equal the plan's in all ${numbered(records.length, 'scored sample')}.`
+      : `Resident KV bytes differ from the plan's in ${differ.length} of ${numbered(records.length, 'sample')} (first: ${differ[0]?.method}, ${differ[0]?.sampleId}).`;
   return check('resident-bytes', 'blocking', differ.length === 0 ? 'passed' : 'failed', message);
 }
 
@@ -32,7 +32,7 @@ export function equalBudgets({ summary }: CheckInput): Check {
       'equal-budgets',
       'warning',
       'passed',
-      `${meant.length} pairs of methods compare at KV bytes equal to within ${percent(EQUAL_BUDGET)}.`,
+      `${numbered(meant.length, 'pair of methods compares', 'pairs of methods compare')} at KV bytes equal to within ${percent(EQUAL_BUDGET)}.`,
     );
   const names = unequal.map(({ a, b }) => `${a.id} and ${b.id}`).join('; ');
   return check(

@@ -1,6 +1,6 @@
 import { groupBy } from '../../core/group-by.ts';
 import { spansAt } from '../../plan/spans.ts';
-import { percent } from '../phrases.ts';
+import { numbered, percent } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
@@ -18,7 +18,12 @@ export function sameSamples({ selection }: CheckInput): Check {
   });
   if (conditions.size === 0) return check('same-samples', 'blocking', 'untested', 'No sample was scored.');
   return uneven.length === 0
-    ? check('same-samples', 'blocking', 'passed', `All methods answered the same samples under all ${conditions.size} conditions.`)
+    ? check(
+        'same-samples',
+        'blocking',
+        'passed',
+        `All methods answered the same samples under ${conditions.size === 1 ? 'the one condition' : `all ${conditions.size} conditions`}.`,
+      )
     : check(
         'same-samples',
         'blocking',
@@ -35,7 +40,9 @@ export function untruncated({ selection }: CheckInput): Check {
     'truncation',
     'warning',
     cut === 0 ? 'passed' : 'failed',
-    cut === 0 ? 'No prompt was truncated.' : `${cut} of ${selection.samples.length} prompts were truncated.`,
+    cut === 0
+      ? 'No prompt was truncated.'
+      : `${cut} of ${numbered(selection.samples.length, 'prompt')} ${cut === 1 ? 'was' : 'were'} truncated.`,
   );
 }
 

@@ -85,6 +85,36 @@ describe('report.html in Chromium', () => {
     await page.setViewportSize({ width: 1200, height: 900 });
   });
 
+  it('shows every headline column on a laptop, and on a phone that there are more', async () => {
+    const overflow = (): Promise<number> =>
+      page.evaluate('(() => { const box = document.querySelector(".scroll"); return box.scrollWidth - box.clientWidth; })()');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    expect(await page.locator('table.headline thead th').count()).toBe(10);
+    expect(await overflow()).toBe(0);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await overflow()).toBeGreaterThan(0);
+    const [baseline, other] = await page.evaluate<string[]>(
+      '[...document.querySelectorAll("table.headline tbody th")].map((th) => getComputedStyle(th).backgroundColor)',
+    );
+    expect(baseline).not.toBe(other);
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".scroll")).backgroundImage')).toContain('gradient');
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
+  it.each([360, 400, 700, 1200])('has axis labels from end to end that do not touch, at %i px', async (width) => {
+    await page.setViewportSize({ width, height: 740 });
+    await page.waitForFunction(`[...document.querySelectorAll(".plot svg")].every((svg) => svg.getBoundingClientRect().right <= ${width})`);
+    const labels = await page.evaluate<{ text: string; left: number; right: number }[]>(
+      `[...document.querySelectorAll("[data-chart=ablation-1] svg .role-axis-label text")]
+        .filter((text) => /%$/.test(text.textContent) && getComputedStyle(text).opacity !== "0" && text.getAttribute("opacity") !== "0")
+        .map((text) => ({ text: text.textContent, left: text.getBoundingClientRect().left, right: text.getBoundingClientRect().right }))
+        .filter(({ text }) => /^\\d/.test(text))`,
+    );
+    expect([labels.at(0)?.text, labels.at(-1)?.text]).toEqual(['0%', '100%']);
+    for (const [i, label] of labels.slice(1).entries()) expect(label.left - (labels[i]?.right ?? 0)).toBeGreaterThan(4);
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
   it('is dark when the reader prefers dark', async () => {
     const luminance = (colour: string): number =>
       (colour.match(/\d+/g) ?? []).slice(0, 3).reduce((sum, channel) => sum + Number(channel), 0) / 765;

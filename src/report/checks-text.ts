@@ -1,0 +1,14 @@
+import { numbered } from '../results/phrases.ts';
+import type { Check } from '../results/summary.ts';
+
+/** `12 checks passed, 2 could not be made`. */
+export function checksTally(checks: readonly Check[]): string {
+  const count = (status: Check['status']): number => checks.filter((check) => check.status === status).length;
+  const untested = count('untested');
+  return `${numbered(count('passed'), 'check')} passed${untested > 0 ? `, ${untested} could not be made` : ''}`;
+}
+
+/** Whether so many checks could be made that none failing means something. */
+export function mostWereMade(checks: readonly Check[]): boolean {
+  return 2 * checks.filter((check) => check.status === 'untested').length < checks.length;
+}

@@ -191,6 +191,9 @@ const outcome = z.discriminatedUnion('status', [
   }),
 ]);
 
+/** The `cell` of those whose method has no plan: nothing of theirs can be reused. */
+export const WITHOUT_PLAN = '00000000';
+
 /** One line of records.jsonl. */
 export const recordSchema = z.discriminatedUnion('kind', [
   run,

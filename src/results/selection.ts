@@ -1,4 +1,4 @@
-import { type RecordOf, type RunRecord, recordsOf } from './record.ts';
+import { type RecordOf, type RunRecord, recordsOf, WITHOUT_PLAN } from './record.ts';
 
 /** The records that count: of superseded cells nothing, of a sample scored twice the last. */
 export interface Selection {
@@ -22,8 +22,7 @@ export interface Selection {
  * `cells`, when given, are the hashes of the suite as it is now, and all others are left out.
  */
 export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet<string>): Selection {
-  const latest = new Map<string, RecordOf<'outcome'>>();
-  for (const outcome of recordsOf(records, 'outcome')) latest.set(outcome.cellId, outcome);
+  const latest = latestOutcomes(recordsOf(records, 'outcome'));
   const current = new Set([...latest.values()].map((outcome) => outcome.cell));
   const superseded = new Set(recordsOf(records, 'outcome').flatMap((outcome) => (current.has(outcome.cell) ? [] : [outcome.cell])));
   const counts = (record: RunRecord): boolean =>
@@ -45,6 +44,17 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
     substitutions: substitutionsOf(kept),
     methods: [...new Set(kept.flatMap((record) => ('method' in record ? [record.method] : [])))],
   };
+}
+
+/** By cell id. What was skipped for want of a plan says nothing any more once there is one: those cells did not run. */
+function latestOutcomes(outcomes: readonly RecordOf<'outcome'>[]): Map<string, RecordOf<'outcome'>> {
+  const latest = new Map<string, RecordOf<'outcome'>>();
+  for (const outcome of outcomes) {
+    latest.set(outcome.cellId, outcome);
+    if (outcome.status !== 'completed' || outcome.cellId !== `plan/${outcome.method}`) continue;
+    for (const [id, { cell, method }] of latest) if (cell === WITHOUT_PLAN && method === outcome.method) latest.delete(id);
+  }
+  return latest;
 }
 
 /** A run tells when it ends, of all that it did: an empty list is a finding only where it follows whatever counts, and the last run. */

@@ -15,9 +15,6 @@ export interface Identity {
   readonly device: string;
 }
 
-/** Address of cells whose method has no plan: nothing of theirs can be reused. */
-export const WITHOUT_PLAN = '00000000';
-
 /** Address of a plan cell: weights, method options, everything that calibration depends on. */
 export function planCellHash(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): string {
   return contentHash({

@@ -6,12 +6,12 @@ import { loadPlan } from '../plan/file.ts';
 import { headlineText } from '../report/headline-text.ts';
 import { writeReport } from '../report/write.ts';
 import { environmentSchema } from '../results/environment.ts';
-import { recordsOf } from '../results/record.ts';
+import { recordsOf, WITHOUT_PLAN } from '../results/record.ts';
 import { readRecords } from '../results/store.ts';
 import type { Summary } from '../results/summary.ts';
 import { expandCells } from '../suite/cells.ts';
 import { suiteSchema } from '../suite/schema.ts';
-import { cellHash, WITHOUT_PLAN } from './cell-hash.ts';
+import { cellHash } from './cell-hash.ts';
 import { planPath } from './make-plans.ts';
 import { recordsPath } from './run-folder.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RunRecord } from '../../src/results/record.ts';
+import { type RunRecord, WITHOUT_PLAN } from '../../src/results/record.ts';
 import { summarize } from '../../src/results/summarize.ts';
 import { type MethodSummary, type Summary, summarySchema } from '../../src/results/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';
@@ -198,6 +198,18 @@ describe('checks', () => {
       ),
     );
     expect(checkOf(large, 'power')).toBe('passed');
+  });
+
+  it('does not call a cell skipped for want of a plan that was made since', () => {
+    const cellId = 'prefill/2048/moa-25';
+    const skipped = { status: 'skipped', reason: 'method moa-25 has no plan (see its failed record)' } as const;
+    const early: RunRecord = { kind: 'outcome', time: '2026-01-01T00:00:00Z', cell: WITHOUT_PLAN, method: 'moa-25', cellId, ...skipped };
+    const { cells } = summaryOf([
+      early,
+      ...retrievalOnly(records).filter((record) => record.kind !== 'outcome' || record.cellId !== cellId),
+    ]);
+    expect(cells.skipped).toEqual([]);
+    expect(cells.missing).toEqual([cellId]);
   });
 
   it('sees cells that did not complete and answers that no longer end', () => {

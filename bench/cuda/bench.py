@@ -26,9 +26,9 @@ class Bench:
     def __init__(self, arguments: argparse.Namespace, record: Record):
         self.arguments, self.record = arguments, record
         self.device = torch.device("cuda")
-        self.timer = Timer()
-        self.pairs = 10 if arguments.quick else 20
-        self.headline_pairs = 12 if arguments.quick else 40
+        self.timer = Timer(arguments.process)
+        self.rounds = 10 if arguments.quick else 20
+        self.headline_rounds = 12 if arguments.quick else 40
         self.unit = ""
 
     @functools.cached_property

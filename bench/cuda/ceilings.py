@@ -56,22 +56,24 @@ def environment(bench: Bench) -> None:
 
 
 def measure(bench: Bench) -> None:
-    ceilings = bench.record.data["ceilings"]
+    ceilings = bench.record.ceilings
     with bench.guard("read-only bandwidth"):
         _read(bench, ceilings)
     with bench.guard("copy bandwidth"):
         half = min(READ_BYTES // 4, bench.pool.numel() // 2)
         source, target = bench.take((half,)), bench.take((half,), half)
-        result = bench.timer.time(Case("copy", lambda _: target.copy_(source)), bench.pairs)
+        result = bench.timer.time(Case("copy", lambda _: target.copy_(source)), bench.rounds)
         ceilings["copy"] = 4 * half / result.timings["copy"].ms / 1e9
+        ceilings["samples_ms"]["copy"] = result.timings["copy"].samples_ms
     with bench.guard("matrix products"):
         n = bench.tokens(8192)
         a, b = (bench.take((n, n), i * n * n) for i in range(2))
         out = torch.empty(n, n, dtype=a.dtype, device=a.device)
-        result = bench.timer.time(Case("mm", lambda _: torch.mm(a, b, out=out)), bench.pairs)
+        result = bench.timer.time(Case("mm", lambda _: torch.mm(a, b, out=out)), bench.rounds)
         ceilings["gemm"] = 2 * n**3 / result.timings["mm"].ms / 1e9
+        ceilings["samples_ms"]["gemm"] = result.timings["mm"].samples_ms
         print(f"bf16 {n}^3: {ceilings['gemm']:.0f} TFLOP/s at {result.sm_mhz} MHz, {result.watts} W")
-    print({name: round(value, 3) for name, value in ceilings.items()}, flush=True)
+    print({name: round(ceilings[name], 3) for name in ("read", "copy", "gemm") if name in ceilings}, flush=True)
     bench.record.save()
 
 
@@ -92,8 +94,8 @@ def _read(bench: Bench, ceilings: dict) -> None:
     found = {}
     for case in cases:
         with bench.guard(case.name):
-            result = bench.timer.time(case, bench.pairs)
+            result = bench.timer.time(case, bench.rounds)
             found[case.name] = 4 * words.numel() / result.timings[case.name].ms / 1e9
+            ceilings["samples_ms"][f"read {case.name}"] = result.timings[case.name].samples_ms
             print(f"read {case.name}: {found[case.name]:.3f} TB/s", flush=True)
     ceilings["read"] = max(found.values())
-    bench.record.data["meta"]["read_ceilings"] = found

@@ -101,7 +101,7 @@ def _dense_row(bench: Bench, name, batch, heads, kv_heads, tokens, limit) -> Non
             name_of_peer = label + suffix
             build = functools.partial(sdpa_case, name_of_peer, backend, of_way, **with_options)
             add_peer(cases, missing, name_of_peer, build)
-    result = bench.timer.interleave(cases, bench.headline_pairs)
+    result = bench.timer.interleave(cases, bench.headline_rounds)
     result.failed |= missing
     row = bench.record.row("decode", name, result, bytes=step.cache.live_bytes(0), ceiling="read")
     if limit is not None:
@@ -141,7 +141,7 @@ def _plan_row(bench: Bench, name, plan, tokens, batch, heads) -> None:
         layers_case(bench, "uniform", uniform),
         Case("dense", all_dense, recorder=bench.context),
     ]
-    result = bench.timer.interleave(cases, bench.headline_pairs)
+    result = bench.timer.interleave(cases, bench.headline_rounds)
     note = f"{layers} layers, density {spans.mean() / tokens:.3f}"
     row = bench.record.row(
         "decode",
@@ -151,17 +151,17 @@ def _plan_row(bench: Bench, name, plan, tokens, batch, heads) -> None:
         ceiling="read",
         note=note,
     )
-    balance = 1 / row["peers"][cases[1].name]["ratio"]["value"]
+    balance = 1 / row["peers"][cases[1].name]["ratio"]
     target(row, "time / time of uniform spans", balance, 1.05, at_most=True)
     target(
         row,
         "speed-up over dense",
-        row["peers"][cases[2].name]["ratio"]["value"],
+        row["peers"][cases[2].name]["ratio"],
         1.8,
         at_most=False,
     )
     plan_case = Case("ours", lambda _: step.plan())
-    bench.record.row("decode", f"{name} decode_plan, all layers", bench.timer.time(plan_case, bench.pairs))
+    bench.record.row("decode", f"{name} decode_plan, all layers", bench.timer.time(plan_case, bench.rounds))
     for which, layer in (
         ("median", median_layer(spans)),
         ("most skewed", most_skewed_layer(spans)),
@@ -185,11 +185,11 @@ def _layer_row(bench: Bench, name, spans: np.ndarray, batch, heads, tokens) -> N
     k, v = bench.take_sets((int(spans.sum()) * batch, 1, HEAD_DIM), 2, 1)[0]
     lengths = np.tile(spans, batch)
     add_peer(cases, missing, "varlen", lambda: varlen_case("varlen", q, k, v, 1, lengths))
-    result = bench.timer.interleave(cases, bench.headline_pairs)
+    result = bench.timer.interleave(cases, bench.headline_rounds)
     result.failed |= missing
     skew = f"longest / mean {spans.max() / spans.mean():.2f}"
     row = bench.record.row("decode", name, result, bytes=step.cache.live_bytes(0), ceiling="read", note=skew)
-    balance = 1 / row["peers"][cases[2].name]["ratio"]["value"]
+    balance = 1 / row["peers"][cases[2].name]["ratio"]
     target(row, "time / time of uniform spans", balance, 1.05, at_most=True)
     bench.record.save()
 
@@ -206,7 +206,7 @@ def flex(bench: Bench) -> None:
     q, peer = step.q.unsqueeze(2), "FlexAttention"
     cases, missing = [Case("ours", lambda _: step.run())], {}
     add_peer(cases, missing, peer, lambda: flex_decode_case(peer, q, k, v, windows))
-    result = bench.timer.interleave(cases, bench.pairs)
+    result = bench.timer.interleave(cases, bench.rounds)
     result.failed |= missing
     name = f"vicuna-7b-v1.5-16k 8k B{batch} layer {layer}, FlexAttention"
     bench.record.row("decode", name, result, bytes=step.cache.live_bytes(0), ceiling="read")

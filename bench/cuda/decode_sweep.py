@@ -31,7 +31,7 @@ def sweep(bench: Bench) -> None:
     ceiling = bench.record.ceiling("read")
     title = "decode sweep: time, share of the read ceiling; 32 query heads, bf16, cold L2"
     entries: list[dict] = []
-    table = {"title": title, "text": "", "entries": entries}
+    table = {"process": bench.record.process, "title": title, "text": "", "entries": entries}
     bench.record.data.setdefault("tables", []).append(table)
     for head_dim in HEAD_DIMS:
         for group in GROUPS:
@@ -58,6 +58,7 @@ def _measure(bench: Bench, kind, spans, group, nominal, batch, head_dim, tokens)
     return facts | {
         "bytes": live,
         "ms": ms,
+        "samples_ms": result.timings["ours"].samples_ms,
         "tb_s": live / ms / 1e9,
         "mode": result.timings["ours"].mode,
     }

@@ -48,7 +48,7 @@ def _row(bench: Bench, name: str, m: int, n: int, k: int) -> None:
         Case("F.linear", lambda i: F.linear(a, weights[i]), turns, "torch"),
         Case("torch.mm", lambda i: torch.mm(a, transposed[i], out=torch_out), turns, "torch"),
     ]
-    result = bench.timer.interleave(cases, bench.pairs)
+    result = bench.timer.interleave(cases, bench.rounds)
     facts = {"bytes": 2 * (n * k + m * k + m * n), "ceiling": "read"}
     if m == PREFILL_ROWS:
         facts = {"flop": 2 * m * n * k, "ceiling": "gemm"}

@@ -58,7 +58,7 @@ class Glue:
                 torch.cuda.synchronize()
                 self.compile_s = time.perf_counter() - began
                 cases.append(Case("compiled", compiled, ours.rotations, "torch"))
-        result = self.bench.timer.interleave(cases, self.bench.pairs)
+        result = self.bench.timer.interleave(cases, self.bench.rounds)
         result.failed |= missing
         self.bench.record.row("glue", name, result, bytes=moved, ceiling=ceiling)
 

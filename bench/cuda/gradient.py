@@ -79,7 +79,7 @@ def _rows(bench: Bench, tokens: int, head_dim: int) -> None:
     if not bench.record.wrong(f"influence d{head_dim}"):
         with bench.guard(f"influence {shape}"):
             profile = Influence(step, grad_out, EPSILON)
-            result = bench.timer.interleave([Case("ours", lambda _: profile.run()), *peers], bench.pairs)
+            result = bench.timer.interleave([Case("ours", lambda _: profile.run()), *peers], bench.rounds)
             result.failed |= missing
             work = _gemms_flop(2, tokens, head_dim)
             note = "2 GEMMs per causal pair; peers do 5"
@@ -88,7 +88,7 @@ def _rows(bench: Bench, tokens: int, head_dim: int) -> None:
         with bench.guard(f"backward {shape}"):
             backward = Backward(step, grad_out)
             _check(bench, shape, backward)
-            result = bench.timer.interleave([Case("ours", lambda _: backward.run()), *peers], bench.pairs)
+            result = bench.timer.interleave([Case("ours", lambda _: backward.run()), *peers], bench.rounds)
             result.failed |= missing
             work = _gemms_flop(5, tokens, head_dim)
             note = "5 GEMMs per causal pair"

@@ -2,7 +2,7 @@
 
     python bench/cuda/kernels.py --lib native/build-cuda/libmoabench_cuda.so --out kernels.json
 
-This process never touches the GPU: it runs the units in a child process and watches it. A unit that
+This process never touches the GPU: it runs all units in a child process, --processes times, and watches it. A unit that
 crashes, loses the device or hangs costs itself; the child is started again with the units after it.
 """
 
@@ -57,11 +57,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", required=True, help="JSON record, saved after every row")
     parser.add_argument("--sections", default=",".join(SECTIONS), help="sections or units, by commas")
     parser.add_argument("--commit", default=None, help="noted in the record")
-    parser.add_argument("--quick", action="store_true", help="fewer pairs")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--processes", type=int, default=3, help="launches that run everything once each; what differs between them is noise too")
     parser.add_argument("--budget", type=int, default=360, help="seconds after which no unit is begun")
-    parser.add_argument("--append", action="store_true", help="keep rows and ceilings of --out")
     parser.add_argument("--shrink", type=int, default=1, help="divides shapes: to try this program")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--process", type=int, default=None, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -82,7 +82,7 @@ def run_child(arguments: argparse.Namespace) -> int:
 
     torch.set_grad_enabled(False)
     torch.cuda.init()
-    record = Record(arguments.out)
+    record = Record(arguments.out, arguments.process)
     bench = Bench(arguments, record)
     for unit in chosen_units(arguments.sections):
         if time.time() > record.data["meta"]["deadline"]:
@@ -98,7 +98,7 @@ def run_child(arguments: argparse.Namespace) -> int:
         except DeviceLost as error:
             record.fail(unit.name, "whole unit", f"the device was lost: {error}")
             return 3
-        record.data["done"].append(unit.name)
+        record.data["done"].append({"process": arguments.process, "unit": unit.name})
         record.save()
         gc.collect()
         torch.cuda.empty_cache()
@@ -133,27 +133,14 @@ def supervise(arguments: argparse.Namespace) -> int:
     from record import Record, print_table
 
     out = pathlib.Path(arguments.out)
-    if out.exists() and not arguments.append:
-        out.unlink()
+    out.unlink(missing_ok=True)
     record = Record(arguments.out)
     began = time.time()
     meta = record.data["meta"]
     meta |= {"began": began, "deadline": began + arguments.budget, "arguments": sys.argv[1:]}
     record.save()
-    units = chosen_units(arguments.sections)
-    while units:
-        _progress(arguments.out).unlink(missing_ok=True)
-        names = ",".join(unit.name for unit in units)
-        command = [sys.executable, __file__, *_passed_on(arguments), "--sections", names, "--child"]
-        child = subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-        unit, reason = _watch(child, arguments.out)
-        if not reason:
-            break
-        record = Record(arguments.out)
-        record.fail(unit or "start", "whole unit", reason)
-        if unit is None:  # not even started: the next child would not either
-            break
-        units = units[[u.name for u in units].index(unit) + 1 :]
+    for process in range(arguments.processes):
+        _run_process(arguments, process)
     _progress(arguments.out).unlink(missing_ok=True)
     record = Record(arguments.out)
     record.data["meta"]["elapsed_s"] = time.time() - began
@@ -162,6 +149,25 @@ def supervise(arguments: argparse.Namespace) -> int:
     print(f"{record.data['meta']['elapsed_s']:.0f} s; {len(record.data['rows'])} rows in {arguments.out}")
     failed = record.data["failures"] or any(not c["passed"] for c in record.data["checks"])
     return 1 if failed else 0
+
+
+def _run_process(arguments: argparse.Namespace, process: int) -> None:
+    """Runs all units in a launch of its own; one that breaks it is recorded, and another launch goes on with the units after it."""
+    from record import Record
+
+    units = chosen_units(arguments.sections)
+    while units:
+        _progress(arguments.out).unlink(missing_ok=True)
+        names = ",".join(unit.name for unit in units)
+        command = [sys.executable, __file__, *_passed_on(arguments), "--sections", names, "--process", str(process)]
+        child = subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        unit, reason = _watch(child, arguments.out)
+        if not reason:
+            return
+        Record(arguments.out, process).fail(unit or "start", "whole unit", reason)
+        if unit is None:  # not even started: the next child would not either
+            return
+        units = units[[u.name for u in units].index(unit) + 1 :]
 
 
 def _passed_on(arguments: argparse.Namespace) -> list[str]:
@@ -173,7 +179,7 @@ def _passed_on(arguments: argparse.Namespace) -> list[str]:
 def main() -> int:
     arguments = parse()
     arguments.lib = str(pathlib.Path(arguments.lib).resolve())
-    return run_child(arguments) if arguments.child else supervise(arguments)
+    return supervise(arguments) if arguments.process is None else run_child(arguments)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def _dense_row(bench: Bench, name: str, tokens: int, kv_heads: int, head_dim: in
     error = relative_error(step.out, expected[0].transpose(0, 1))
     if not bench.record.check(f"prefill-at-scale {name}", error, AGREEMENT, "against torch's own choice"):
         raise RuntimeError(f"not timed: wrong at {name}")
-    result = bench.timer.interleave(cases, bench.headline_pairs)
+    result = bench.timer.interleave(cases, bench.headline_rounds)
     result.failed |= missing
     work = flop(causal_pairs(tokens), HEADS, head_dim)
     bench.record.row("prefill", name, result, flop=work, ceiling="gemm")
@@ -104,7 +104,7 @@ def _plan_row(bench: Bench, tokens: int, head_dim: int) -> None:
         "cuDNN, one dense layer",
         lambda: sdpa_case("cuDNN, one dense layer", "CUDNN_ATTENTION", peer_sets, is_causal=True),
     )
-    result = bench.timer.interleave(cases, bench.headline_pairs)
+    result = bench.timer.interleave(cases, bench.headline_rounds)
     result.failed |= missing
     live = live_fractions(spans, tokens)
     fractions = ", ".join(f"{name} {value:.3f}" for name, value in live.items())
@@ -117,7 +117,7 @@ def _plan_row(bench: Bench, tokens: int, head_dim: int) -> None:
         note=f"live of dense: {fractions}",
         live_fractions=live,
     )
-    relative = 1 / row["peers"][cases[1].name]["ratio"]["value"] / len(layers)
+    relative = 1 / row["peers"][cases[1].name]["ratio"] / len(layers)
     row["time_of_dense"] = relative
     print(f"    time / dense time per layer: {relative:.3f}")
     for name, value in live.items():
@@ -154,7 +154,7 @@ def flex(bench: Bench) -> None:
     peer = "FlexAttention"
     cases, missing = [Case("ours", lambda _: step.run())], {}
     add_peer(cases, missing, peer, lambda: flex_prefill_case(peer, *batched(q, k, v), windows))
-    result = bench.timer.interleave(cases, bench.pairs)
+    result = bench.timer.interleave(cases, bench.rounds)
     result.failed |= missing
     work = flop(int(visible_pairs(spans, tokens).sum()), 1, 128)
     name = f"vicuna-7b-v1.5-16k {tokens} tokens, layer {layer}, FlexAttention"

@@ -1,8 +1,9 @@
 """The benchmark's JSON record and the table made of it.
 
-{"meta", "ceilings", "checks": [...], "rows": [...], "failures": [...], "done": [units]}; a row has
-ours_ms, rate and its unit, percent of a ceiling, peers {name: {ms, ratio: {value, low, high, n}}},
-where ratio = peer's time / ours (above 1: ours is faster), and targets {name: {value, limit, met}}.
+{"meta", "ceilings": [{process, read, copy, gemm, samples}], "checks", "rows", "failures", "done"}; a row is of one process and has
+ours_ms, timing {samples_ms, ...}, rate and its unit, percent of a ceiling of its process, peers {name: timing} with ratio = median of
+the peer's time / ours (above 1: ours is faster), and targets {name: {value, limit, met}}. Intervals are made by who reads the samples:
+rounds of a process are paired by their index, and processes are what varies.
 """
 
 import dataclasses
@@ -17,16 +18,29 @@ if TYPE_CHECKING:  # the supervising process prints tables without loading PyTor
     from timing import Result
 
 SECTIONS = ("decode", "prefill", "gradient", "glue", "gemm")
-EMPTY = {"meta": {}, "ceilings": {}, "checks": [], "rows": [], "failures": [], "done": []}
+EMPTY = {"meta": {}, "ceilings": [], "checks": [], "rows": [], "failures": [], "done": []}
 
 
 def _json_value(value):
     return value.item() if hasattr(value, "item") else str(value)
 
 
+def _lines(data: dict) -> str:
+    """JSON with one entry of a list a line: raw samples stay readable by tools, and a diff by people."""
+    parts = []
+    for key, value in data.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            entries = ",\n".join(json.dumps(entry, default=_json_value) for entry in value)
+            parts.append(f'"{key}": [\n{entries}\n]')
+        else:
+            parts.append(f'"{key}": {json.dumps(value, default=_json_value)}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 class Record:
-    def __init__(self, path: str):
+    def __init__(self, path: str, process: int = 0):
         self.path = pathlib.Path(path)
+        self.process = process
         text = self.path.read_text() if self.path.exists() else None
         self.data = json.loads(text) if text else json.loads(json.dumps(EMPTY))
 
@@ -34,11 +48,11 @@ class Record:
         """Written beside and renamed, so that a killed run leaves a whole file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(self.path.name + ".partial")
-        partial.write_text(json.dumps(self.data, indent=1, default=_json_value))
+        partial.write_text(_lines(self.data))
         os.replace(partial, self.path)
 
     def fail(self, unit: str, label: str, reason: str) -> None:
-        self.data["failures"].append({"unit": unit, "label": label, "reason": reason})
+        self.data["failures"].append({"process": self.process, "unit": unit, "label": label, "reason": reason})
         print(f"FAILED {unit} / {label}: {reason}", flush=True)
         self.save()
 
@@ -46,7 +60,7 @@ class Record:
         """A correctness check: largest error relative to the reference's largest magnitude."""
         passed = error <= limit  # false for NaN
         stored = error if math.isfinite(error) else str(error)  # JSON has no NaN
-        entry = {"name": name, "error": stored, "limit": limit, "passed": passed, "note": note}
+        entry = {"process": self.process, "name": name, "error": stored, "limit": limit, "passed": passed, "note": note}
         self.data["checks"].append(entry)
         print(
             f"{'ok   ' if passed else 'WRONG'} {name}: {error:.2e} (limit {limit:.0e}) {note}",
@@ -62,15 +76,24 @@ class Record:
         lost = any(f["unit"] == unit and f["label"] == "whole unit" for f in self.data["failures"])
         return lost or any(c["name"].startswith(checks) and not c["passed"] for c in self.data["checks"])
 
+    @property
+    def ceilings(self) -> dict:
+        """What this process found that the device reaches at best: TB/s and TFLOP/s, with the samples."""
+        found = [c for c in self.data["ceilings"] if c["process"] == self.process]
+        if not found:
+            found = [{"process": self.process, "samples_ms": {}}]
+            self.data["ceilings"] += found
+        return found[0]
+
     def ceiling(self, name: str) -> float | None:
-        return self.data["ceilings"].get(name)
+        return self.ceilings.get(name)
 
     def row(self, section: str, name: str, result: "Result", **facts) -> dict:
         """Adds a row; the result's first case is ours. facts: bytes, flop, ceiling, note, targets, ..."""
         ours, *others = result.timings.items()
         peers = {peer: dataclasses.asdict(timing) for peer, timing in others}
         peers |= {peer: {"unavailable": reason} for peer, reason in result.failed.items()}
-        row = {"section": section, "name": name, "ours_ms": ours[1].ms}
+        row = {"process": self.process, "section": section, "name": name, "ours_ms": ours[1].ms}
         row |= {"timing": dataclasses.asdict(ours[1]), "peers": peers}
         row |= {"sm_mhz": result.sm_mhz, "watts": result.watts, **facts}
         per_ms = facts.get("flop") or facts.get("bytes")
@@ -98,9 +121,7 @@ def target(row: dict, name: str, value: float | None, limit: float, at_most: boo
 def _format_peer(name: str, peer: dict) -> str:
     if "unavailable" in peer:
         return f"{name}: unavailable ({peer['unavailable'][:60]})"
-    ratio = peer["ratio"]
-    interval = f"[{ratio['low']:.3f}, {ratio['high']:.3f}] n={ratio['n']}"
-    return f"{name} {peer['ms']:.4f} ms x{ratio['value']:.3f} {interval}"
+    return f"{name} {peer['ms']:.4f} ms x{peer['ratio']:.3f} n={len(peer['samples_ms'])}"
 
 
 def format_row(row: dict) -> str:
@@ -113,31 +134,35 @@ def format_row(row: dict) -> str:
     return "\n".join(lines)
 
 
-def _compact(row: dict) -> str:
+def _compact(rows: list[dict]) -> str:
+    """One line of a row's processes: the middle process's figures, peers with their range over processes."""
+    row = sorted(rows, key=lambda r: r["ours_ms"])[len(rows) // 2]
     rate = f"{row['rate']:6.1f}" if row.get("flop") else f"{row['rate']:6.2f}" if "rate" in row else ""
     percent = f"{row['percent']:.1f}%" if row.get("percent") is not None else ""
-    peers, counts = [], set()
-    for name, peer in row["peers"].items():
-        if "unavailable" in peer:
+    peers = []
+    for name in row["peers"]:
+        ratios = sorted(r["peers"][name]["ratio"] for r in rows if "ratio" in r["peers"].get(name, {}))
+        if not ratios:
             peers.append(f"{name} none")
             continue
-        ratio = peer["ratio"]
-        counts.add(ratio["n"])
-        peers.append(f"{name} {ratio['value']:.3f}[{ratio['low']:.3f},{ratio['high']:.3f}]")
-    n = f" n={max(counts)}" if counts else ""
+        peers.append(f"{name} {ratios[len(ratios) // 2]:.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})")
+    n = f" n={len(row['timing']['samples_ms'])} x {len(rows)}"
     return f"{row['name'][:50]:50}{row['ours_ms']:9.4f}{rate:>7}{percent:>7} {'; '.join(peers)}{n}"
 
 
 def print_table(data: dict) -> None:
     """All there is on as few lines as can be: the end of a log may be all that a reader gets."""
     print("\n==== table: ms, TB/s (attention forward and backward, large gemm: TFLOP/s), % of ceiling;")
-    print("peers: their time / ours [95% interval], above 1: ours is faster")
-    section = None
-    for row in sorted(data["rows"], key=lambda row: SECTIONS.index(row["section"])):
-        if row["section"] != section:
-            section = row["section"]
+    print("peers: their time / ours of the middle process (least to largest of the processes), above 1: ours is faster")
+    for section in SECTIONS:
+        named = {}
+        for row in data["rows"]:
+            if row["section"] == section:
+                named.setdefault(row["name"], []).append(row)
+        if named:
             print(f"-- {section}")
-        print(_compact(row))
+        for rows in named.values():
+            print(_compact(rows))
     for table in data.get("tables", []):
         print(f"-- {table['title']}\n{table['text']}")
     wrong = [c for c in data["checks"] if not c["passed"]]
@@ -152,4 +177,5 @@ def print_table(data: dict) -> None:
         if not goal["met"]:
             print(f"MISSED {name}: {figure} = {goal['value']} (limit {goal['limit']})")
     print(f"-- targets: {sum(goal['met'] is True for _, _, goal in goals)} of {len(goals)} met")
-    print(f"-- ceilings: { {name: round(value, 3) for name, value in data['ceilings'].items()} }")
+    for ceilings in data["ceilings"]:
+        print(f"-- ceilings: { {name: round(value, 3) for name, value in ceilings.items() if name != 'samples_ms'} }")

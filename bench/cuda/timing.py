@@ -1,4 +1,4 @@
-"""Paired device times of calls that are interleaved A B B A on one stream.
+"""Paired device times of calls that are interleaved on one stream, every round in a random order of its own.
 
 Cold L2: a case goes round `rotations` sets of buffers, so many that together they exceed L2 five times.
 Calls of less than GRAPH_BELOW_MS are recorded in CUDA graphs, others timed one by one between events;
@@ -17,7 +17,7 @@ GRAPH_BELOW_MS = 0.5
 GRAPH_MS = 1.0  # of recorded calls per replay
 COLD_BYTES = 320_000_000  # over five times the 60 MB of L2
 MOST_SPIN_S = 0.3
-CHUNK_ROUNDS = 5  # between synchronizations
+CHUNK_ROUNDS = 10  # between synchronizations
 SPIN_HZ = 1.9e9  # cycles per second of torch.cuda._sleep, roughly
 
 
@@ -38,23 +38,11 @@ class Case:
 
 
 @dataclasses.dataclass
-class Ratio:
-    """Median of paired t / t_first with its 95% bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclasses.dataclass
 class Timing:
     ms: float  # median
-    low_ms: float  # 10th percentile
-    high_ms: float  # 90th percentile
     host_us: float  # of the host to enqueue a call (or its share of a graph's launch), median
-    samples: int
-    ratio: Ratio | None  # to the first case
+    samples_ms: list[float]  # one a round: equal indices of two cases were taken side by side
+    ratio: float | None  # median of t / t of the first case over the rounds; whoever reads the samples makes the interval
     mode: str  # "graph of n" or "events"
 
 
@@ -66,12 +54,9 @@ class Result:
     watts: float | None
 
 
-def paired_ratio(numerator: np.ndarray, denominator: np.ndarray, resamples: int = 2000) -> Ratio:
-    logs = np.log(numerator / denominator)
-    rng = np.random.default_rng(0)
-    medians = np.median(logs[rng.integers(0, logs.size, (resamples, logs.size))], axis=1)
-    low, high = np.quantile(medians, [0.025, 0.975])
-    return Ratio(*(float(np.exp(x)) for x in (np.median(logs), low, high)), n=int(logs.size))
+def significant(ms: float) -> float:
+    """Six digits: finer than any clock here."""
+    return float(f"{ms:.6g}")
 
 
 class Clock:
@@ -144,11 +129,12 @@ class _Prepared:
 
 
 class Timer:
-    def __init__(self):
+    def __init__(self, seed: int = 0):
         self.clock = Clock()
+        self._rng = np.random.default_rng(seed)
 
-    def interleave(self, cases: list[Case], pairs: int) -> Result:
-        """Times of all cases, `pairs` samples each. The first must run; others may fail, with a reason."""
+    def interleave(self, cases: list[Case], rounds: int) -> Result:
+        """Times of all cases, one sample a round each. The first must run; others may fail, with a reason."""
         prepared, failed, estimates = [], {}, []
         for index, case in enumerate(cases):
             try:
@@ -163,7 +149,7 @@ class Timer:
         try:
             if min(estimates) < GRAPH_BELOW_MS:
                 self._record(prepared, estimates)
-            samples, clocks = self._sample(prepared, pairs)
+            samples, clocks = self._sample(prepared, rounds)
         finally:
             for one in prepared:
                 one.close()
@@ -171,10 +157,10 @@ class Timer:
         for one in prepared:
             times = samples[one.case.name]
             first = samples[prepared[0].case.name]
-            ratio = None if one is prepared[0] else paired_ratio(times, first)
-            quantiles = (float(q) for q in np.quantile(times, [0.5, 0.1, 0.9]))
+            ratio = None if one is prepared[0] else float(np.median(times / first))
             host_us = float(np.median(one.enqueue_s)) * 1e6
-            timings[one.case.name] = Timing(*quantiles, host_us, len(times), ratio, one.mode)
+            kept = [significant(ms) for ms in times]
+            timings[one.case.name] = Timing(float(np.median(times)), host_us, kept, ratio, one.mode)
         mhz, watts = np.median(np.array(clocks), axis=0).tolist() if clocks else (None, None)
         return Result(timings, failed, mhz, watts)
 
@@ -215,22 +201,22 @@ class Timer:
                 torch.cuda.synchronize()
                 one.calls, one.mode = 1, f"events; no graph: {error}"[:200]
 
-    def _sample(self, prepared: list[_Prepared], pairs: int):
-        order = prepared + prepared[::-1]  # A B C C B A: every half has one sample of each
+    def _sample(self, prepared: list[_Prepared], rounds: int):
+        """Samples by case, one a round. Every round has its own random order, so that no case always follows the same other one."""
         samples = {one.case.name: [] for one in prepared}
         clocks = []
         begun = time.perf_counter()
-        for one in order:  # one round to warm up, and to see what enqueueing costs the host
+        for one in prepared + prepared[::-1]:  # to warm up, and to see what enqueueing costs the host
             self._mark(one)
-        host_s = time.perf_counter() - begun
+        host_s = (time.perf_counter() - begun) / 2
         torch.cuda.synchronize()
-        rounds = math.ceil(pairs / 2)
         while rounds > 0:
             count = min(rounds, CHUNK_ROUNDS)
             rounds -= count
+            order = [prepared[i] for _ in range(count) for i in self._rng.permutation(len(prepared))]
             # 20% more than the host needs to enqueue the chunk; bounded, should something stall it.
             torch.cuda._sleep(int(min(1.2 * host_s * count + 2e-4, MOST_SPIN_S) * SPIN_HZ))
-            marks = [(one, *self._mark(one)) for one in order * count]
+            marks = [(one, *self._mark(one)) for one in order]
             reading = self.clock.read()
             torch.cuda.synchronize()
             clocks += [reading] if reading else []

@@ -16,6 +16,7 @@ const front = await optimize({
   rules,
   constraintLengths,
   budget,
+  sink: 64,
   layers,
   kvHeads,
   heterogeneity,

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { createBackend, generate, generateSamples, interleave, loadModel, logRatioInterval, median } from '../dist/index.js';
+import { wholeLayout } from '../dist/plan/cache-layout.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,9 +44,13 @@ const note = (name, ms) => samples.set(name, [...(samples.get(name) ?? []), ms])
 const outputs = new Map();
 const ours = (kvDType) => async () => {
   const run = await generate(model, {
-    requests: [{ tokens: prompt, maxNewTokens: newTokens + 1 }],
-    cacheKind: 'dense',
-    kvDType,
+    requests: [
+      {
+        tokens: prompt,
+        layout: wholeLayout(model.config, { tokens: tokens + newTokens + 1, dtype: kvDType }),
+        maxNewTokens: newTokens + 1,
+      },
+    ],
     stopTokens: [],
   });
   note(`prefill ours ${kvDType}`, run.prefillMs);

@@ -9,6 +9,7 @@ export { generate } from './model/generate.ts';
 export { loadModel } from './model/load.ts';
 export { answerLoss } from './model/loss.ts';
 export { createBackend, listBackends } from './native/backends.ts';
+export { cacheLayout, wholeLayout } from './plan/cache-layout.ts';
 export { loadPlan, savePlan } from './plan/file.ts';
-export { densityAt, kvBytesAt, spansAt } from './plan/spans.ts';
+export { densityAt, spansAt } from './plan/spans.ts';
 export { runSuite } from './run/run-suite.ts';

@@ -8,6 +8,7 @@ import { prefillHidden } from '../../dist/model/forward.js';
 import { influenceProfile } from '../../dist/model/influence.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
+import { wholeLayout } from '../../dist/plan/cache-layout.js';
 
 const { values } = parseArgs({
   options: { model: { type: 'string', default: 'dummy:vicuna-7b' }, tokens: { type: 'string', default: '8192' }, out: { type: 'string' } },
@@ -67,14 +68,14 @@ const dtype = model.activationDType;
 const report = [];
 report.push(
   await opTimes('prefill', async () => {
-    const cache = createCache(model, { kind: 'dense', dtype, sequences: [{ maxTokens: n }] });
+    const cache = createCache(model, [wholeLayout(model.config, { tokens: n, dtype })]);
     (await prefillHidden(model, { cache, sequence: 0, tokens, chunkTokens: n })).dispose();
     cache.dispose();
   }),
 );
 model.releaseWorkspace();
 report.push(await opTimes('profile', () => influenceProfile(model, { tokens, answerStart: n - 64, sink: 64, epsilon: 2 ** -23 })));
-const cache = createCache(model, { kind: 'dense', dtype, sequences: [{ maxTokens: n + 64 }] });
+const cache = createCache(model, [wholeLayout(model.config, { tokens: n + 64, dtype })]);
 (await prefillHidden(model, { cache, sequence: 0, tokens, chunkTokens: n })).dispose();
 const session = new DecodeSession(model, { cache, sequences: Int32Array.of(0), lastTokens: Int32Array.of(5), graph: 'off' });
 report.push(await opTimes('decode step, batch 1', () => session.step()));

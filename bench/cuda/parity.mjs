@@ -12,6 +12,7 @@ import { prefill } from '../../dist/model/forward.js';
 import { generate } from '../../dist/model/generate.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
+import { wholeLayout } from '../../dist/plan/cache-layout.js';
 import { compareProfiles, profileLines, profileOf } from './influence-parity.mjs';
 
 const { values } = parseArgs({
@@ -52,7 +53,8 @@ const samples = values.tasks.split(',').flatMap((task) =>
 );
 
 const answer = async (model, tokens, maxNewTokens, kvDType) => {
-  const { outputs } = await generate(model, { requests: [{ tokens, maxNewTokens }], cacheKind: 'dense', kvDType });
+  const layout = wholeLayout(model.config, { tokens: tokens.length + maxNewTokens, dtype: kvDType });
+  const { outputs } = await generate(model, { requests: [{ tokens, layout, maxNewTokens }] });
   return [...outputs[0].tokens];
 };
 const expected = [];
@@ -64,7 +66,7 @@ for (const item of profiled) cpuProfiles.push(await profileOf(cpu, item));
 /** How far apart the cpu's logits of two tokens are after a prefix, relative to the larger. */
 async function gap(tokens, prefix, a, b) {
   const all = Int32Array.from([...tokens, ...prefix]);
-  const cache = createCache(cpu, { kind: 'dense', sequences: [{ maxTokens: all.length }] });
+  const cache = createCache(cpu, [wholeLayout(cpu.config, { tokens: all.length, dtype: cpu.activationDType })]);
   const logits = await prefill(cpu, { cache, sequence: 0, tokens: all });
   cache.dispose();
   return Math.abs(logits[a] - logits[b]) / Math.max(Math.abs(logits[a]), Math.abs(logits[b]));

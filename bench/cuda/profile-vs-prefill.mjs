@@ -10,6 +10,7 @@ import { prefillHidden } from '../../dist/model/forward.js';
 import { influenceProfile } from '../../dist/model/influence.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
+import { wholeLayout } from '../../dist/plan/cache-layout.js';
 
 const { values } = parseArgs({
   options: {
@@ -25,7 +26,7 @@ const ANSWER_TOKENS = 64;
 const random = (n) => Int32Array.from({ length: n }, (_, i) => 3 + ((i * 7919) % (model.config.vocabSize - 4)));
 
 async function prefill(tokens) {
-  const cache = createCache(model, { kind: 'dense', dtype: model.activationDType, sequences: [{ maxTokens: tokens.length }] });
+  const cache = createCache(model, [wholeLayout(model.config, { tokens: tokens.length, dtype: model.activationDType })]);
   const start = performance.now();
   const hidden = await prefillHidden(model, { cache, sequence: 0, tokens, chunkTokens: tokens.length });
   await backend.synchronize();

@@ -11,6 +11,7 @@ import { createCache } from '../../dist/model/caches.js';
 import { DecodeSession } from '../../dist/model/decode.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
+import { wholeLayout } from '../../dist/plan/cache-layout.js';
 import { importPublished, readPublished } from '../../dist/plan/import.js';
 import { spansAt } from '../../dist/plan/spans.js';
 
@@ -76,12 +77,12 @@ function fillCache(cache, batch, length) {
 
 async function measure(rows, { id, spans, batch }) {
   const length = tokens - 1 - STEPS * (Number(values.rounds) + 3) * 2;
-  const kind = spans === dense ? 'dense' : 'static';
-  const cache = createCache(model, {
-    kind,
-    dtype,
-    sequences: Array.from({ length: batch }, () => ({ maxTokens: tokens, ...(kind === 'static' ? { spans } : {}) })),
-  });
+  const whole = wholeLayout(config, { tokens, dtype });
+  const layout = spans === dense ? whole : { ...whole, kind: 'static', sink: plan.sink, spans };
+  const cache = createCache(
+    model,
+    Array.from({ length: batch }, () => layout),
+  );
   fillCache(cache, batch, length);
   const sequences = Int32Array.from({ length: batch }, (_, i) => i);
   const sessions = ['on', 'off'].map((graph) => ({

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { DEFAULT_SINK_TOKENS } from '../core/blocks.ts';
 import { MoaError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
@@ -10,8 +11,6 @@ import { type CalibrationOptions, type CalibrationSet, calibrate, calibrationKey
 import type { CompressContext, ProfileUse } from './methods/method.ts';
 import { loadProfile, profileInfluence } from './profile.ts';
 
-/** Tokens of the sink: one block, as everywhere (moa-method 1.2). */
-const SINK_TOKENS = 64;
 /** Keeps 1 / (1 - A) finite in the elementwise criterion: float32's machine epsilon, the released code's choice for that dtype. */
 const EPSILON = 2 ** -23;
 
@@ -28,6 +27,8 @@ export async function calibrationSet(
     samples,
     answerTokens: calibration.answerTokens,
     length,
+    chunkTokens: context.suite.generation.chunkTokens,
+    graph: context.suite.backend.graph,
     seed: `${context.suite.seed}/${purpose}`,
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
@@ -50,7 +51,7 @@ export async function influenceProfiles(context: CompressContext): Promise<reado
     const path = join(context.profileFolder, `influence-${length}-${contentHash(set)}.json`);
     const before = samplesIn(path);
     const profile = await profileInfluence(context.model, set, {
-      sink: SINK_TOKENS,
+      sink: DEFAULT_SINK_TOKENS,
       epsilon: EPSILON,
       path,
       ...(context.signal === undefined ? {} : { signal: context.signal }),

@@ -7,6 +7,7 @@ import type { TaskName } from '../data/tasks.ts';
 import { userTurn } from '../model/chat-template.ts';
 import { generate } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
+import { wholeLayout } from '../plan/cache-layout.ts';
 
 const itemSchema = z.strictObject({
   id: z.string(),
@@ -36,15 +37,17 @@ export interface CalibrationOptions {
   /** Upper bound of the generated answer. */
   readonly answerTokens: number;
   readonly length: number;
+  readonly chunkTokens: number;
+  readonly graph: 'on' | 'off';
   readonly seed: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
-/** What a calibration set depends on: equal keys give equal sets. */
+/** What a calibration set depends on: equal keys give equal sets. Replayed steps compute what steps one by one compute, so `graph` is left out. */
 export function calibrationKey(model: LanguageModel, options: CalibrationOptions): string {
-  const { tasks, samples, answerTokens, length, seed } = options;
-  return contentHash({ weights: model.weightsHash, tasks, samples, answerTokens, length, seed });
+  const { tasks, samples, answerTokens, length, chunkTokens, seed } = options;
+  return contentHash({ weights: model.weightsHash, tasks, samples, answerTokens, length, chunkTokens, seed });
 }
 
 /**
@@ -92,9 +95,12 @@ async function answerPrompt(model: LanguageModel, options: CalibrationOptions, i
   });
   if (sample === undefined) throw new MoaError(`Expected a sample of ${task} but the generator gave none`, { code: 'INTERNAL' });
   const prompt = model.tokenizer.encode(sample.prompt);
+  const maxNewTokens = options.answerTokens;
+  const layout = wholeLayout(model.config, { tokens: prompt.length + maxNewTokens, dtype: model.activationDType });
   const { outputs } = await generate(model, {
-    requests: [{ tokens: prompt, maxNewTokens: options.answerTokens }],
-    cacheKind: 'dense',
+    requests: [{ tokens: prompt, layout, maxNewTokens }],
+    chunkTokens: options.chunkTokens,
+    graph: options.graph,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   const answer = outputs[0]?.tokens ?? new Int32Array();

@@ -1,7 +1,8 @@
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import type { Rule } from '../plan/rule.ts';
 import { spanOfRule } from '../plan/spans.ts';
-import { BIN_TOKENS, type Criterion, type InfluenceProfile } from './profile.ts';
+import type { Criterion, InfluenceProfile } from './profile.ts';
 
 /**
  * Predicted loss change (nats, mean over calibration samples) of giving each (layer, KV head) each rule at the profile's length:
@@ -12,7 +13,7 @@ export function lossTable(profile: InfluenceProfile, criterion: Criterion, rules
   if (profile.samples === 0) throw invalidArgument('a profile with samples', 'lossTable', profile.samples);
   const rows = profile.layers * profile.kvHeads;
   const table = new Float64Array(rows * rules.length);
-  const windows = rules.map((rule) => windowBins(profile, spanOfRule(rule, profile.length)));
+  const windows = rules.map((rule) => windowBins(profile, spanOfRule(rule, profile.length, profile.sink)));
   for (let row = 0; row < rows; row++) {
     const byWindow = lossByWindow(profile, criterion, row);
     for (let r = 0; r < rules.length; r++) table[row * rules.length + r] = (byWindow[windows[r] as number] as number) / profile.samples;
@@ -22,7 +23,7 @@ export function lossTable(profile: InfluenceProfile, criterion: Criterion, rules
 
 /** Window in bins; `bins` means that nothing is masked. */
 function windowBins(profile: InfluenceProfile, span: number): number {
-  return span >= profile.length ? profile.bins : Math.min(profile.bins, (span - profile.sink) / BIN_TOKENS);
+  return span >= profile.length ? profile.bins : Math.min(profile.bins, (span - profile.sink) / BLOCK_TOKENS);
 }
 
 /** Loss of windows of 0, 1, ... bins; the last entry (nothing masked) is 0. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { MoaError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
@@ -7,9 +8,6 @@ import type { OnProgress } from '../core/progress.ts';
 import { influenceProfile } from '../model/influence.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { CalibrationSet } from './calibrate.ts';
-
-/** Width of a distance bin in tokens. */
-export const BIN_TOKENS = 64;
 
 function isWholeFloat64s(text: string): boolean {
   return Buffer.from(text, 'base64').byteLength % 8 === 0;
@@ -119,7 +117,7 @@ function addRows(
 
 function resumable(model: LanguageModel, set: CalibrationSet, options: ProfileOptions): InfluenceProfile {
   const { layers, kvHeads } = model.config;
-  const bins = Math.ceil(set.length / BIN_TOKENS);
+  const bins = Math.ceil(set.length / BLOCK_TOKENS);
   const size = layers * kvHeads * bins;
   const empty: InfluenceProfile = {
     format: 'moabench-profile',

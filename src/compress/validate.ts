@@ -1,8 +1,8 @@
 import type { OnProgress } from '../core/progress.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { answerLoss } from '../model/loss.ts';
+import { cacheLayout } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
-import { spansAt } from '../plan/spans.ts';
 import type { CalibrationSet } from './calibrate.ts';
 import type { ParetoFront } from './optimize/front.ts';
 
@@ -18,6 +18,8 @@ export interface ValidatedFront {
 
 export interface ValidateOptions {
   readonly kvDType: 'f32' | 'f16' | 'bf16';
+  /** As samples are generated and scored later: a plan is chosen at the spans that it is scored at. */
+  readonly generation: { readonly reserveTokens?: number | undefined; readonly chunkTokens: number };
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
@@ -41,9 +43,13 @@ export async function validationLosses(
       const { losses } = await answerLoss(model, {
         tokens: Int32Array.from(item.tokens),
         answerStart: item.answerStart,
-        spans: spansAt(plan, item.tokens.length),
-        cacheKind: 'static',
-        kvDType: options.kvDType,
+        layout: cacheLayout(plan, {
+          promptTokens: item.answerStart,
+          newTokens: item.tokens.length - item.answerStart,
+          reserveTokens: options.generation.reserveTokens,
+          dtype: options.kvDType,
+        }),
+        chunkTokens: options.generation.chunkTokens,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
       sums[p] = (sums[p] as number) + losses.reduce((a, b) => a + b, 0) / losses.length;

@@ -1,16 +1,15 @@
 import type { OnProgress } from '../core/progress.ts';
-import type { CacheKind, Spans } from '../model/caches.ts';
 import { generate } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
-import type { BackendTraits, DeviceMemory, FloatDType } from '../native/backend.ts';
+import type { BackendTraits, DeviceMemory } from '../native/backend.ts';
+import type { CacheLayout } from '../plan/cache-layout.ts';
 import { interleave } from './interleave.ts';
 
 /** One contender of a timing: a method with the cache it runs on. */
 export interface GenerationArm {
   readonly id: string;
-  readonly cacheKind: CacheKind;
-  /** Slots per [layer][kvHead]; absent for caches that keep everything. */
-  readonly spans?: Spans;
+  /** Of every sequence of the batch. */
+  readonly layout: CacheLayout;
 }
 
 export interface GenerationTiming {
@@ -34,7 +33,6 @@ export interface GenerationTimingOptions {
   readonly prompts: readonly Int32Array[];
   /** Decode steps in one timing; ignored for prefill. */
   readonly newTokens: number;
-  readonly kvDType: FloatDType;
   readonly chunkTokens: number;
   /** Whether decode steps are replayed from a recording, see `generate`. */
   readonly graph: 'on' | 'off';
@@ -61,13 +59,7 @@ export async function timeGeneration(
       run: async () => {
         model.backend.resetPeak();
         const result = await generate(model, {
-          requests: options.prompts.map((tokens) => ({
-            tokens,
-            maxNewTokens: newTokens,
-            ...(arm.spans === undefined ? {} : { spans: arm.spans }),
-          })),
-          cacheKind: arm.cacheKind,
-          kvDType: options.kvDType,
+          requests: options.prompts.map((tokens) => ({ tokens, maxNewTokens: newTokens, layout: arm.layout })),
           chunkTokens: options.chunkTokens,
           graph: options.graph,
           stopTokens: [],

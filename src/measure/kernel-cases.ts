@@ -1,3 +1,4 @@
+import { BLOCK_TOKENS, DEFAULT_SINK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
 import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
@@ -26,16 +27,16 @@ export interface AttentionShape {
 /** Slots per KV head: everything, the same share for all, or the same total with half the heads four times the other half's. */
 export type SpanProfile = 'dense' | 'uniform' | 'skewed';
 
-/** Spans of one layer, multiples of 64 with at least 128; `uniform` and `skewed` hold the same number of slots. */
+/** Spans of one layer, whole blocks, at least two; `uniform` and `skewed` hold the same number of slots. */
 export function benchSpans(profile: SpanProfile, kvHeads: number, tokens: number, density: number): Int32Array {
-  const blocks = Math.ceil(tokens / 64);
-  if (profile === 'dense') return new Int32Array(kvHeads).fill(blocks * 64);
+  const blocks = Math.ceil(tokens / BLOCK_TOKENS);
+  if (profile === 'dense') return new Int32Array(kvHeads).fill(blocks * BLOCK_TOKENS);
   if (kvHeads % 2 !== 0) throw invalidArgument('an even number of KV heads', 'kvHeads', kvHeads);
   const share = Math.max(5, 5 * Math.round((blocks * density) / 5));
-  if (profile === 'uniform') return new Int32Array(kvHeads).fill(share * 64);
+  if (profile === 'uniform') return new Int32Array(kvHeads).fill(share * BLOCK_TOKENS);
   const long = (share * 8) / 5;
   if (long > blocks) throw invalidArgument(`a density of at most ${(0.625).toFixed(3)}`, 'density of skewed spans', density);
-  return Int32Array.from({ length: kvHeads }, (_, h) => 64 * (h % 2 === 0 ? long : (share * 2) / 5));
+  return Int32Array.from({ length: kvHeads }, (_, h) => BLOCK_TOKENS * (h % 2 === 0 ? long : (share * 2) / 5));
 }
 
 /** Attention of one new token per sequence over its live slots. */
@@ -49,7 +50,7 @@ export function decodeAttentionArm(backend: Backend, id: string, shape: Attentio
     kvHeads,
     headDim,
     dtype: shape.kvDType,
-    sink: 64,
+    sink: DEFAULT_SINK_TOKENS,
     capacities: repeat(spans, batch),
   });
   const chunk = random([tokens, kvHeads, headDim], activations);
@@ -81,7 +82,7 @@ export function prefillAttentionArm(backend: Backend, id: string, shape: Attenti
     kvHeads,
     headDim,
     dtype: shape.kvDType,
-    sink: 64,
+    sink: DEFAULT_SINK_TOKENS,
     capacities: spans,
   });
   const [q, k, v, out] = [heads, kvHeads, kvHeads, heads].map((h) => random([tokens, h, headDim], activations)) as [
@@ -101,11 +102,10 @@ export function prefillAttentionArm(backend: Backend, id: string, shape: Attenti
   };
 }
 
-/** (query, key) pairs that a head with this span computes over a prompt: sink 64, window span - 64. */
+/** (query, key) pairs that a head with this span computes over a prompt: a row sees all before it until they are more than the span. */
 export function visiblePairs(tokens: number, span: number): number {
-  const window = span - 64;
   let pairs = 0;
-  for (let i = 0; i < tokens; i++) pairs += i < span ? i + 1 : 64 + window;
+  for (let i = 0; i < tokens; i++) pairs += Math.min(i + 1, span);
   return pairs;
 }
 

@@ -1,75 +1,66 @@
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { describe, invalidArgument, MoaError } from '../core/errors.ts';
-import { BYTES_PER_ELEMENT, type CachePolicy, type FloatDType, type KvCache } from '../native/backend.ts';
+import type { CachePolicy, KvCache } from '../native/backend.ts';
+import { type CacheKind, type CacheLayout, slotBytes } from '../plan/cache-layout.ts';
 import type { LanguageModel } from './language-model.ts';
-
-/** `static`: sink and ring per head, sized from spans; `dense`: every token, preallocated; `dynamic`: grows by concatenation, as DynamicCache. */
-export type CacheKind = 'static' | 'dense' | 'dynamic';
-/** Slots per [layer][kvHead]: sink + window, multiples of 64. */
-export type Spans = Int32Array;
-
-/** Slots come in blocks of this many tokens. */
-const BLOCK_TOKENS = 64;
-const DEFAULT_SINK_TOKENS = 64;
 
 const POLICIES: Readonly<Record<CacheKind, CachePolicy>> = { static: 'ring', dense: 'full', dynamic: 'grow' };
 
-interface SequenceSpec {
-  /** Required for `static`, not allowed otherwise. */
-  readonly spans?: Spans;
-  /** Prompt and new tokens together. */
-  readonly maxTokens: number;
-}
-
-export interface CacheOptions {
-  readonly kind: CacheKind;
-  readonly sequences: readonly SequenceSpec[];
-  /** Tokens at the start that are never evicted, a multiple of 64; 64 when left out. */
-  readonly sink?: number;
-  /** Storage of keys and values; the activations' dtype when left out. */
-  readonly dtype?: FloatDType;
-}
-
-/** A KV cache for sequences of known sizes. @throws MoaError INVALID_ARGUMENT, OUT_OF_MEMORY; UNSUPPORTED past a model's sliding window. */
-export function createCache(model: LanguageModel, options: CacheOptions): ModelCache {
-  const { config } = model;
-  const heads = config.layers * config.kvHeads;
-  options.sequences.forEach((s, i) => {
-    checkSequence(s, { index: i, heads, options, model });
+/**
+ * A KV cache with one sequence per layout. The sequences of a cache share kind, dtype and sink.
+ * @throws MoaError INVALID_ARGUMENT, OUT_OF_MEMORY; UNSUPPORTED past a model's sliding window.
+ */
+export function createCache(model: LanguageModel, layouts: readonly CacheLayout[]): ModelCache {
+  const { layers, kvHeads, headDim } = model.config;
+  const [first] = layouts;
+  if (first === undefined) throw invalidArgument('at least one layout', 'layouts', []);
+  layouts.forEach((layout, i) => {
+    checkLayout(model, layout, `layouts[${i}]`);
+    checkShared(layout, first, `layouts[${i}]`);
   });
-  // A sequence within one block has no room for a sink and a window, and needs no eviction: all of it is window.
-  const isShort = options.sequences.every((s) => s.maxTokens <= BLOCK_TOKENS);
-  const sink = options.kind !== 'static' || isShort ? 0 : (options.sink ?? DEFAULT_SINK_TOKENS);
-  const capacities = capacitiesOf(options, { heads, sink });
   const kv = model.backend.kvCache({
-    policy: POLICIES[options.kind],
-    sequences: options.sequences.length,
-    layers: config.layers,
-    kvHeads: config.kvHeads,
-    headDim: config.headDim,
-    dtype: options.dtype ?? model.activationDType,
-    sink,
-    capacities,
+    policy: POLICIES[first.kind],
+    sequences: layouts.length,
+    layers,
+    kvHeads,
+    headDim,
+    dtype: first.dtype,
+    sink: first.sink,
+    capacities: first.kind === 'dynamic' ? new Int32Array(0) : Int32Array.from(layouts.flatMap(({ spans }) => [...spans])),
   });
-  return new ModelCache(model, options.kind, kv);
+  return new ModelCache(model, layouts, kv);
 }
 
-function checkSequence(
-  sequence: SequenceSpec,
-  at: { readonly index: number; readonly heads: number; readonly options: CacheOptions; readonly model: LanguageModel },
-): void {
-  const name = `sequences[${at.index}]`;
-  const { spans, maxTokens } = sequence;
-  if (!Number.isInteger(maxTokens) || maxTokens < 1) throw invalidArgument('a positive integer', `${name}.maxTokens`, maxTokens);
-  if ((spans !== undefined) !== (at.options.kind === 'static')) {
-    throw invalidArgument(
-      at.options.kind === 'static' ? 'spans' : `no spans with a ${at.options.kind} cache`,
-      `${name}.spans`,
-      spans && [...spans],
-    );
-  }
-  if (spans !== undefined && spans.length !== at.heads)
-    throw invalidArgument(`${at.heads} spans (layers x kvHeads)`, `${name}.spans`, spans.length);
-  checkWindow(at.model, maxTokens);
+/** Whether two sequences can be in one cache, which has one kind, one dtype and one sink. */
+export function canShareCache(a: CacheLayout, b: CacheLayout): boolean {
+  return SHARED.every((field) => a[field] === b[field]);
+}
+
+const SHARED = ['kind', 'dtype', 'sink'] as const;
+
+function checkShared(layout: CacheLayout, first: CacheLayout, name: string): void {
+  const field = SHARED.find((f) => layout[f] !== first[f]);
+  if (field === undefined) return;
+  throw new MoaError(
+    `Expected ${describe(first[field])}, as the first sequence has, for ${name}.${field} but received ${describe(layout[field])}`,
+    {
+      code: 'INVALID_ARGUMENT',
+      hint: 'The sequences of one cache share its kind, dtype and sink; run this sequence in a batch of its own.',
+    },
+  );
+}
+
+function checkLayout(model: LanguageModel, layout: CacheLayout, name: string): void {
+  const { layers, kvHeads, headDim } = model.config;
+  const { kind, tokens, sink, spans } = layout;
+  if (!Number.isInteger(tokens) || tokens < 1) throw invalidArgument('a positive integer', `${name}.tokens`, tokens);
+  if (layout.headDim !== headDim) throw invalidArgument(`the model's head dim ${headDim}`, `${name}.headDim`, layout.headDim);
+  if (spans.length !== layers * kvHeads)
+    throw invalidArgument(`${layers * kvHeads} spans (layers x kvHeads)`, `${name}.spans`, spans.length);
+  if (kind !== 'static' && sink !== 0) throw invalidArgument(`0 for a ${kind} cache`, `${name}.sink`, sink);
+  const bad = kind === 'dynamic' ? undefined : spans.find((span) => span % BLOCK_TOKENS !== 0 || span <= sink);
+  if (bad !== undefined) throw invalidArgument(`multiples of ${BLOCK_TOKENS} above the sink (${sink})`, `${name}.spans`, bad);
+  checkWindow(model, tokens);
 }
 
 /** @throws MoaError UNSUPPORTED when a sequence of this many tokens would see a sliding window. */
@@ -82,31 +73,22 @@ export function checkWindow(model: LanguageModel, tokens: number): void {
   });
 }
 
-function capacitiesOf(options: CacheOptions, at: { readonly heads: number; readonly sink: number }): Int32Array {
-  if (options.kind === 'dynamic') return new Int32Array(0);
-  const capacities = new Int32Array(options.sequences.length * at.heads);
-  options.sequences.forEach((sequence, s) => {
-    const row = capacities.subarray(s * at.heads, (s + 1) * at.heads);
-    if (sequence.spans === undefined) row.fill(BLOCK_TOKENS * Math.ceil(sequence.maxTokens / BLOCK_TOKENS));
-    else row.set(sequence.spans);
-    const bad = row.find((c) => c % BLOCK_TOKENS !== 0 || c <= at.sink);
-    if (bad !== undefined) throw invalidArgument(`multiples of ${BLOCK_TOKENS} above the sink (${at.sink})`, `sequences[${s}].spans`, bad);
-  });
-  return capacities;
-}
-
-/** A backend's cache with what the model's code knows about it on the host: kind, lengths enqueued so far, expected residence. */
+/** A backend's cache with what the model's code knows about it on the host: the layouts that it was made for, and lengths enqueued so far. */
 export class ModelCache {
   readonly kv: KvCache;
-  readonly kind: CacheKind;
+  readonly layouts: readonly CacheLayout[];
   readonly #model: LanguageModel;
   readonly #lengths: Int32Array;
 
-  constructor(model: LanguageModel, kind: CacheKind, kv: KvCache) {
+  constructor(model: LanguageModel, layouts: readonly CacheLayout[], kv: KvCache) {
     this.#model = model;
-    this.kind = kind;
+    this.layouts = layouts;
     this.kv = kv;
-    this.#lengths = new Int32Array(kv.spec.sequences);
+    this.#lengths = new Int32Array(layouts.length);
+  }
+
+  get kind(): CacheKind {
+    return this.layouts[0]?.kind ?? 'dense';
   }
 
   /** Tokens of a sequence after everything enqueued. */
@@ -126,35 +108,48 @@ export class ModelCache {
     });
   }
 
-  /** Bytes that the specification implies per [layer][kvHead], summed over sequences. */
-  expectedBytesPerHead(): Float64Array {
-    const { layers, kvHeads, sequences, headDim, dtype, capacities } = this.kv.spec;
-    const heads = layers * kvHeads;
-    const slotBytes = 2 * headDim * BYTES_PER_ELEMENT[dtype];
-    const expected = new Float64Array(heads);
-    for (let s = 0; s < sequences; s++) {
-      for (let h = 0; h < heads; h++) {
-        const slots = this.kind === 'dynamic' ? (this.#lengths[s] ?? 0) : (capacities[s * heads + h] ?? 0);
-        expected[h] = (expected[h] ?? 0) + slots * slotBytes;
-      }
-    }
-    return expected;
+  /** Bytes that the layouts imply for one sequence now, per [layer][kvHead]: all slots, or what a growing cache has been given. */
+  plannedBytesPerHead(sequence: number): Float64Array {
+    const layout = this.layouts[sequence];
+    if (layout === undefined) throw invalidArgument(`a sequence below ${this.layouts.length}`, 'sequence', sequence);
+    return Float64Array.from(layout.spans, (span) => (layout.kind === 'dynamic' ? this.length(sequence) : span) * slotBytes(layout));
   }
 
   /**
-   * Checks that what the allocator gave is exactly what the spans (or lengths) imply, per layer and head, and in total what the caller
-   * expects. Await the stream before, for a dynamic cache. @throws MoaError INTERNAL.
+   * Checks that the backend's cache is the one that the layouts describe: its policy, dtype and sink, the slots of every sequence and head,
+   * and the bytes that the allocator gave per head and in total. Await the stream before, for a dynamic cache. @throws MoaError INTERNAL.
    */
-  assertResident(expectedTotal?: number): void {
-    const expected = this.expectedBytesPerHead();
+  assertResident(): void {
+    this.#assertSpec();
+    const planned = new Float64Array(this.layouts[0]?.spans.length ?? 0);
+    this.layouts.forEach((_, s) => {
+      this.plannedBytesPerHead(s).forEach((bytes, h) => {
+        planned[h] = (planned[h] ?? 0) + bytes;
+      });
+    });
     const actual = this.kv.residentBytesPerHead();
-    const wrong = expected.findIndex((bytes, h) => bytes !== actual[h]);
-    const at = `layer ${Math.floor(wrong / this.kv.spec.kvHeads)}, KV head ${wrong % this.kv.spec.kvHeads}`;
-    if (wrong >= 0) throw residence(`${expected[wrong]} resident KV bytes for ${at}`, actual[wrong]);
-    const total = expected.reduce((a, b) => a + b, 0);
+    const wrong = planned.findIndex((bytes, h) => bytes !== actual[h]);
+    if (wrong >= 0) throw residence(`${planned[wrong]} resident KV bytes for ${this.#headName(wrong)}`, actual[wrong]);
+    const total = planned.reduce((a, b) => a + b, 0);
     if (this.kv.residentBytes !== total) throw residence(`${total} resident KV bytes for the ${this.kind} cache`, this.kv.residentBytes);
-    if (expectedTotal !== undefined && expectedTotal !== total)
-      throw residence(`${expectedTotal} KV bytes (the plan's) for the ${this.kind} cache`, total);
+  }
+
+  #assertSpec(): void {
+    const { spec } = this.kv;
+    this.layouts.forEach(({ kind, dtype, sink, spans }, s) => {
+      if (spec.policy !== POLICIES[kind]) throw residence(`the policy ${POLICIES[kind]} for the ${kind} cache`, spec.policy);
+      if (spec.dtype !== dtype) throw residence(`${dtype} for the storage of keys and values`, spec.dtype);
+      if (spec.sink !== sink) throw residence(`a sink of ${sink} tokens for sequence ${s}`, spec.sink);
+      if (kind === 'dynamic') return;
+      const wrong = spans.findIndex((span, h) => spec.capacities[s * spans.length + h] !== span);
+      if (wrong < 0) return;
+      throw residence(`${spans[wrong]} slots for sequence ${s}, ${this.#headName(wrong)}`, spec.capacities[s * spans.length + wrong]);
+    });
+  }
+
+  #headName(head: number): string {
+    const { kvHeads } = this.#model.config;
+    return `layer ${Math.floor(head / kvHeads)}, KV head ${head % kvHeads}`;
   }
 
   dispose(): void {

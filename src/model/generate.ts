@@ -1,7 +1,8 @@
 import { describe, invalidArgument, MoaError } from '../core/errors.ts';
-import type { FloatDType, Tensor } from '../native/backend.ts';
+import type { Tensor } from '../native/backend.ts';
+import type { CacheLayout } from '../plan/cache-layout.ts';
 import { orAborted, throwIfAborted } from './abort.ts';
-import { type CacheKind, createCache, type ModelCache, type Spans } from './caches.ts';
+import { createCache, type ModelCache } from './caches.ts';
 import { DecodeSession } from './decode.ts';
 import { forEachLogits, prefillHidden } from './forward.ts';
 import type { LanguageModel } from './language-model.ts';
@@ -14,25 +15,20 @@ const STEPS_AHEAD = 4;
 
 interface GenerateRequest {
   readonly tokens: Int32Array;
-  /** For a static cache: slots per [layer][kvHead]. */
-  readonly spans?: Spans;
+  /** The sequence's cache, with room for prompt and new tokens. */
+  readonly layout: CacheLayout;
   readonly maxNewTokens: number;
 }
 
 export interface GenerateOptions {
+  /** A batch: their layouts share kind, dtype and sink (see `canShareCache`). */
   readonly requests: readonly GenerateRequest[];
-  readonly cacheKind: CacheKind;
-  /** Storage of keys and values; the activations' dtype when left out. */
-  readonly kvDType?: FloatDType;
-  readonly sink?: number;
   /** Default: the model's end tokens. Empty: run to maxNewTokens. */
   readonly stopTokens?: readonly number[];
   readonly chunkTokens?: number;
   /** Decode steps replayed from a recording (`on`, the default, where the backend can) or enqueued op by op. */
   readonly graph?: 'on' | 'off';
   readonly signal?: AbortSignal;
-  /** What the plan says; another residence is INTERNAL. */
-  readonly expectedKvBytes?: number;
   readonly onToken?: (request: number, token: number) => void;
 }
 
@@ -40,6 +36,8 @@ interface GeneratedOutput {
   /** New tokens, the stop token included when one ended them. */
   readonly tokens: Int32Array;
   readonly finish: 'stop' | 'length';
+  /** Bytes of keys and values of this sequence at the end. */
+  readonly kvBytes: number;
 }
 
 export interface GenerateResult {
@@ -54,22 +52,17 @@ export interface GenerateResult {
 
 /**
  * Greedy continuations of a batch of prompts of any lengths: prompts are prefilled one after the other in chunks, then decoded together.
- * Finished sequences leave the batch. Resident KV bytes are checked against what the spans imply.
+ * Finished sequences leave the batch. The cache is checked against the layouts before and after.
  * @throws MoaError INVALID_ARGUMENT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED, INTERNAL (residence; a NaN in the logits).
  */
 export async function generate(model: LanguageModel, options: GenerateOptions): Promise<GenerateResult> {
   checkRequests(options);
-  const cache = createCache(model, {
-    kind: options.cacheKind,
-    sequences: options.requests.map(({ tokens, spans, maxNewTokens }) => ({
-      maxTokens: tokens.length + maxNewTokens,
-      ...(spans && { spans }),
-    })),
-    ...(options.sink === undefined ? {} : { sink: options.sink }),
-    ...(options.kvDType === undefined ? {} : { dtype: options.kvDType }),
-  });
+  const cache = createCache(
+    model,
+    options.requests.map(({ layout }) => layout),
+  );
   try {
-    if (options.cacheKind !== 'dynamic') cache.assertResident(options.expectedKvBytes);
+    cache.assertResident();
     const states = options.requests.map(
       (request, i) => new RequestState(request, i, options.stopTokens ?? model.config.eosTokens, options.onToken),
     );
@@ -82,9 +75,13 @@ export async function generate(model: LanguageModel, options: GenerateOptions): 
     await decodeAll(model, { cache, states, signal: options.signal, graph: options.graph });
     const end = performance.now();
     await model.backend.synchronize();
-    cache.assertResident(options.cacheKind === 'dynamic' ? undefined : options.expectedKvBytes);
+    cache.assertResident();
     return {
-      outputs: states.map((s) => ({ tokens: Int32Array.from(s.tokens), finish: s.finish ?? 'length' })),
+      outputs: states.map((s, i) => ({
+        tokens: Int32Array.from(s.tokens),
+        finish: s.finish ?? 'length',
+        kvBytes: cache.plannedBytesPerHead(i).reduce((a, b) => a + b, 0), // asserted above to be what resides
+      })),
       kvBytes: { resident: cache.kv.residentBytes, perHead: cache.kv.residentBytesPerHead() },
       prefillMs: prefilled - start,
       decodeMs: end - prefilled,
@@ -209,9 +206,12 @@ async function decodeUntilOneFinishes(
 
 function checkRequests(options: GenerateOptions): void {
   if (options.requests.length === 0) throw invalidArgument('at least one request', 'requests', []);
-  options.requests.forEach(({ maxNewTokens, tokens }, i) => {
+  options.requests.forEach(({ maxNewTokens, tokens, layout }, i) => {
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
       throw invalidArgument('a positive integer', `requests[${i}].maxNewTokens`, maxNewTokens);
     if (tokens.length === 0) throw invalidArgument('at least one token', `requests[${i}].tokens`, []);
+    const most = tokens.length + maxNewTokens;
+    if (layout.tokens < most)
+      throw invalidArgument(`at least ${most} (prompt and new tokens)`, `requests[${i}].layout.tokens`, layout.tokens);
   });
 }

@@ -1,12 +1,10 @@
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import type { Tensor } from '../native/backend.ts';
 import { type BackwardOptions, backwardThroughLayers, type LayerAttention } from './backward.ts';
 import type { LanguageModel } from './language-model.ts';
 import type { RecomputePolicy } from './profile-shapes.ts';
 import { withRecomputePolicy } from './recompute-policy.ts';
-
-/** Tokens per distance bin. */
-const BIN_TOKENS = 64;
 
 export interface InfluenceOptions extends BackwardOptions {
   /** Tokens at the start whose influence is counted apart. */
@@ -44,7 +42,7 @@ async function sumInfluence(
 ): Promise<InfluenceSums> {
   const { sink, epsilon } = options;
   const { layers, kvHeads } = model.config;
-  const bins = Math.ceil((options.tokens.length - 1) / BIN_TOKENS);
+  const bins = Math.ceil((options.tokens.length - 1) / BLOCK_TOKENS);
   const sums = model.backend.tensor('f32', [3 * layers, kvHeads * Math.max(bins, 1)]); // elementwise, elementwiseSink, joint
   try {
     const { loss, lossScale } = await backwardThroughLayers(model, {

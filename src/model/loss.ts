@@ -1,7 +1,8 @@
 import { invalidArgument } from '../core/errors.ts';
-import type { FloatDType, Tensor } from '../native/backend.ts';
+import type { Tensor } from '../native/backend.ts';
+import type { CacheLayout } from '../plan/cache-layout.ts';
 import { orAborted } from './abort.ts';
-import { type CacheKind, createCache, type Spans } from './caches.ts';
+import { createCache } from './caches.ts';
 import { forEachLogits, LOGIT_ROWS, prefillHidden } from './forward.ts';
 import type { LanguageModel } from './language-model.ts';
 
@@ -10,10 +11,7 @@ export interface AnswerLossOptions {
   readonly tokens: Int32Array;
   /** Index of the answer's first token, from 1. */
   readonly answerStart: number;
-  readonly spans?: Spans;
-  readonly cacheKind: CacheKind;
-  readonly kvDType?: FloatDType;
-  readonly sink?: number;
+  readonly layout: CacheLayout;
   readonly chunkTokens?: number;
   readonly signal?: AbortSignal;
 }
@@ -30,17 +28,13 @@ export interface AnswerLoss {
  * The last token is predicted, never fed. Errors as `generate`.
  */
 export async function answerLoss(model: LanguageModel, options: AnswerLossOptions): Promise<AnswerLoss> {
-  const { tokens, answerStart, spans, signal } = options;
+  const { tokens, answerStart, layout, signal } = options;
   checkAnswer(tokens, answerStart);
-  const cache = createCache(model, {
-    kind: options.cacheKind,
-    sequences: [{ maxTokens: tokens.length, ...(spans && { spans }) }],
-    ...(options.sink === undefined ? {} : { sink: options.sink }),
-    ...(options.kvDType === undefined ? {} : { dtype: options.kvDType }),
-  });
+  if (layout.tokens < tokens.length) throw invalidArgument(`at least ${tokens.length}`, 'layout.tokens', layout.tokens);
+  const cache = createCache(model, [layout]);
   let hidden: Tensor | null = null;
   try {
-    if (options.cacheKind !== 'dynamic') cache.assertResident();
+    cache.assertResident();
     hidden = await prefillHidden(model, {
       cache,
       sequence: 0,
@@ -50,6 +44,7 @@ export async function answerLoss(model: LanguageModel, options: AnswerLossOption
       ...(options.chunkTokens === undefined ? {} : { chunkTokens: options.chunkTokens }),
     });
     const losses = await rowLosses(model, { hidden, targets: tokens.subarray(answerStart), signal });
+    cache.assertResident();
     return { losses, residentKvBytes: cache.kv.residentBytes };
   } finally {
     hidden?.dispose();

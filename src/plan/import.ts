@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { BLOCK_TOKENS, ceilToBlock, DEFAULT_SINK_TOKENS } from '../core/blocks.ts';
 import { MoaError } from '../core/errors.ts';
 import { readJsonAs } from '../core/json-file.ts';
 import { joinRules } from './join-rules.ts';
 import type { Rule } from './rule.ts';
 import type { ImportTax, Plan } from './schema.ts';
-import { ceilToBlock, densitiesAt, spanOfRule } from './spans.ts';
+import { densitiesAt, spanOfRule } from './spans.ts';
 
 const matrix = z
   .array(
@@ -54,7 +55,7 @@ export function importPublished(published: PublishedPlan, options: ImportOptions
   const rules = queryHeadRules(published, options);
   const perGroup = model.heads / model.kvHeads;
   const joined = rules.map((row) =>
-    Array.from({ length: model.kvHeads }, (_, k) => joinRules(row.slice(k * perGroup, (k + 1) * perGroup), lengths)),
+    Array.from({ length: model.kvHeads }, (_, k) => joinRules(row.slice(k * perGroup, (k + 1) * perGroup), lengths, DEFAULT_SINK_TOKENS)),
   );
   const plan: Plan = {
     format: 'moabench-plan',
@@ -62,8 +63,8 @@ export function importPublished(published: PublishedPlan, options: ImportOptions
     name: options.name,
     method: 'imported',
     model,
-    block: 64,
-    sink: 64,
+    block: BLOCK_TOKENS,
+    sink: DEFAULT_SINK_TOKENS, // the released runtime has no other
     heterogeneity: null,
     rules: {
       alpha: joined.map((row) => row.map(({ rule }) => rule.alpha)),
@@ -91,7 +92,7 @@ export function importPublished(published: PublishedPlan, options: ImportOptions
 
 /** Mean density over query heads, each with its own span. */
 function publishedDensity(rules: readonly Rule[], tokens: number): number {
-  return rules.reduce((sum, rule) => sum + spanOfRule(rule, tokens), 0) / (rules.length * ceilToBlock(tokens));
+  return rules.reduce((sum, rule) => sum + spanOfRule(rule, tokens, DEFAULT_SINK_TOKENS), 0) / (rules.length * ceilToBlock(tokens));
 }
 
 function queryHeadRules(published: PublishedPlan, options: ImportOptions): Rule[][] {

@@ -1,9 +1,10 @@
+import { ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { type ColorDepth, colorDepthOf, paint, scaleColor } from './colors.ts';
 import { formatRule } from './rule.ts';
 import type { Plan } from './schema.ts';
 import { curveLengths, ruleCurves, type SpanMap, spanMap } from './span-map.ts';
-import { ceilToBlock, densityAt } from './spans.ts';
+import { densityAt } from './spans.ts';
 
 export interface InspectOptions {
   readonly lengths: readonly number[];

@@ -1,3 +1,4 @@
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { type Rule, ruleKey } from './rule.ts';
 import { spanOfRule } from './spans.ts';
@@ -15,11 +16,11 @@ export interface JoinedRules {
  * smallest such). Rules may cross, so that each is the largest somewhere; the largest of several linear rules is convex in N, so its chord
  * between the shortest and the longest length is the least linear rule above all of them there: exact at both ends, more between.
  */
-export function joinRules(rules: readonly Rule[], lengths: readonly number[]): JoinedRules {
+export function joinRules(rules: readonly Rule[], lengths: readonly number[], sink: number): JoinedRules {
   if (lengths.length === 0) throw invalidArgument('at least one length', 'lengths', lengths);
   const distinct = [...new Map(rules.map((rule) => [ruleKey(rule), rule])).values()];
   const serves = (rule: Rule): boolean =>
-    lengths.every((tokens) => distinct.every((other) => spanOfRule(rule, tokens) >= spanOfRule(other, tokens)));
+    lengths.every((tokens) => distinct.every((other) => spanOfRule(rule, tokens, sink) >= spanOfRule(other, tokens, sink)));
   const total = (rule: Rule): number => lengths.reduce((sum, tokens) => sum + (rule.alpha + rule.beta * tokens), 0);
   const serving = distinct.filter(serves).sort((a, b) => total(a) - total(b));
   // Beyond the lengths the steeper of equals is the safer one.
@@ -31,6 +32,6 @@ export function joinRules(rules: readonly Rule[], lengths: readonly number[]): J
   const alpha = largest(low) - beta * low;
   // Rounding of the chord may lose a token, which may be a block: lift it until it holds, which takes one step.
   let rule = { alpha, beta };
-  for (let lift = 1; !serves(rule) && lift <= 64; lift++) rule = { alpha: Math.floor(alpha) + lift, beta };
+  for (let lift = 1; !serves(rule) && lift <= BLOCK_TOKENS; lift++) rule = { alpha: Math.floor(alpha) + lift, beta };
   return { rule, distinct: distinct.length, crossed: true };
 }

@@ -1,6 +1,7 @@
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { formatRule, type Rule, ruleKey } from './rule.ts';
 import type { Plan } from './schema.ts';
-import { BLOCK_TOKENS, densityAt, MIN_SPAN_TOKENS, ruleAt } from './spans.ts';
+import { densityAt, ruleAt, smallestSpan } from './spans.ts';
 
 type LintCode =
   | 'model-mismatch'
@@ -63,7 +64,7 @@ function modelFindings(plan: Plan, options: LintOptions): LintFinding[] {
 /** Every check of single spans, each reported once with how often and where first. */
 function spanFindings(plan: Plan, lengths: readonly number[]): LintFinding[] {
   if (plan.method === 'dense') return [];
-  const least = Math.max(MIN_SPAN_TOKENS, plan.sink + BLOCK_TOKENS);
+  const least = smallestSpan(plan.sink);
   const checks: {
     readonly severity: LintFinding['severity'];
     readonly code: LintCode;

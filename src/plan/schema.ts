@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 
 const count = z.int().min(1).max(65_536);
 const tokensKey = z.string().regex(/^[1-9]\d{0,9}$/, { error: 'Expected a length in tokens' });
@@ -63,9 +64,9 @@ export const planSchema = z
     method: z.enum(['dense', 'streaming', 'moa', 'imported']),
     model: modelSchema,
     /** Tokens of a block; spans are whole blocks. */
-    block: z.literal(64),
+    block: z.literal(BLOCK_TOKENS),
     /** Tokens at the start that are never evicted, part of the span. */
-    sink: z.int().min(0).max(1_048_576).multipleOf(64),
+    sink: z.int().min(0).max(1_048_576).multipleOf(BLOCK_TOKENS),
     heterogeneity: z.enum(['uniform', 'layers', 'heads', 'elastic']).nullable(),
     /** span(N) = alpha + beta * N tokens, [layers][kvHeads]. */
     rules: z.strictObject({ alpha: matrix(2 ** 30), beta: matrix(1024) }),

@@ -1,7 +1,8 @@
+import { BLOCK_TOKENS, ceilToBlock } from '../core/blocks.ts';
 import type { Rule } from './rule.ts';
 import { ruleKey } from './rule.ts';
 import type { Plan } from './schema.ts';
-import { ceilToBlock, ruleAt, spanOfRule, spansAt } from './spans.ts';
+import { ruleAt, spanOfRule, spansAt } from './spans.ts';
 
 /** Spans of a plan at one length as shares of the dense cache. */
 export interface SpanMap {
@@ -55,7 +56,7 @@ export function ruleCurves(plan: Plan, lengths: readonly number[]): RuleCurve[] 
 export function curveLengths(lengths: readonly number[], count: number): number[] {
   const low = Math.max(128, Math.min(...lengths) / 4);
   const high = Math.max(...lengths) * 1.25;
-  const unit = (high - low) / count >= 512 ? 512 : 64;
+  const unit = (high - low) / count >= 512 ? 512 : BLOCK_TOKENS;
   return Array.from({ length: count }, (_, i) => Math.ceil((low + ((high - low) * i) / (count - 1)) / unit) * unit);
 }
 

@@ -1,15 +1,11 @@
+import { BLOCK_TOKENS, ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import type { Rule } from './rule.ts';
 import type { Plan } from './schema.ts';
 
-/** Tokens of a block: spans, sinks and ring capacities are whole blocks. */
-export const BLOCK_TOKENS = 64;
-/** The smallest span of the released runtime: one sink block and one window block. */
-export const MIN_SPAN_TOKENS = 128;
-
-/** A length rounded up to whole blocks. */
-export function ceilToBlock(tokens: number): number {
-  return Math.ceil(tokens / BLOCK_TOKENS) * BLOCK_TOKENS;
+/** The smallest span that can evict: the sink and one block of window. With one block of sink 128, as in the released runtime. */
+export function smallestSpan(sink: number): number {
+  return sink + BLOCK_TOKENS;
 }
 
 /**
@@ -17,10 +13,9 @@ export function ceilToBlock(tokens: number): number {
  * to whole blocks as the released runtime does (moa-method 1.2), but never more than the sequence itself needs.
  * @throws INVALID_ARGUMENT when `tokens` is not a positive integer.
  */
-export function spanOfRule(rule: Rule, tokens: number, sink: number = BLOCK_TOKENS): number {
+export function spanOfRule(rule: Rule, tokens: number, sink: number): number {
   checkLength(tokens);
-  const least = Math.max(MIN_SPAN_TOKENS, sink + BLOCK_TOKENS);
-  const span = Math.max(Math.min(Math.trunc(rule.alpha + rule.beta * tokens), tokens), least);
+  const span = Math.max(Math.min(Math.trunc(rule.alpha + rule.beta * tokens), tokens), smallestSpan(sink));
   return Math.min(ceilToBlock(span), ceilToBlock(tokens));
 }
 
@@ -56,21 +51,6 @@ export function ruleAt(plan: Plan, layer: number, head: number): Rule {
 export function densityAt(plan: Plan, tokens: number): number {
   const { layers, kvHeads } = plan.model;
   return sum(spansAt(plan, tokens)) / (layers * kvHeads * ceilToBlock(tokens));
-}
-
-/** Bytes of keys and values that the plan's spans imply for one sequence at N = `tokens`. */
-export function kvBytesAt(plan: Plan, tokens: number, headDim: number, bytesPerElement: number): number {
-  return bytesOfSpans(spansAt(plan, tokens), headDim, bytesPerElement);
-}
-
-/** Bytes of keys and values in the slots of one sequence's heads. */
-export function bytesOfSpans(spans: Int32Array, headDim: number, bytesPerElement: number): number {
-  return sum(spans) * headDim * 2 * bytesPerElement;
-}
-
-/** The cache that runs the plan: `dense` keeps every token, `static` a sink and a ring per KV head. */
-export function cacheKindOf(plan: Plan): 'dense' | 'static' {
-  return plan.method === 'dense' ? 'dense' : 'static';
 }
 
 /** Density at each length, keyed as a plan file has it. */

@@ -1,9 +1,10 @@
+import { ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { scaleColor } from './colors.ts';
 import { formatRule } from './rule.ts';
 import type { Plan } from './schema.ts';
 import { curveLengths, ruleCurves, type SpanMap, spanMap } from './span-map.ts';
-import { ceilToBlock, densityAt } from './spans.ts';
+import { densityAt } from './spans.ts';
 
 const MARGIN = 48;
 const CHART = { width: 420, height: 240 };

@@ -1,11 +1,10 @@
 import type { Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs';
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import type { AttentionBackwardParams, InfluenceParams } from '../native/backend.ts';
 import { causalMask, checkQkv, denseAttention, type Qkv, repeatKvHeads } from './dense-attention.ts';
 import { finite, type OpContext, parseSegments, type Segment } from './op-context.ts';
 import type { ReferenceTensor } from './reference-tensor.ts';
-
-const BLOCK = 64; // tokens a distance bin
 
 /** Gradients of dense causal attention by automatic differentiation; neither the given output nor its log-sum-exp is used. */
 export function attentionBackward(context: OpContext, params: AttentionBackwardParams): void {
@@ -39,10 +38,10 @@ export function influence(context: OpContext, params: InfluenceParams): void {
   const qkv = checkQkv(context, params);
   checkForward(context, params, qkv);
   const segments = parseSegments(params.segments, qkv.tokens);
-  const needed = Math.ceil(Math.max(...segments.map((segment) => segment.rowCount)) / BLOCK);
+  const needed = Math.ceil(Math.max(...segments.map((segment) => segment.rowCount)) / BLOCK_TOKENS);
   const bins = params.elementwise.shape[1] ?? 0;
   const sums = (['elementwise', 'elementwiseSink', 'joint'] as const).map((name) => context.f32(params[name], name, [qkv.kvHeads, bins]));
-  if (bins < needed) throw invalidArgument(`at least ${needed} bins of ${BLOCK} tokens`, 'elementwise', bins);
+  if (bins < needed) throw invalidArgument(`at least ${needed} bins of ${BLOCK_TOKENS} tokens`, 'elementwise', bins);
   const [elementwise, elementwiseSink, joint] = sums.map((tensor) => Float64Array.from(tensor.load())) as [
     Float64Array,
     Float64Array,
@@ -84,7 +83,7 @@ function addElementwise(matrices: Matrices & { readonly epsilon: number }, far: 
       const plain = i === 0 ? aij * gij : (aij * (gij - delta)) / (epsilon + 1 - aij);
       const influenceOf = i > 0 && aij > 0.5 ? dominantInfluence(matrices, i, j) : plain;
       const target = j < sink ? sinks : far;
-      const bin = Math.floor((i - j) / BLOCK);
+      const bin = Math.floor((i - j) / BLOCK_TOKENS);
       target[bin] = (target[bin] as number) + Math.abs(influenceOf);
     }
   }
@@ -112,7 +111,7 @@ function addJoint(matrices: Matrices, joint: Float64Array): void {
     for (let i = 0; i < n; i++) {
       let [kept, keptG] = [0, 0];
       for (let j = 0; j <= i; j++) {
-        if (j >= sink && i - j >= Math.max(1, BLOCK * bin)) continue;
+        if (j >= sink && i - j >= Math.max(1, BLOCK_TOKENS * bin)) continue;
         kept += a[i * n + j] as number;
         keptG += (a[i * n + j] as number) * (g[i * n + j] as number);
       }

@@ -1,3 +1,4 @@
+import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { BYTES_PER_ELEMENT, type KvCache, type KvCacheSpec } from '../native/backend.ts';
 import { roundToDType } from './float-rounding.ts';
@@ -162,12 +163,12 @@ function checkSpec(spec: KvCacheSpec): void {
   }
   if (!['ring', 'full', 'grow'].includes(spec.policy)) throw invalidArgument('one of ring, full, grow', 'policy', spec.policy);
   if (!['f32', 'f16', 'bf16'].includes(spec.dtype)) throw invalidArgument('one of f32, f16, bf16', 'dtype', spec.dtype);
-  if (!(Number.isInteger(spec.sink) && spec.sink >= 0 && spec.sink % 64 === 0))
-    throw invalidArgument('a multiple of 64', 'sink', spec.sink);
+  if (!(Number.isInteger(spec.sink) && spec.sink >= 0 && spec.sink % BLOCK_TOKENS === 0))
+    throw invalidArgument(`a multiple of ${BLOCK_TOKENS}`, 'sink', spec.sink);
   const count = spec.policy === 'grow' ? 0 : spec.sequences * spec.layers * spec.kvHeads;
   const { capacities } = spec;
   if (!(capacities instanceof Int32Array) || capacities.length !== count)
     throw invalidArgument(`${count} entries`, 'capacities', capacities);
-  const bad = capacities.find((n) => n % 64 !== 0 || n <= spec.sink);
-  if (bad !== undefined) throw invalidArgument(`multiples of 64 above the sink ${spec.sink}`, 'capacities', bad);
+  const bad = capacities.find((n) => n % BLOCK_TOKENS !== 0 || n <= spec.sink);
+  if (bad !== undefined) throw invalidArgument(`multiples of ${BLOCK_TOKENS} above the sink ${spec.sink}`, 'capacities', bad);
 }

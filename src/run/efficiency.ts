@@ -3,11 +3,9 @@ import { Rng } from '../core/rng.ts';
 import { generateSamples } from '../data/generate.ts';
 import { GENERATION_TIMER, timeGeneration } from '../measure/generation.ts';
 import { findMaxBatch } from '../measure/max-batch.ts';
-import type { CacheKind } from '../model/caches.ts';
 import { generate } from '../model/generate.ts';
-import { BYTES_PER_ELEMENT, type DeviceMemory } from '../native/backend.ts';
-import type { Plan } from '../plan/schema.ts';
-import { cacheKindOf, kvBytesAt, spansAt } from '../plan/spans.ts';
+import type { DeviceMemory } from '../native/backend.ts';
+import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
 import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
 import { cellHash } from './cell-hash.ts';
@@ -15,11 +13,10 @@ import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
-import { requestSpans } from './request-spans.ts';
 import { settle } from './settle.ts';
 
 type TimedCell = PrefillCell | DecodeCell;
-type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly plan: Plan; readonly cacheKind: CacheKind };
+type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly layout: CacheLayout };
 
 /**
  * Times prefill and decode of all methods side by side; the context is N = prompt + new tokens, where spans and budgets are fixed. A group is timed whole or
@@ -37,13 +34,13 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
   const { model, suite } = context;
   const { cell } = contenders[0] as Contender<TimedCell>;
   const started = performance.now();
-  const contextTokens = cell.kind === 'prefill' ? cell.length : cell.context;
+  const contextTokens = contextTokensOf(cell);
   const batch = cell.kind === 'prefill' ? 1 : cell.batch;
   const newTokens = cell.kind === 'prefill' ? 0 : cell.newTokens;
   try {
     const timings = await timeGeneration(
       model,
-      contenders.map(({ hash, plan, cacheKind }) => ({ id: hash, cacheKind, ...requestSpans(plan, contextTokens) })),
+      contenders.map(({ hash, layout }) => ({ id: hash, layout })),
       {
         phase: cell.kind,
         prompts: Array.from({ length: batch }, (_, i) => timingPrompt(context, contextTokens - newTokens - 1, i)),
@@ -54,20 +51,18 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
         onProgress: (progress) => context.onProgress({ ...progress, detail: `${contextTokens} tokens x ${batch}` }),
       },
     );
-    for (const { cell: own, hash, plan, cacheKind } of contenders) {
+    for (const { cell: own, hash, layout } of contenders) {
       const timing = timings.get(hash);
       if (timing === undefined) throw new Error(`no timing for ${own.id}`);
-      const planned =
-        cacheKind === 'dynamic'
-          ? timing.residentBytes
-          : kvBytesAt(plan, contextTokens, model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]) * batch;
+      // What a growing cache comes to depends on the tokens it was given; the run checked it against them.
+      const planned = layout.kind === 'dynamic' ? timing.residentBytes : layout.bytes * batch;
       context.store.append({
         kind: 'measurement',
         time: now(),
         cell: hash,
         method: own.method,
         measure: own.kind,
-        cache: cacheKind,
+        cache: layout.kind,
         contextTokens,
         batch,
         newTokens,
@@ -96,10 +91,9 @@ export async function runMaxBatch(context: RunContext, cells: readonly MaxBatchC
 
 async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatchCell>): Promise<void> {
   const { model } = context;
-  const { cell, hash, plan, cacheKind } = contender;
+  const { cell, hash, layout } = contender;
   const started = performance.now();
   const memoryLimitBytes = cell.memoryLimitMiB * 2 ** 20;
-  const spans = spansAt(plan, cell.contextTokens);
   let deviceMemory: DeviceMemory | null = null; // of the last trial that fitted
   try {
     model.backend.setMemoryLimit(memoryLimitBytes);
@@ -110,11 +104,11 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
       // One full-length prompt brings the prefill workspace; the other sequences have their whole cache and one token.
       const requests = Array.from({ length: batch }, (_, i) => ({
         tokens: timingPrompt(context, i === 0 ? cell.contextTokens - 2 : 1, i),
-        spans,
+        layout,
         maxNewTokens: 2,
       }));
       try {
-        await generate(model, { requests, cacheKind: 'static', stopTokens: [], ...generationOptions(context) });
+        await generate(model, { requests, stopTokens: [], ...generationOptions(context) });
       } catch (error) {
         await settle(model); // a device may run out below the limit: the next, smaller trial starts with nothing of this one
         throw error;
@@ -128,7 +122,7 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
       time: now(),
       cell: hash,
       method: cell.method,
-      cache: cacheKind,
+      cache: layout.kind,
       contextTokens: cell.contextTokens,
       memoryLimitBytes,
       maxBatch: found.maxBatch,
@@ -155,11 +149,27 @@ function open<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: re
     contenders.push({
       cell,
       hash: cellHash(cell, context.suite, context.identity, plan),
-      plan,
-      cacheKind: cell.cache ?? cacheKindOf(plan),
+      layout: cacheLayout(plan, {
+        promptTokens: contextTokensOf(cell),
+        newTokens: 0,
+        dtype: context.suite.model.kvDType,
+        grows: cell.cache === 'dynamic',
+      }),
     });
   }
   return contenders;
+}
+
+/** N of a cell: prompt and new tokens together. */
+function contextTokensOf(cell: TimedCell | MaxBatchCell): number {
+  switch (cell.kind) {
+    case 'prefill':
+      return cell.length;
+    case 'decode':
+      return cell.context;
+    case 'maxBatch':
+      return cell.contextTokens;
+  }
 }
 
 /** Exactly `length` tokens: a line-retrieval prompt cut to size, or random tokens for a model without a tokenizer. */

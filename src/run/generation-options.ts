@@ -2,5 +2,5 @@ import type { RunContext } from './context.ts';
 
 /** How the suite has sequences generated: the same for what is scored and for what is timed. */
 export function generationOptions({ suite, signal }: RunContext) {
-  return { kvDType: suite.model.kvDType, chunkTokens: suite.generation.chunkTokens, graph: suite.backend.graph, signal } as const;
+  return { chunkTokens: suite.generation.chunkTokens, graph: suite.backend.graph, signal } as const;
 }

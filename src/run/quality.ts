@@ -3,9 +3,8 @@ import type { Sample } from '../data/sample.ts';
 import { scoreOutput } from '../evaluate/score.ts';
 import { generate } from '../model/generate.ts';
 import { answerLoss } from '../model/loss.ts';
-import { BYTES_PER_ELEMENT } from '../native/backend.ts';
+import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
-import { bytesOfSpans, cacheKindOf, spansAt } from '../plan/spans.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import { cellHash } from './cell-hash.ts';
@@ -13,7 +12,6 @@ import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
-import { requestSpans } from './request-spans.ts';
 import { samplesFor } from './samples.ts';
 import { settle } from './settle.ts';
 
@@ -83,12 +81,9 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
 async function recordSample(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
   const { model } = context;
   const tokens = model.tokenizer.encode(sample.prompt);
-  const { spans, cacheKind, plannedBytes } = storage(context, plan, tokens.length, sample.maxNewTokens);
-  const result = await generate(model, {
-    requests: [{ tokens, ...spans, maxNewTokens: sample.maxNewTokens }],
-    cacheKind,
-    ...generationOptions(context),
-  });
+  const { maxNewTokens } = sample;
+  const layout = layoutOf(context, plan, { promptTokens: tokens.length, newTokens: maxNewTokens });
+  const result = await generate(model, { requests: [{ tokens, layout, maxNewTokens }], ...generationOptions(context) });
   const generated = result.outputs[0] ?? { tokens: new Int32Array(), finish: 'length' as const };
   const output = model.tokenizer.decode(generated.tokens, { skipSpecial: true });
   const { score, correct } = scoreOutput(sample, output);
@@ -114,25 +109,23 @@ async function recordSample(context: RunContext, { cell, hash, plan }: Contender
     expected: [...sample.answers],
     score,
     correct: correct ?? null,
-    kvBytes: { planned: plannedBytes, resident: result.kvBytes.resident },
+    kvBytes: { planned: layout.bytes, resident: result.kvBytes.resident },
     prefillMs: result.prefillMs,
     decodeMs: result.decodeMs,
   });
 }
 
 async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
-  const { model, suite } = context;
+  const { model } = context;
   const prompt = model.tokenizer.encode(sample.prompt);
   const answer = model.tokenizer.encode(sample.completion ?? sample.answers[0] ?? '');
   const tokens = Int32Array.from([...prompt, ...answer]);
-  const { spans, cacheKind, plannedBytes } = storage(context, plan, prompt.length, answer.length);
+  const layout = layoutOf(context, plan, { promptTokens: prompt.length, newTokens: answer.length });
   const { losses, residentKvBytes } = await answerLoss(model, {
     tokens,
     answerStart: prompt.length,
-    ...spans,
-    cacheKind,
-    kvDType: suite.model.kvDType,
-    signal: context.signal,
+    layout,
+    ...generationOptions(context),
   });
   context.store.append({
     kind: 'loss',
@@ -146,23 +139,13 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, 
     promptTokens: prompt.length,
     answerTokens: answer.length,
     sumLoss: losses.reduce((a, b) => a + b, 0),
-    kvBytes: { planned: plannedBytes, resident: residentKvBytes },
+    kvBytes: { planned: layout.bytes, resident: residentKvBytes },
   });
 }
 
-/**
- * Spans at N = prompt + reserve, where the reserve is at least what may be generated, and the bytes that they imply. A large reserve makes
- * spans longer, but no cache larger than the sequence: dense keeps that, and nothing keeps more.
- */
-function storage(context: RunContext, plan: Plan, promptTokens: number, newTokens: number) {
-  const { suite, model } = context;
-  const own = promptTokens + newTokens;
-  const total = promptTokens + Math.max(newTokens, suite.generation.reserveTokens ?? 0);
-  return {
-    spans: requestSpans(plan, total, own),
-    cacheKind: cacheKindOf(plan),
-    plannedBytes: bytesOfSpans(spansAt(plan, total, own), model.config.headDim, BYTES_PER_ELEMENT[suite.model.kvDType]),
-  };
+/** The plan's cache for one sequence, with the suite's reserve and storage. */
+function layoutOf({ suite }: RunContext, plan: Plan, sequence: { readonly promptTokens: number; readonly newTokens: number }): CacheLayout {
+  return cacheLayout(plan, { ...sequence, reserveTokens: suite.generation.reserveTokens, dtype: suite.model.kvDType });
 }
 
 /** Prompt tokens after the evidence: what a window must reach over; null for samples without one place. */

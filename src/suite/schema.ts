@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BLOCK_TOKENS, DEFAULT_SINK_TOKENS } from '../core/blocks.ts';
 import { checkAcross, defaultBaseline } from './across-parts.ts';
 
 /** A context length in tokens that the harness accepts; spans are whole blocks of 64 tokens, and MoA's smallest span is 128. */
@@ -9,7 +10,7 @@ const tasks = z.array(taskName).min(1).refine(isDistinct, { error: 'Expected dis
 const count = z.int().min(1).max(1_000_000);
 const inUnit = { error: 'Expected a number in (0, 1]' };
 const density = z.number(inUnit).gt(0, inUnit).max(1, inUnit).describe('Share of the dense KV bytes, in (0, 1].');
-const blocks = z.int().min(0).multipleOf(64);
+const blocks = z.int().min(0).multipleOf(BLOCK_TOKENS);
 const methodId = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, { error: 'Expected lower-case letters, digits, ".", "_" or "-"' });
 const methodCommon = { id: methodId.describe('Unique; names the method in records and reports.'), label: z.string().min(1).optional() };
 
@@ -20,8 +21,8 @@ const streamingMethod = z
     ...methodCommon,
     method: z.literal('streaming'),
     density: density.optional(),
-    sinkTokens: blocks.default(64).describe('Tokens at the start that are never evicted.'),
-    windowTokens: blocks.min(64).optional().describe('A fixed local window instead of a density.'),
+    sinkTokens: blocks.default(DEFAULT_SINK_TOKENS).describe('Tokens at the start that are never evicted.'),
+    windowTokens: blocks.min(BLOCK_TOKENS).optional().describe('A fixed local window instead of a density.'),
   })
   .refine((m) => (m.density === undefined) !== (m.windowTokens === undefined), {
     error: 'Expected either density or windowTokens, not both and not neither',
@@ -153,7 +154,7 @@ const shape = {
         .min(0)
         .optional()
         .describe("Spans are fixed from N = prompt + reserve. Default: the sample's most new tokens; 1024 as released."),
-      chunkTokens: z.int().min(64).default(2048),
+      chunkTokens: z.int().min(BLOCK_TOKENS).default(2048),
       batch: count.default(1),
     })
     .default({ chunkTokens: 2048, batch: 1 }),

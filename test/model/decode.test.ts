@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { type GenerateOptions, generate } from '../../src/model/generate.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Backend, Graph } from '../../src/native/backend.ts';
+import type { CacheKind } from '../../src/plan/cache-layout.ts';
 import { GOLDENS, readGolden } from './golden-model.ts';
+import { spanned, whole } from './layouts.ts';
 import { cpuBackend, intercepted, observed, overlay } from './test-backends.ts';
 
 const cpu = cpuBackend();
@@ -35,27 +37,29 @@ function recordingBackend(backend: Backend): { readonly backend: Backend; readon
   return { backend: overlay(recorded, { capture, traits: { ...backend.traits, graphs: true } }), log };
 }
 
-async function run(backend: Backend, name: string, options: Omit<GenerateOptions, 'requests'> & { readonly spans?: Int32Array }) {
+interface RunOptions extends Omit<GenerateOptions, 'requests'> {
+  readonly kind?: CacheKind;
+}
+
+async function run(backend: Backend, name: string, { kind = 'dense', ...options }: RunOptions) {
   const { tokens } = readGolden(name);
   const model = await loadModel({ path: `${GOLDENS}${name}`, backend });
-  const { spans, ...rest } = options;
-  const requests = [tokens.subarray(0, 70), tokens.subarray(3, 50)].map((t, i) => ({
-    tokens: t,
-    maxNewTokens: 8 + 7 * i,
-    ...(spans && { spans }),
-  }));
-  const { outputs } = await generate(model, { requests, stopTokens: [], ...rest });
+  const requests = [tokens.subarray(0, 70), tokens.subarray(3, 50)].map((t, i) => {
+    const [maxNewTokens, total] = [8 + 7 * i, t.length + 8 + 7 * i];
+    const layout = kind === 'static' ? spanned(model, [128, 128, 192, 128], { tokens: total }) : whole(model, total, { kind });
+    return { tokens: t, maxNewTokens, layout };
+  });
+  const { outputs } = await generate(model, { requests, stopTokens: [], ...options });
   model.dispose();
   return outputs;
 }
 
 describe('decoding with a graph', () => {
-  test.each(['dense', 'static'] as const)('gives the tokens of decoding op by op, in a %s cache', async (cacheKind) => {
-    const spans = cacheKind === 'static' ? { spans: Int32Array.of(128, 64 + 64, 192, 128) } : {};
-    const expected = await run(cpu, 'llama3', { cacheKind, graph: 'off', ...spans });
-    expect(await run(cpu, 'llama3', { cacheKind, graph: 'on', ...spans })).toEqual(expected);
+  test.each(['dense', 'static'] as const)('gives the tokens of decoding op by op, in a %s cache', async (kind) => {
+    const expected = await run(cpu, 'llama3', { kind, graph: 'off' });
+    expect(await run(cpu, 'llama3', { kind, graph: 'on' })).toEqual(expected);
     const { backend, log } = recordingBackend(cpu);
-    expect(await run(backend, 'llama3', { cacheKind, ...spans })).toEqual(expected);
+    expect(await run(backend, 'llama3', { kind })).toEqual(expected);
     // Two sessions (two sequences, then one) of 7 steps each: the first step runs, the second is recorded, six are replayed.
     const session = ['capture', ...Array.from({ length: 6 }, () => 'replay'), 'dispose'];
     expect(log).toEqual([...session, ...session]);
@@ -63,11 +67,11 @@ describe('decoding with a graph', () => {
 
   test('is not done when switched off, in a growing cache, or with frequencies that follow the length', async () => {
     const { backend, log } = recordingBackend(cpu);
-    await run(backend, 'llama3', { cacheKind: 'dense', graph: 'off' });
-    await run(backend, 'llama3', { cacheKind: 'dynamic' });
-    await run(backend, 'llama-dynamic', { cacheKind: 'dense' });
+    await run(backend, 'llama3', { kind: 'dense', graph: 'off' });
+    await run(backend, 'llama3', { kind: 'dynamic' });
+    await run(backend, 'llama-dynamic', { kind: 'dense' });
     expect(log).toEqual([]);
-    await run(overlay(backend, { traits: { ...cpu.traits, graphs: false } }), 'llama3', { cacheKind: 'dense', graph: 'on' });
+    await run(overlay(backend, { traits: { ...cpu.traits, graphs: false } }), 'llama3', { kind: 'dense', graph: 'on' });
     expect(log).toEqual([]);
   });
 
@@ -77,7 +81,7 @@ describe('decoding with a graph', () => {
     const counted = observed(cpu, (name) => {
       if (name === 'attentionDecode') steps++;
     });
-    await run(counted, 'llama3', { cacheKind: 'dense' });
+    await run(counted, 'llama3', { kind: 'dense' });
     expect(steps).toBe(2 * 2 * 2); // sessions, steps, layers
     await cpu.synchronize();
     expect(cpu.memory()).toMatchObject({ workspaceBytes: before.workspaceBytes, kvBytes: before.kvBytes });

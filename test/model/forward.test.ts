@@ -6,6 +6,7 @@ import { prefill } from '../../src/model/forward.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Backend } from '../../src/native/backend.ts';
 import { GOLDENS, REFERENCE, readArray, readGolden, relativeError } from './golden-model.ts';
+import { whole } from './layouts.ts';
 import { cpuBackend, tfjsBackend } from './test-backends.ts';
 
 const MODELS = ['llama2', 'llama3', 'mistral', 'qwen2', 'qwen3', 'llama-linear', 'llama-dynamic', 'llama-yarn'];
@@ -17,7 +18,7 @@ const tfjs = tfjsBackend();
 async function goldenErrors(name: string, backend: Backend, chunkTokens: number): Promise<readonly number[]> {
   const golden = readGolden(name);
   const model = await loadModel({ path: `${GOLDENS}${name}`, backend, activationDType: 'f32' });
-  const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: golden.tokens.length }] });
+  const cache = createCache(model, [whole(model, golden.tokens.length)]);
   try {
     const logits = await prefill(model, { cache, sequence: 0, tokens: golden.tokens, rows: Int32Array.from(golden.rows), chunkTokens });
     const file = `${GOLDENS}${name}/golden.safetensors`;
@@ -47,7 +48,7 @@ describe("logits equal Hugging Face's in float32 and float64", () => {
     };
     expect(await sha256File(`${REFERENCE}model.safetensors`), 'run scripts/golden/make_reference_goldens.py').toBe(golden.weightsSha256);
     const model = await loadModel({ path: REFERENCE, backend: cpu });
-    const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: golden.tokens.length }] });
+    const cache = createCache(model, [whole(model, golden.tokens.length)]);
     const logits = await prefill(model, {
       cache,
       sequence: 0,
@@ -67,7 +68,7 @@ describe('prefill', () => {
   test('goes on where the sequence ends, and frees what it used', async () => {
     const golden = readGolden('llama3');
     const model = await loadModel({ path: `${GOLDENS}llama3`, backend: cpu });
-    const cache = createCache(model, { kind: 'dynamic', sequences: [{ maxTokens: 80 }] });
+    const cache = createCache(model, [whole(model, 80, { kind: 'dynamic' })]);
     await prefill(model, { cache, sequence: 0, tokens: golden.tokens.subarray(0, 37) });
     model.releaseWorkspace();
     const before = cpu.memory().workspaceBytes;
@@ -86,7 +87,7 @@ describe('prefill', () => {
 
   test('rejects what it cannot run, by name', async () => {
     const model = await loadModel({ path: 'dummy:tiny', backend: cpu });
-    const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: 64 }] });
+    const cache = createCache(model, [whole(model, 64)]);
     const run = (options: object) => prefill(model, { cache, sequence: 0, tokens: Int32Array.of(1, 2, 3), ...options });
     for (const [options, name] of [
       [{ tokens: new Int32Array(0) }, 'tokens'],

@@ -5,7 +5,9 @@ import { prefill } from '../../src/model/forward.ts';
 import { generate } from '../../src/model/generate.ts';
 import type { LanguageModel } from '../../src/model/language-model.ts';
 import { loadModel } from '../../src/model/load.ts';
+import type { CacheLayout } from '../../src/plan/cache-layout.ts';
 import { GOLDENS, REFERENCE, readGolden } from './golden-model.ts';
+import { spanned, whole } from './layouts.ts';
 import { cpuBackend } from './test-backends.ts';
 
 const MODELS = ['llama2', 'llama3', 'mistral', 'qwen2', 'qwen3', 'llama-linear', 'llama-dynamic', 'llama-yarn'];
@@ -20,19 +22,20 @@ async function withModel(path: string, use: (model: LanguageModel) => Promise<vo
   }
 }
 
+/** A request whose sequence keeps everything. */
+function requestOf(model: LanguageModel, tokens: Int32Array, maxNewTokens: number, storage: Parameters<typeof whole>[2] = {}) {
+  return { tokens, maxNewTokens, layout: whole(model, tokens.length + maxNewTokens, storage) };
+}
+
 /** Greedy continuation by one prefill per token: no decode path, no cache carried over. */
 async function continuationByPrefill(
   model: LanguageModel,
   tokens: Int32Array,
-  options: { readonly spans?: Int32Array; readonly count: number },
+  options: { readonly layout: CacheLayout; readonly count: number },
 ): Promise<number[]> {
   const all = [...tokens];
   for (let i = 0; i < options.count; i++) {
-    const kind = options.spans === undefined ? 'dense' : 'static';
-    const cache = createCache(model, {
-      kind,
-      sequences: [{ maxTokens: tokens.length + options.count, ...(options.spans && { spans: options.spans }) }],
-    });
+    const cache = createCache(model, [options.layout]);
     const logits = await prefill(model, { cache, sequence: 0, tokens: Int32Array.from(all) });
     all.push(logits.indexOf(logits.reduce((a, b) => Math.max(a, b))));
     cache.dispose();
@@ -44,14 +47,13 @@ describe("greedy continuations equal Hugging Face's", () => {
   test.each(MODELS)('%s, in the dense and the dynamic cache', async (name) => {
     const { tokens, continuation } = readGolden(name);
     await withModel(`${GOLDENS}${name}`, async (model) => {
-      for (const cacheKind of ['dense', 'dynamic'] as const) {
+      for (const kind of ['dense', 'dynamic'] as const) {
         const { outputs } = await generate(model, {
-          requests: [{ tokens, maxNewTokens: continuation.length }],
-          cacheKind,
+          requests: [requestOf(model, tokens, continuation.length, { kind })],
           stopTokens: [],
           chunkTokens: 32,
         });
-        expect(outputs).toEqual([{ tokens: Int32Array.from(continuation), finish: 'length' }]);
+        expect(outputs).toMatchObject([{ tokens: Int32Array.from(continuation), finish: 'length' }]);
       }
     });
   });
@@ -63,11 +65,8 @@ describe("greedy continuations equal Hugging Face's", () => {
       continuationText: string;
     };
     await withModel(REFERENCE, async (model) => {
-      const { outputs } = await generate(model, {
-        requests: [{ tokens: Int32Array.from(golden.tokens), maxNewTokens: 32 }],
-        cacheKind: 'dense',
-      });
-      expect(outputs).toEqual([{ tokens: Int32Array.from(golden.continuation), finish: 'stop' }]);
+      const { outputs } = await generate(model, { requests: [requestOf(model, Int32Array.from(golden.tokens), 32)] });
+      expect(outputs).toMatchObject([{ tokens: Int32Array.from(golden.continuation), finish: 'stop' }]);
       expect(model.tokenizer.decode(outputs[0]?.tokens ?? [])).toBe(golden.continuationText);
     });
   });
@@ -77,18 +76,24 @@ describe('generate', () => {
   test('gives each sequence of a ragged batch what it gets alone, and drops finished ones', async () => {
     const { tokens } = readGolden('llama3');
     await withModel(`${GOLDENS}llama3`, async (model) => {
-      const requests = [
-        { tokens: tokens.subarray(0, 80), maxNewTokens: 20 },
-        { tokens: tokens.subarray(5, 6), maxNewTokens: 1 },
-        { tokens: tokens.subarray(0, 31), maxNewTokens: 7 },
-        { tokens: tokens.subarray(3, 68), maxNewTokens: 33 },
-      ];
-      for (const cacheKind of ['dense', 'dynamic'] as const) {
+      for (const kind of ['dense', 'dynamic', 'static'] as const) {
+        const requests = (
+          [
+            [tokens.subarray(0, 80), 20],
+            [tokens.subarray(5, 6), 1],
+            [tokens.subarray(0, 31), 7],
+            [tokens.subarray(3, 68), 33],
+          ] as const
+        ).map(([prompt, count], i) => {
+          if (kind !== 'static') return requestOf(model, prompt, count, { kind });
+          const layout = spanned(model, [64, 128, 64, 64 + 64 * i], { tokens: prompt.length + count, sink: 0 });
+          return { tokens: prompt, maxNewTokens: count, layout };
+        });
         const seen = new Map<number, number[]>();
         const onToken = (request: number, token: number) => seen.set(request, [...(seen.get(request) ?? []), token]);
-        const batch = await generate(model, { requests, cacheKind, stopTokens: [], onToken });
+        const batch = await generate(model, { requests, stopTokens: [], onToken });
         for (const [i, request] of requests.entries()) {
-          const alone = await generate(model, { requests: [request], cacheKind, stopTokens: [] });
+          const alone = await generate(model, { requests: [request], stopTokens: [] });
           expect(batch.outputs[i]).toEqual(alone.outputs[0]);
           expect(seen.get(i)).toEqual([...(alone.outputs[0]?.tokens ?? [])]);
         }
@@ -101,11 +106,10 @@ describe('generate', () => {
     await withModel(`${GOLDENS}qwen2`, async (model) => {
       for (const stop of new Set(continuation)) {
         const { outputs } = await generate(model, {
-          requests: [{ tokens, maxNewTokens: continuation.length }],
-          cacheKind: 'dense',
+          requests: [requestOf(model, tokens, continuation.length)],
           stopTokens: [stop],
         });
-        expect(outputs).toEqual([{ tokens: Int32Array.from(continuation.slice(0, continuation.indexOf(stop) + 1)), finish: 'stop' }]);
+        expect(outputs).toMatchObject([{ tokens: Int32Array.from(continuation.slice(0, continuation.indexOf(stop) + 1)), finish: 'stop' }]);
       }
     });
   });
@@ -113,17 +117,20 @@ describe('generate', () => {
   test('with a static cache decodes exactly under the mask of its prefill', async () => {
     const tokens = Int32Array.from({ length: 300 }, (_, i) => 3 + ((i * 37) % 120));
     await withModel(`${GOLDENS}influence`, async (model) => {
-      const spans = Int32Array.of(128, 192, 320, 128); // [2 layers x 2 KV heads], some dropping tokens, one dense
+      // [2 layers x 2 KV heads], some dropping tokens, one dense
+      const layout = spanned(model, [128, 192, 320, 128], { tokens: tokens.length + 12 });
       const { outputs, kvBytes } = await generate(model, {
-        requests: [{ tokens, spans, maxNewTokens: 12 }],
-        cacheKind: 'static',
+        requests: [{ tokens, layout, maxNewTokens: 12 }],
         stopTokens: [],
         chunkTokens: 100,
       });
-      expect([...(outputs[0]?.tokens ?? [])]).toEqual(await continuationByPrefill(model, tokens, { spans, count: 12 }));
-      expect([...(outputs[0]?.tokens ?? [])]).not.toEqual(await continuationByPrefill(model, tokens, { count: 12 }));
+      expect([...(outputs[0]?.tokens ?? [])]).toEqual(await continuationByPrefill(model, tokens, { layout, count: 12 }));
+      expect([...(outputs[0]?.tokens ?? [])]).not.toEqual(
+        await continuationByPrefill(model, tokens, { layout: whole(model, tokens.length + 12), count: 12 }),
+      );
       expect([...kvBytes.perHead]).toEqual([128, 192, 320, 128].map((slots) => slots * 2 * 16 * 4));
       expect(kvBytes.resident).toBe(768 * 2 * 16 * 4);
+      expect(outputs[0]?.kvBytes).toBe(layout.bytes);
     });
   });
 
@@ -134,15 +141,10 @@ describe('generate', () => {
         [80, 128],
         [40, 64],
       ] as const) {
-        const request = { tokens: tokens.subarray(0, length), maxNewTokens: 20 };
-        const dense = await generate(model, { requests: [request], cacheKind: 'dense', stopTokens: [] });
-        const spans = new Int32Array(4).fill(span);
-        const full = await generate(model, {
-          requests: [{ ...request, spans }],
-          cacheKind: 'static',
-          stopTokens: [],
-          expectedKvBytes: 4 * span * 2 * 16 * 4,
-        });
+        const request = requestOf(model, tokens.subarray(0, length), 20);
+        const dense = await generate(model, { requests: [request], stopTokens: [] });
+        const layout = spanned(model, new Array<number>(4).fill(span), { tokens: length + 20, sink: span - 64 });
+        const full = await generate(model, { requests: [{ ...request, layout }], stopTokens: [] });
         expect(full.outputs).toEqual(dense.outputs);
         expect(full.kvBytes).toEqual(dense.kvBytes);
       }
@@ -153,9 +155,7 @@ describe('generate', () => {
     const { tokens, continuation } = readGolden('llama2');
     await withModel(`${GOLDENS}llama2`, async (model) => {
       const { outputs, kvBytes } = await generate(model, {
-        requests: [{ tokens, maxNewTokens: 4 }],
-        cacheKind: 'dense',
-        kvDType,
+        requests: [requestOf(model, tokens, 4, { dtype: kvDType })],
         stopTokens: [],
       });
       expect(kvBytes.resident).toBe(2 * 4 * 128 * 2 * 16 * 2);
@@ -163,29 +163,20 @@ describe('generate', () => {
     });
   });
 
-  test('fails when the residence is not the plan’s', async () => {
-    await withModel('dummy:tiny', async (model) => {
-      const request = { tokens: Int32Array.of(1, 2), maxNewTokens: 2 };
-      const run = generate(model, { requests: [request], cacheKind: 'dense', expectedKvBytes: 1 });
-      await expect(run).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('plan') });
-      expect(backend.memory().kvBytes).toBe(0);
-    });
-  });
-
   test('ends with ABORTED when asked to, in prefill and in decode, and frees its memory', async () => {
     await withModel('dummy:tiny', async (model) => {
-      const request = { tokens: new Int32Array(500).fill(7), maxNewTokens: 2000 };
+      const request = requestOf(model, new Int32Array(500).fill(7), 2000);
       const controller = new AbortController();
       let count = 0;
       const onToken = () => {
         count++;
         if (count === 10) controller.abort();
       };
-      const run = generate(model, { requests: [request], cacheKind: 'dense', stopTokens: [], signal: controller.signal, onToken });
+      const run = generate(model, { requests: [request], stopTokens: [], signal: controller.signal, onToken });
       await expect(run).rejects.toMatchObject({ code: 'ABORTED' });
       expect(count).toBe(10);
       const early = new AbortController();
-      const prefilling = generate(model, { requests: [request], cacheKind: 'dense', chunkTokens: 50, signal: early.signal });
+      const prefilling = generate(model, { requests: [request], chunkTokens: 50, signal: early.signal });
       early.abort();
       await expect(prefilling).rejects.toMatchObject({ code: 'ABORTED' });
       await backend.synchronize();
@@ -195,19 +186,24 @@ describe('generate', () => {
 
   test('names bad requests', async () => {
     await withModel('dummy:tiny', async (model) => {
-      const good = { tokens: Int32Array.of(1, 2), maxNewTokens: 2 };
-      const spans = new Int32Array(4).fill(128);
-      for (const [requests, cacheKind, name] of [
-        [[], 'dense', 'requests'],
-        [[{ ...good, maxNewTokens: 0 }], 'dense', 'maxNewTokens'],
-        [[good, { ...good, tokens: new Int32Array(0) }], 'dense', 'requests[1].tokens'],
-        [[good], 'static', 'spans'],
-        [[{ ...good, spans }], 'dense', 'spans'],
-        [[{ ...good, spans: spans.subarray(1) }], 'static', 'spans'],
-        [[{ tokens: new Int32Array(100), maxNewTokens: 5, spans: new Int32Array(4).fill(64) }], 'static', 'spans'],
-        [[{ tokens: new Int32Array(100), maxNewTokens: 5, spans: new Int32Array(4).fill(130) }], 'static', 'spans'],
+      const good = requestOf(model, Int32Array.of(1, 2), 2);
+      const sized = (spans: readonly number[]) => ({
+        tokens: new Int32Array(100),
+        maxNewTokens: 5,
+        layout: spanned(model, spans, { tokens: 105 }),
+      });
+      for (const [requests, name] of [
+        [[], 'requests'],
+        [[{ ...good, maxNewTokens: 0 }], 'maxNewTokens'],
+        [[good, { ...good, tokens: new Int32Array(0) }], 'requests[1].tokens'],
+        [[{ ...good, maxNewTokens: 3 }], 'requests[0].layout.tokens'],
+        [[{ ...good, layout: { ...good.layout, headDim: 32 } }], 'headDim'],
+        [[{ ...good, layout: { ...good.layout, sink: 64 } }], 'sink'],
+        [[sized([128, 128, 128])], 'spans'],
+        [[sized([128, 128, 128, 64])], 'spans'],
+        [[sized([128, 128, 128, 130])], 'spans'],
       ] as const) {
-        await expect(generate(model, { requests, cacheKind })).rejects.toMatchObject({
+        await expect(generate(model, { requests })).rejects.toMatchObject({
           code: 'INVALID_ARGUMENT',
           message: expect.stringContaining(name),
         });

@@ -8,6 +8,7 @@ import { loadModel } from '../../src/model/load.ts';
 import type { CrossEntropyParams, FloatDType } from '../../src/native/backend.ts';
 import { withDTypeRules } from './dtype-rules.ts';
 import { GOLDENS, readArray, readGolden, relativeError } from './golden-model.ts';
+import { whole } from './layouts.ts';
 import { cpuBackend, observed, overlay, tfjsBackend } from './test-backends.ts';
 
 const cpu = cpuBackend();
@@ -40,7 +41,7 @@ describe('activations of 16 bits', () => {
     const hidden: Float32Array[] = [];
     const exact = await loadModel({ path: `${GOLDENS}${name}`, backend: cpu });
     const last = async (model: LanguageModel): Promise<void> => {
-      const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: tokens.length }] });
+      const cache = createCache(model, [whole(model, tokens.length)]);
       const rows = await prefillHidden(model, { cache, sequence: 0, tokens, chunkTokens: 33 });
       expect(rows.dtype).toBe(model.activationDType);
       expect(cache.kv.spec.dtype).toBe(model.activationDType);
@@ -57,7 +58,10 @@ describe('activations of 16 bits', () => {
   test('decode', async () => {
     const { tokens, continuation } = readGolden('llama3');
     await withModel({ dtype: 'f16', name: 'llama3' }, async (model) => {
-      const { outputs } = await generate(model, { requests: [{ tokens, maxNewTokens: 3 }], cacheKind: 'dense', stopTokens: [] });
+      const { outputs } = await generate(model, {
+        requests: [{ tokens, layout: whole(model, tokens.length + 3), maxNewTokens: 3 }],
+        stopTokens: [],
+      });
       expect([...(outputs[0]?.tokens ?? [])]).toEqual(continuation.slice(0, 3));
     });
   });

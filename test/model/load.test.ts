@@ -8,6 +8,7 @@ import { loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
 import { weightElements } from '../../src/model/weights.ts';
 import type { Backend, Tensor } from '../../src/native/backend.ts';
 import { GOLDENS, REFERENCE, relativeError } from './golden-model.ts';
+import { whole } from './layouts.ts';
 import { cpuBackend, tfjsBackend } from './test-backends.ts';
 
 const backend = cpuBackend();
@@ -15,7 +16,7 @@ const tfjs = tfjsBackend();
 
 async function lastLogits(path: string, weightDType?: 'f32' | 'f16' | 'bf16'): Promise<Float32Array> {
   const model = await loadModel({ path, backend, ...(weightDType && { weightDType }) });
-  const cache = createCache(model, { kind: 'dense', sequences: [{ maxTokens: 100 }] });
+  const cache = createCache(model, [whole(model, 100)]);
   const tokens = Int32Array.from({ length: 100 }, (_, i) => (i * 31) % model.config.vocabSize);
   const logits = await prefill(model, { cache, sequence: 0, tokens });
   cache.dispose();

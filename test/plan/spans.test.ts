@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cacheKindOf, ceilToBlock, densitiesAt, densityAt, kvBytesAt, ruleAt, spanOfRule, spansAt } from '../../src/plan/spans.ts';
+import { ceilToBlock } from '../../src/core/blocks.ts';
+import { densitiesAt, densityAt, ruleAt, spanOfRule, spansAt } from '../../src/plan/spans.ts';
 import { samplePlan } from './plans.ts';
 
 describe('spanOfRule', () => {
@@ -17,30 +18,31 @@ describe('spanOfRule', () => {
     [{ alpha: 0, beta: 0.5 }, 64, 64], // a sequence of one block
     [{ alpha: 0, beta: 0.5 }, 1, 64],
   ])('%j at N = %i is %i slots', (rule, tokens, slots) => {
-    expect(spanOfRule(rule, tokens)).toBe(slots);
+    expect(spanOfRule(rule, tokens, 64)).toBe(slots);
   });
 
   it('leaves a window of at least one block behind a longer sink', () => {
     expect(spanOfRule({ alpha: 0, beta: 0.01 }, 4096, 256)).toBe(320);
+    expect(spanOfRule({ alpha: 0, beta: 0.01 }, 4096, 0)).toBe(64);
   });
 
   it('is whole blocks, at least one, at most the sequence, and grows with alpha and N', () => {
     const rule = fc.record({ alpha: fc.integer({ min: -20_000, max: 20_000 }), beta: fc.double({ min: 0, max: 1.5, noNaN: true }) });
     fc.assert(
       fc.property(rule, fc.integer({ min: 1, max: 300_000 }), ({ alpha, beta }, tokens) => {
-        const span = spanOfRule({ alpha, beta }, tokens);
+        const span = spanOfRule({ alpha, beta }, tokens, 64);
         expect(span % 64).toBe(0);
         expect(span).toBeGreaterThanOrEqual(64);
         expect(span).toBeLessThanOrEqual(ceilToBlock(tokens));
-        expect(spanOfRule({ alpha: alpha + 64, beta }, tokens)).toBeGreaterThanOrEqual(span);
-        expect(spanOfRule({ alpha, beta }, tokens + 1)).toBeGreaterThanOrEqual(span);
+        expect(spanOfRule({ alpha: alpha + 64, beta }, tokens, 64)).toBeGreaterThanOrEqual(span);
+        expect(spanOfRule({ alpha, beta }, tokens + 1, 64)).toBeGreaterThanOrEqual(span);
       }),
     );
   });
 
   it('refuses lengths that are none', () => {
     for (const tokens of [0, -1, 1.5, Number.NaN, 2 ** 31])
-      expect(() => spanOfRule({ alpha: 0, beta: 1 }, tokens)).toThrow(/length in tokens/);
+      expect(() => spanOfRule({ alpha: 0, beta: 1 }, tokens, 64)).toThrow(/length in tokens/);
   });
 });
 
@@ -49,9 +51,7 @@ describe('a plan', () => {
     const plan = samplePlan();
     expect([...spansAt(plan, 2048)]).toEqual([1024, 512, 1024, 2048]);
     expect(densityAt(plan, 2048)).toBe(4608 / 8192);
-    expect(kvBytesAt(plan, 2048, 16, 4)).toBe(4608 * 16 * 2 * 4);
     expect(densitiesAt(plan, [2048, 4096])).toEqual({ 2048: 4608 / 8192, 4096: (2048 + 512 + 2560 + 4096) / 16384 });
-    expect(cacheKindOf(plan)).toBe('static');
     // A reserve of 1024 makes spans longer, but no cache larger than the sequence that it holds.
     expect([...spansAt(plan, 512 + 1024, 512 + 32)]).toEqual([576, 512, 576, 576]);
     expect(() => ruleAt(plan, 2, 0)).toThrow(/a layer below 2/);
@@ -63,7 +63,6 @@ describe('a plan', () => {
       [1, 1],
     ];
     const plan = samplePlan({ method: 'dense', rules: { alpha: ones.map((row) => row.map(() => 0)), beta: ones } });
-    expect(cacheKindOf(plan)).toBe('dense');
     for (const tokens of [1, 63, 64, 65, 1000, 8192]) expect(densityAt(plan, tokens)).toBe(1);
   });
 });

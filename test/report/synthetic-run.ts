@@ -1,7 +1,8 @@
 import { contentHash } from '../../src/core/hash.ts';
 import { Rng } from '../../src/core/rng.ts';
+import { cacheLayout } from '../../src/plan/cache-layout.ts';
 import { type Plan, planSchema } from '../../src/plan/schema.ts';
-import { densitiesAt, kvBytesAt } from '../../src/plan/spans.ts';
+import { densitiesAt } from '../../src/plan/spans.ts';
 import type { Environment } from '../../src/results/environment.ts';
 import { type RunRecord, recordSchema } from '../../src/results/record.ts';
 import { type Cell, expandCells } from '../../src/suite/cells.ts';
@@ -177,7 +178,7 @@ function runRecord(suite: Suite, time: string): RunRecord {
 function cellRecords(cell: Cell, common: Common): RunRecord[] {
   const plan = syntheticPlan(cell.method);
   const kv = (tokens: number, batch = 1): { planned: number; resident: number } => {
-    const bytes = batch * kvBytesAt(plan, tokens, MODEL.headDim, 4);
+    const bytes = batch * cacheLayout(plan, { promptTokens: tokens, newTokens: 0, dtype: 'f32' }).bytes;
     return { planned: bytes, resident: bytes };
   };
   const noise = new Rng(cell.id);

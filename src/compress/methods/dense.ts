@@ -1,3 +1,4 @@
+import { DEFAULT_SINK_TOKENS } from '../../core/blocks.ts';
 import { suiteLengths } from '../../suite/lengths.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';
 import type { Method } from './method.ts';
@@ -14,6 +15,7 @@ export const denseMethod: Method<MethodOfSuite<'dense'>> = {
       method: 'dense',
       model,
       ...rules,
+      sink: DEFAULT_SINK_TOKENS,
       heterogeneity: null,
       lengths: suiteLengths(suite),
       provenance: {},

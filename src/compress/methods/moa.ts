@@ -1,4 +1,4 @@
-import { MoaError } from '../../core/errors.ts';
+import { invalidArgument, MoaError } from '../../core/errors.ts';
 import { contentHash } from '../../core/hash.ts';
 import type { Plan, Provenance } from '../../plan/schema.ts';
 import { suiteLengths } from '../../suite/lengths.ts';
@@ -23,6 +23,8 @@ export const moaMethod: Method<MoaOptions> = {
     criterion,
     rulesPerLayer,
     compress: suite.compress,
+    // The plan is chosen by its loss at the spans that the reserve gives.
+    reserveTokens: suite.generation.reserveTokens,
   }),
   compress: async (options, context) => {
     const profiles = await influenceProfiles(context);
@@ -30,7 +32,8 @@ export const moaMethod: Method<MoaOptions> = {
     const candidates = front.points.map((point) => planOfPoint(options, context, { front, point, profiles }));
     const { validate } = compressSection(context);
     const set = await calibrationSet(context, 'validate', validate.length, validate.samples);
-    const losses = await validationLosses(context.model, candidates, set, { ...context, kvDType: context.suite.model.kvDType });
+    const { model, generation } = context.suite;
+    const losses = await validationLosses(context.model, candidates, set, { ...context, kvDType: model.kvDType, generation });
     const plans = candidates.map((plan, i) =>
       withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }),
     );
@@ -44,6 +47,7 @@ export const moaMethod: Method<MoaOptions> = {
 async function optimizeRules(options: MoaOptions, context: CompressContext, profiles: readonly ProfileUse[]): Promise<ParetoFront> {
   const { profileLengths, constrainLengths, intervals } = compressSection(context);
   const { density: budget, heterogeneity, rulesPerLayer } = options;
+  const sink = sinkOf(profiles);
   const rules = candidateRules({ heterogeneity, profileLengths, constraintLengths: constrainLengths, budget });
   return optimize({
     profileLengths,
@@ -51,6 +55,7 @@ async function optimizeRules(options: MoaOptions, context: CompressContext, prof
     rules,
     constraintLengths: constrainLengths,
     budget,
+    sink,
     layers: context.model.config.layers,
     kvHeads: context.model.config.kvHeads,
     rulesPerLayer,
@@ -74,6 +79,7 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
     model: context.model,
     alpha: point.alpha.map((row) => [...row]),
     beta: point.beta.map((row) => [...row]),
+    sink: sinkOf(profiles),
     heterogeneity: options.heterogeneity,
     lengths: suiteLengths(context.suite),
     provenance: {
@@ -92,6 +98,14 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
       seed: context.suite.seed,
     },
   });
+}
+
+/** The sink that the profiles counted apart: rules are priced with it and the plans made of them keep it. */
+function sinkOf(profiles: readonly ProfileUse[]): number {
+  const sinks = new Set(profiles.map(({ profile }) => profile.sink));
+  const [sink] = sinks;
+  if (sink === undefined || sinks.size > 1) throw invalidArgument('one sink', 'the profiles of a plan', [...sinks]);
+  return sink;
 }
 
 function withValidation(plan: Plan, validation: NonNullable<Provenance['validation']>): Plan {

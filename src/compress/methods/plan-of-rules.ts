@@ -1,7 +1,8 @@
+import { BLOCK_TOKENS } from '../../core/blocks.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import type { Rule } from '../../plan/rule.ts';
 import type { Heterogeneity, Plan, Provenance } from '../../plan/schema.ts';
-import { BLOCK_TOKENS, densitiesAt } from '../../plan/spans.ts';
+import { densitiesAt } from '../../plan/spans.ts';
 
 export interface PlanOfRules {
   readonly name: string;
@@ -9,7 +10,7 @@ export interface PlanOfRules {
   readonly model: LanguageModel;
   readonly alpha: number[][];
   readonly beta: number[][];
-  readonly sink?: number;
+  readonly sink: number;
   readonly heterogeneity: Heterogeneity | null;
   /** Lengths whose density is written into the plan. */
   readonly lengths: readonly number[];
@@ -26,7 +27,7 @@ export function planOfRules(options: PlanOfRules): Plan {
     method: options.method,
     model: { name: options.model.name, weightsHash: options.model.weightsHash, layers, heads, kvHeads, headDim },
     block: BLOCK_TOKENS,
-    sink: options.sink ?? BLOCK_TOKENS,
+    sink: options.sink,
     heterogeneity: options.heterogeneity,
     rules: { alpha: options.alpha, beta: options.beta },
     densities: {},

@@ -1,8 +1,9 @@
+import { BLOCK_TOKENS } from '../../core/blocks.ts';
 import { invalidArgument } from '../../core/errors.ts';
 import type { OnProgress } from '../../core/progress.ts';
 import type { Rule } from '../../plan/rule.ts';
 import type { Heterogeneity } from '../../plan/schema.ts';
-import { BLOCK_TOKENS, spanOfRule } from '../../plan/spans.ts';
+import { spanOfRule } from '../../plan/spans.ts';
 import { budgetRule } from './rules.ts';
 
 export interface OptimizeOptions {
@@ -19,7 +20,8 @@ export interface OptimizeOptions {
   readonly lowerFraction?: number;
   readonly layers: number;
   readonly kvHeads: number;
-  readonly sink?: number;
+  /** Tokens of every span that are never evicted. */
+  readonly sink: number;
   /** Most distinct rules in one layer; `layers` allows 1 whatever it says. Default 2. */
   readonly rulesPerLayer?: number;
   readonly heterogeneity: Heterogeneity;

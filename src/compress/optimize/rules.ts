@@ -1,7 +1,7 @@
+import { BLOCK_TOKENS, ceilToBlock } from '../../core/blocks.ts';
 import { invalidArgument } from '../../core/errors.ts';
 import { type Rule, ruleKey } from '../../plan/rule.ts';
 import type { Heterogeneity } from '../../plan/schema.ts';
-import { BLOCK_TOKENS, ceilToBlock } from '../../plan/spans.ts';
 
 export interface RuleSpaceOptions {
   readonly heterogeneity: Heterogeneity;

@@ -1,3 +1,4 @@
+import { BLOCK_TOKENS, DEFAULT_SINK_TOKENS } from '../../core/blocks.ts';
 import { Rng } from '../../core/rng.ts';
 import type { Rule } from '../../plan/rule.ts';
 import { spanOfRule } from '../../plan/spans.ts';
@@ -24,7 +25,7 @@ export function syntheticLossTables(options: SyntheticOptions): Map<number, Floa
     return {
       weight: layerWeight * Math.exp(1.6 * own.normal()) * 1e-3,
       growth: 0.3 * own.normal(),
-      reach: 64 * Math.exp(1.2 + 1.3 * own.normal()),
+      reach: BLOCK_TOKENS * Math.exp(1.2 + 1.3 * own.normal()),
       share: 0.35 * own.random() ** 2,
       shape: 0.5 + 0.8 * own.random(),
     };
@@ -36,7 +37,7 @@ export function syntheticLossTables(options: SyntheticOptions): Map<number, Floa
         const distance = reach + share * tokens;
         const scale = weight * (tokens / 4096) ** growth;
         rules.forEach((rule, r) => {
-          const span = spanOfRule(rule, tokens);
+          const span = spanOfRule(rule, tokens, DEFAULT_SINK_TOKENS);
           table[i * rules.length + r] =
             span >= tokens ? 0 : scale * (Math.exp(-((span / distance) ** shape)) - Math.exp(-((tokens / distance) ** shape)));
         });

@@ -18,7 +18,7 @@ export function allPlans(problem: SmallProblem): number[][] {
   const { layers, kvHeads, rules, rulesPerLayer, profileLengths, constraintLengths } = problem;
   const heads = layers * kvHeads;
   const densities = constraintLengths.map((tokens) =>
-    rules.map((rule) => spanOfRule(rule, tokens) / (heads * Math.ceil(tokens / 64) * 64)),
+    rules.map((rule) => spanOfRule(rule, tokens, 64) / (heads * Math.ceil(tokens / 64) * 64)),
   );
   const tables = profileLengths.map((tokens) => problem.lossTables.get(tokens) as Float64Array);
   const sumOver = (value: (r: number, head: number) => number): number => {

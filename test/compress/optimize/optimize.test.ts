@@ -25,6 +25,7 @@ function small(seed: number, over: Partial<OptimizeOptions> = {}): OptimizeOptio
     ...shape,
     lossTables,
     constraintLengths: lengths.constraintLengths,
+    sink: 64,
     budget: 0.625,
     lowerFraction: 0.8,
     heterogeneity: 'elastic',
@@ -41,6 +42,7 @@ function medium(heterogeneity: Heterogeneity, budget: number, over: Partial<Opti
     ...shape,
     lossTables: syntheticLossTables({ seed: 7, ...shape }),
     constraintLengths: lengths.constraintLengths,
+    sink: 64,
     budget,
     heterogeneity,
     ...over,
@@ -100,7 +102,7 @@ describe('optimize', () => {
       const rules = point.alpha.map((row, l) => row.map((alpha, h) => ({ alpha, beta: point.beta[l]?.[h] as number })));
       for (const layer of rules) expect(new Set(layer.map(({ alpha, beta }) => `${alpha},${beta}`)).size).toBeLessThanOrEqual(2);
       for (const tokens of options.constraintLengths) {
-        const density = rules.flat().reduce((sum, rule) => sum + spanOfRule(rule, tokens), 0) / (12 * tokens);
+        const density = rules.flat().reduce((sum, rule) => sum + spanOfRule(rule, tokens, 64), 0) / (12 * tokens);
         expect(point.densities[tokens]).toBeCloseTo(density, 12);
         expect(density).toBeGreaterThanOrEqual(0.49);
         expect(density).toBeLessThanOrEqual(0.5);

@@ -16,6 +16,7 @@ function pricerOf(seed: number, kvHeads: number, rulesPerLayer: number): { price
     rules,
     constraintLengths: [1024, 4096],
     budget: 0.5,
+    sink: 64,
     layers: 2,
     kvHeads,
     rulesPerLayer,

@@ -56,7 +56,7 @@ describe('candidateRules', () => {
     for (const budget of [0.25, 0.3, 0.41, 0.5, 0.77]) {
       const rule = budgetRule(budget, lengths.constraintLengths);
       for (const tokens of lengths.constraintLengths) {
-        expect(spanOfRule(rule, tokens)).toBe(64 * Math.floor((budget * tokens) / 64));
+        expect(spanOfRule(rule, tokens, 64)).toBe(64 * Math.floor((budget * tokens) / 64));
       }
     }
   });

@@ -1,0 +1,78 @@
+import { ceilToBlock } from '../core/blocks.ts';
+import { invalidArgument } from '../core/errors.ts';
+import { BYTES_PER_ELEMENT, type FloatDType } from '../native/backend.ts';
+import type { Plan } from './schema.ts';
+import { spansAt } from './spans.ts';
+
+/** `static`: sink and ring per head, sized from spans; `dense`: every token, preallocated; `dynamic`: grows by concatenation, as DynamicCache. */
+export type CacheKind = 'static' | 'dense' | 'dynamic';
+
+/** The cache of one sequence, whole: what allocates it, generates with it, checks it and records it reads this one value. */
+export interface CacheLayout {
+  readonly kind: CacheKind;
+  readonly dtype: FloatDType;
+  /** Tokens at the start that are never evicted; 0 for caches that evict nothing by design, and for sequences without room for sink and window. */
+  readonly sink: number;
+  /** Slots per [layer][kvHead], whole blocks, sink included. For `dynamic`, which has none, the most tokens. */
+  readonly spans: Int32Array;
+  /** The most tokens that the sequence may come to hold. */
+  readonly tokens: number;
+  readonly headDim: number;
+  /** Bytes of keys and values in all slots; a growing cache comes to at most this. */
+  readonly bytes: number;
+}
+
+export interface LayoutOptions {
+  readonly promptTokens: number;
+  /** Most tokens that may follow the prompt. */
+  readonly newTokens: number;
+  /** The reserve that spans are fixed with, where it is larger than what may follow. */
+  readonly reserveTokens?: number | undefined;
+  /** Storage of keys and values. */
+  readonly dtype: FloatDType;
+  /** A growing cache in the place of the preallocated one; for dense plans only. */
+  readonly grows?: boolean;
+}
+
+/**
+ * The cache of a plan for one sequence. Spans are fixed at N = prompt + reserve, where the reserve is at least what may follow. A large reserve
+ * makes spans longer, but no cache larger than the sequence: dense keeps that, and nothing keeps more.
+ * @throws INVALID_ARGUMENT for lengths below 1, and for a growing cache of a plan that evicts.
+ */
+export function cacheLayout(plan: Plan, options: LayoutOptions): CacheLayout {
+  const { promptTokens, newTokens, reserveTokens = 0, dtype, grows = false } = options;
+  const tokens = promptTokens + newTokens;
+  if (plan.method === 'dense') return wholeLayout(plan.model, { tokens, dtype, kind: grows ? 'dynamic' : 'dense' });
+  if (grows) throw invalidArgument('a dense plan', 'the plan of a growing cache', plan.name);
+  const spans = spansAt(plan, promptTokens + Math.max(newTokens, reserveTokens), tokens);
+  // Only a sequence that fits into the sink has spans that leave no window (spanOfRule): it evicts nothing, and all of it is window.
+  const sink = spans.every((span) => span > plan.sink) ? plan.sink : 0;
+  return layout('static', { dtype, sink, spans, tokens, headDim: plan.model.headDim });
+}
+
+export interface WholeOptions {
+  /** The most tokens that the sequence may come to hold. */
+  readonly tokens: number;
+  readonly dtype: FloatDType;
+  /** Default `dense`. */
+  readonly kind?: 'dense' | 'dynamic';
+}
+
+/** The cache of a sequence whose every token is kept, for a model without a plan: its configuration, or a plan's `model`. */
+export function wholeLayout(
+  model: { readonly layers: number; readonly kvHeads: number; readonly headDim: number },
+  { tokens, dtype, kind = 'dense' }: WholeOptions,
+): CacheLayout {
+  const slots = kind === 'dynamic' ? tokens : ceilToBlock(tokens);
+  const spans = new Int32Array(model.layers * model.kvHeads).fill(slots);
+  return layout(kind, { dtype, sink: 0, spans, tokens, headDim: model.headDim });
+}
+
+/** Bytes of a head's key and value of one token. */
+export function slotBytes({ headDim, dtype }: Pick<CacheLayout, 'headDim' | 'dtype'>): number {
+  return 2 * headDim * BYTES_PER_ELEMENT[dtype];
+}
+
+function layout(kind: CacheKind, parts: Omit<CacheLayout, 'kind' | 'bytes'>): CacheLayout {
+  return { kind, ...parts, bytes: parts.spans.reduce((sum, span) => sum + span, 0) * slotBytes(parts) };
+}

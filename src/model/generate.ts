@@ -32,7 +32,7 @@ export interface GenerateOptions {
   readonly onToken?: (request: number, token: number) => void;
 }
 
-interface GeneratedOutput {
+export interface GeneratedOutput {
   /** New tokens, the stop token included when one ended them. */
   readonly tokens: Int32Array;
   readonly finish: 'stop' | 'length';

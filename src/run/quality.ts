@@ -1,12 +1,15 @@
 import { performance } from 'node:perf_hooks';
+import { MoaError } from '../core/errors.ts';
 import type { Sample } from '../data/sample.ts';
 import { scoreOutput } from '../evaluate/score.ts';
-import { generate } from '../model/generate.ts';
+import { canShareCache } from '../model/caches.ts';
+import { type GeneratedOutput, generate } from '../model/generate.ts';
 import { answerLoss } from '../model/loss.ts';
 import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
 import type { QualityCell } from '../suite/cells.ts';
+import { inBatches, partition } from './batches.ts';
 import { cellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
@@ -52,24 +55,27 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
   let open = contenders;
   let index = 0;
   try {
-    for await (const sample of samplesFor(context, cell)) {
-      for (const contender of open.filter((c) => !c.done.has(sample.id))) {
+    for await (const samples of inBatches(samplesFor(context, cell), context.suite.generation.batch)) {
+      for (const contender of open) {
+        const todo = samples.filter(({ id }) => !contender.done.has(id));
+        if (todo.length === 0) continue;
         context.signal.throwIfAborted();
         context.onProgress({
           stage: cell.kind,
-          done: index * open.length + open.indexOf(contender),
+          done: index * open.length + open.indexOf(contender) * samples.length,
           total: cell.samples * open.length,
           detail: `${cell.task} ${cell.length} ${contender.cell.method}`,
         });
         try {
-          await (cell.kind === 'perplexity' ? recordLoss : recordSample)(context, contender, sample);
+          if (cell.kind === 'perplexity') for (const sample of todo) await recordLoss(context, contender, sample);
+          else await recordSamples(context, contender, todo);
         } catch (error) {
-          recordFailed(context, contender, error, sample.id);
+          recordFailed(context, contender, error, todo.map(({ id }) => id).join(', '));
           open = open.filter((c) => c !== contender);
           await settle(context.model);
         }
       }
-      index++;
+      index += samples.length;
     }
   } catch (error) {
     for (const contender of open) recordFailed(context, contender, error);
@@ -78,13 +84,37 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
   for (const contender of open) recordCompleted(context, contender, contender.startedMs);
 }
 
-async function recordSample(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
+/** Generates the samples together where their caches can be one; each has its own record. */
+async function recordSamples(context: RunContext, contender: Contender, samples: readonly Sample[]): Promise<void> {
+  const requests = samples.map((sample) => {
+    const tokens = context.model.tokenizer.encode(sample.prompt);
+    const { maxNewTokens } = sample;
+    const layout = layoutOf(context, contender.plan, { promptTokens: tokens.length, newTokens: maxNewTokens });
+    return { sample, tokens, maxNewTokens, layout };
+  });
+  for (const batch of partition(requests, (a, b) => canShareCache(a.layout, b.layout))) {
+    const { outputs, prefillMs, decodeMs } = await generate(context.model, { requests: batch, ...generationOptions(context) });
+    batch.forEach((request, i) => {
+      const generated = outputs[i];
+      if (generated === undefined)
+        throw new MoaError(`Expected an output for ${request.sample.id} but received none`, { code: 'INTERNAL' });
+      // Times of a batch are not those of any of its samples.
+      const times = batch.length === 1 ? { prefillMs, decodeMs } : { prefillMs: null, decodeMs: null };
+      recordSample(context, contender, { ...request, generated, times });
+    });
+  }
+}
+
+interface Generated {
+  readonly sample: Sample;
+  readonly tokens: Int32Array;
+  readonly layout: CacheLayout;
+  readonly generated: GeneratedOutput;
+  readonly times: { readonly prefillMs: number | null; readonly decodeMs: number | null };
+}
+
+function recordSample(context: RunContext, { cell, hash }: Contender, { sample, tokens, layout, generated, times }: Generated): void {
   const { model } = context;
-  const tokens = model.tokenizer.encode(sample.prompt);
-  const { maxNewTokens } = sample;
-  const layout = layoutOf(context, plan, { promptTokens: tokens.length, newTokens: maxNewTokens });
-  const result = await generate(model, { requests: [{ tokens, layout, maxNewTokens }], ...generationOptions(context) });
-  const generated = result.outputs[0] ?? { tokens: new Int32Array(), finish: 'length' as const };
   const output = model.tokenizer.decode(generated.tokens, { skipSpecial: true });
   const { score, correct } = scoreOutput(sample, output);
   context.store.append({
@@ -109,9 +139,8 @@ async function recordSample(context: RunContext, { cell, hash, plan }: Contender
     expected: [...sample.answers],
     score,
     correct: correct ?? null,
-    kvBytes: { planned: layout.bytes, resident: result.kvBytes.resident },
-    prefillMs: result.prefillMs,
-    decodeMs: result.decodeMs,
+    kvBytes: { planned: layout.bytes, resident: generated.kvBytes },
+    ...times,
   });
 }
 

@@ -40,9 +40,15 @@ function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem
   });
 }
 
+/** LongEval's files are line retrieval, whatever a suite calls them. */
+const LONGEVAL_TASK = 'lines';
+
 function checkRetrievalFiles({ quality }: SuiteParts, problem: OnProblem): void {
   const source = quality?.retrieval?.source;
   if (source?.kind !== 'longeval') return;
+  const { task } = quality?.retrieval ?? {};
+  if (task !== LONGEVAL_TASK)
+    problem(['quality', 'retrieval', 'task'], `Expected "${LONGEVAL_TASK}", which is what LongEval files hold, but received "${task}"`);
   const given = new Set(source.files.map((file) => file.length));
   quality?.retrieval?.lengths.forEach((length, i) => {
     if (!given.has(length)) problem(['quality', 'retrieval', 'lengths', i], `Expected a file of length ${length} in source.files`);

@@ -154,8 +154,14 @@ const shape = {
         .min(0)
         .optional()
         .describe("Spans are fixed from N = prompt + reserve. Default: the sample's most new tokens; 1024 as released."),
-      chunkTokens: z.int().min(BLOCK_TOKENS).default(2048),
-      batch: count.default(1),
+      chunkTokens: z
+        .int()
+        .min(BLOCK_TOKENS)
+        .default(2048)
+        .describe('Rows of a prompt at once, in whatever is scored, timed, calibrated or validated.'),
+      batch: count
+        .default(1)
+        .describe('Samples of a quality cell that are generated together; their records then have no times of their own.'),
     })
     .default({ chunkTokens: 2048, batch: 1 }),
   methods: z.array(methodSchema).min(1),

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../native/backend.ts';
 import { type ConformanceCase, caseName, needs } from '../case.ts';
 import { toleranceOf } from './attention-tolerance.ts';
-import { advance, appendRandom, attend, type CacheScenario, decodeAppendStep, makeCache, type NanPlace } from './cache-scenario.ts';
+import { advance, appendRandom, attend, type CacheScenario, decodeAppendStep, makeCache, type NanPlace, SINKS } from './cache-scenario.ts';
 
 interface DecodeShape extends CacheScenario {
   /** Visible length of every sequence at the step, the new token included. */
@@ -82,6 +82,7 @@ export const ATTENTION_DECODE_CASES: readonly ConformanceCase[] = [
   decode({ heads: 3, kvHeads: 3, headDim: 96, spans: [64, 192, 128], sink: 0, lengths: [1, 2, 64, 65, 66, 200] }),
   decode({ heads: 6, kvHeads: 2, headDim: 32, spans: [192, 256], sink: 128, kv: 'bf16', lengths: [100, 129, 200, 257] }),
   decode({ heads: 2, kvHeads: 1, headDim: 256, spans: [128], kv: 'bf16', lengths: [300, 5] }),
+  ...SINKS.map((sink) => decode({ heads: 4, kvHeads: 2, headDim: 32, spans: [640, 576], sink, lengths: [1, 500, 513, 577, 641, 800] })),
   decode({ heads: 2, kvHeads: 1, headDim: 8, spans: [128], lengths: [131] }),
   decode({ heads: 4, kvHeads: 1, headDim: 64, policy: 'full', spans: [704], kv: 'f16', lengths: [1, 700, 704] }),
   decode({ heads: 4, kvHeads: 2, headDim: 32, policy: 'grow', lengths: [1, 65, 333] }),
@@ -95,6 +96,7 @@ export const ATTENTION_DECODE_CASES: readonly ConformanceCase[] = [
   decodeSteps({ heads: 4, kvHeads: 2, headDim: 32, spans: [128, 192], prompt: [150], steps: 90, every: 15 }),
   decodeSteps({ heads: 2, kvHeads: 2, headDim: 64, spans: [64, 128], sink: 0, kv: 'bf16', prompt: [1, 63], steps: 70, every: 23 }),
   decodeSteps({ heads: 3, kvHeads: 1, headDim: 32, spans: [128, 256], kv: 'f16', prompt: [60, 0, 126], steps: 12, every: 3, pauses: 1 }),
+  decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, spans: [576], sink: 512, prompt: [505], steps: 160, every: 20 }),
   decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'grow', prompt: [0, 20], steps: 9, every: 4 }),
   decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'full', spans: [128], kv: 'bf16', prompt: [119], steps: 9, every: 4 }),
 ];

@@ -2,7 +2,7 @@ import type { FloatDType, Tensor } from '../../native/backend.ts';
 import { type ConformanceCase, caseName, needs } from '../case.ts';
 import { type Stage, segmentsOf } from '../stage.ts';
 import { attentionTolerance } from './attention-tolerance.ts';
-import { advance, appendRandom, attentionScale, type CacheScenario, continuing, LAYER, makeCache } from './cache-scenario.ts';
+import { advance, appendRandom, attentionScale, type CacheScenario, continuing, LAYER, makeCache, SINKS } from './cache-scenario.ts';
 
 interface DenseShape {
   readonly heads: number;
@@ -113,6 +113,7 @@ export const ATTENTION_PREFILL_CASES: readonly ConformanceCase[] = [
   cached({ heads: 2, kvHeads: 1, headDim: 96, spans: [192], kv: 'f16', chunks: [[150], [33]] }),
   cached({ heads: 2, kvHeads: 2, headDim: 32, spans: [64, 192], sink: 0, chunks: [[100], [1], [90]] }),
   cached({ heads: 2, kvHeads: 1, headDim: 32, spans: [192], sink: 128, chunks: [[90], [120]] }),
+  ...SINKS.map((sink) => cached({ heads: 2, kvHeads: 2, headDim: 32, spans: [576, 640], sink, chunks: [[300], [280], [90]] })),
   cached({
     heads: 2,
     kvHeads: 1,

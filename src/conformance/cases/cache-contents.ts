@@ -1,7 +1,7 @@
 import { type ConformanceCase, caseName, EXACT, needs } from '../case.ts';
 import { segmentsOf } from '../stage.ts';
 import { toleranceOf } from './attention-tolerance.ts';
-import { appendRandom, attend, type CacheScenario, decodeAppendStep, LAYER, makeCache } from './cache-scenario.ts';
+import { appendRandom, attend, type CacheScenario, decodeAppendStep, LAYER, makeCache, SINKS } from './cache-scenario.ts';
 
 interface AppendShape extends CacheScenario {
   readonly chunks: readonly (readonly number[])[];
@@ -77,6 +77,7 @@ export const CACHE_CASES: readonly ConformanceCase[] = [
     ],
   }),
   append({ heads: 3, kvHeads: 3, headDim: 32, spans: [64, 128], sink: 0, kv: 'f16', chunks: [[65], [129]] }),
+  ...SINKS.map((sink) => append({ heads: 2, kvHeads: 1, headDim: 32, spans: [576], sink, chunks: [[500], [60], [150]] })),
   append({
     heads: 2,
     kvHeads: 1,

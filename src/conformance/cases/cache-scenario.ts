@@ -17,6 +17,9 @@ export interface CacheScenario {
   readonly deviation?: number;
 }
 
+/** Sinks of no block, one, two and eight: the same spans and lengths with each show that it is the sink that decides what stays. */
+export const SINKS = [0, 64, 128, 512] as const;
+
 const LAYERS = 2;
 /** The layer that cases use; layer 0 is there so that an offset forgotten is an offset noticed. */
 export const LAYER = 1;

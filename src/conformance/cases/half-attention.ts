@@ -4,6 +4,7 @@ import { decode, decodeSteps } from './attention-decode.ts';
 import { backward, influence, SHARP_EPSILON } from './attention-gradient.ts';
 import { cached, dense } from './attention-prefill.ts';
 import { append } from './cache-contents.ts';
+import { SINKS } from './cache-scenario.ts';
 
 const BF16 = { activations: 'bf16', kv: 'bf16' } as const satisfies { activations: FloatDType; kv: FloatDType };
 const F16 = { activations: 'f16', kv: 'f16' } as const satisfies { activations: FloatDType; kv: FloatDType };
@@ -18,6 +19,7 @@ const DECODE: readonly ConformanceCase[] = [
   decode({ ...BF16, heads: 8, kvHeads: 2, headDim: 128, spans: [192, 64], sink: 0, lengths: [...EDGES, 193] }),
   decode({ ...BF16, heads: 8, kvHeads: 1, headDim: 128, policy: 'full', spans: [4160], lengths: [4097, 1, 200] }),
   decode({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, spans: [64], sink: 0, lengths: [...EDGES, 129] }),
+  ...SINKS.map((sink) => decode({ ...BF16, heads: 8, kvHeads: 2, headDim: 128, spans: [640, 576], sink, lengths: [500, 513, 577, 800] })),
   decode({ ...BF16, heads: 16, kvHeads: 2, headDim: 64, spans: [320, 128], lengths: [...EDGES, 321] }),
   decode({ ...BF16, heads: 8, kvHeads: 2, headDim: 96, spans: [448, 128], lengths: [1, 65, 500] }),
   decode({ ...BF16, heads: 8, kvHeads: 4, headDim: 32, spans: [128, 64, 192], sink: 0, lengths: [...EDGES, 300] }),
@@ -97,6 +99,7 @@ const PREFILL: readonly ConformanceCase[] = [
   cached({ ...F16, heads: 2, kvHeads: 1, headDim: 96, spans: [192], chunks: [[150], [33]] }),
   cached({ ...F16, heads: 2, kvHeads: 1, headDim: 256, spans: [128], chunks: [[61], [9], [64]] }),
   cached({ ...BF16, heads: 2, kvHeads: 1, headDim: 32, spans: [256], sink: 128, chunks: [[90], [190]] }),
+  ...SINKS.map((sink) => cached({ ...BF16, heads: 4, kvHeads: 2, headDim: 128, spans: [576, 640], sink, chunks: [[300], [280], [90]] })),
   cached({
     ...BF16,
     heads: 4,

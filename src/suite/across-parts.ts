@@ -7,6 +7,14 @@ export function checkAcross(suite: SuiteParts, problem: OnProblem): void {
   checkMethods(suite, problem);
   checkEfficiency(suite, problem);
   checkRetrievalFiles(suite, problem);
+  checkBackend(suite, problem);
+}
+
+/** An option of another backend would do nothing. */
+function checkBackend({ backend }: SuiteParts, problem: OnProblem): void {
+  const { name, threads, device } = backend;
+  if (threads !== undefined && name !== 'cpu') problem(['backend', 'threads'], `Expected the backend cpu for threads but received ${name}`);
+  if (device !== undefined && name !== 'cuda') problem(['backend', 'device'], `Expected the backend cuda for device but received ${name}`);
 }
 
 function checkMethods(suite: SuiteParts, problem: OnProblem): void {
@@ -49,6 +57,10 @@ function checkRetrievalFiles({ quality }: SuiteParts, problem: OnProblem): void 
   const { task } = quality?.retrieval ?? {};
   if (task !== LONGEVAL_TASK)
     problem(['quality', 'retrieval', 'task'], `Expected "${LONGEVAL_TASK}", which is what LongEval files hold, but received "${task}"`);
+  source.files.forEach(({ length }, i) => {
+    if (quality?.retrieval?.lengths.includes(length)) return;
+    problem(['quality', 'retrieval', 'source', 'files', i, 'length'], `Expected one of quality.retrieval.lengths but received ${length}`);
+  });
   const given = new Set(source.files.map((file) => file.length));
   quality?.retrieval?.lengths.forEach((length, i) => {
     if (!given.has(length)) problem(['quality', 'retrieval', 'lengths', i], `Expected a file of length ${length} in source.files`);

@@ -29,6 +29,9 @@ const suite = suiteSchema.parse({
 const DEVICE = { freeBytes: 7, totalBytes: 80, poolReservedBytes: 50, poolUsedBytes: 20 };
 const full = (): MoaError => new MoaError('Expected device memory but there is none', { code: 'OUT_OF_MEMORY' });
 
+/** Of the caches that were asked for. */
+const policies = new Set<string>();
+
 /**
  * The reference as a device with room for caches of three sequences, whatever the limit says. Running out is told twice, as on a stream: by
  * the call, and by the next synchronization, whoever asks for it.
@@ -39,6 +42,7 @@ function smallDevice(reference: Backend): Backend {
     ...reference,
     memory: () => ({ ...reference.memory(), device: DEVICE }),
     kvCache(spec: KvCacheSpec) {
+      policies.add(spec.policy);
       if (spec.sequences <= 3) return reference.kvCache(spec);
       failed = true;
       throw full();
@@ -85,6 +89,7 @@ describe('on a device', () => {
     await runMaxBatch(context, cellsOf('maxBatch'));
     expect(last('outcome')).toMatchObject({ status: 'completed' });
     expect(last('capacity')).toMatchObject({
+      cache: 'dense',
       maxBatch: 3,
       stopped: 'memory',
       memoryLimitBytes: 2 ** 30,
@@ -96,6 +101,7 @@ describe('on a device', () => {
       ],
       deviceMemory: DEVICE,
     });
+    expect([...policies]).toEqual(['full']); // what the record says, dense, is what ran
     expect(reference.memory()).toMatchObject({ kvBytes: 0 });
   });
 

@@ -12,11 +12,14 @@ import { type Cell, expandCells } from '../../src/suite/cells.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
 import { REFERENCE } from '../model/golden-model.ts';
 
-/** A folder with the shape of a tiny model and the reference model's tokenizer: runs every stage in moments, with answers that mean nothing. */
-export function tinyModelFolder(): string {
+/** A folder with the shape of a tiny model and the reference model's tokenizer: runs every stage in moments, with answers that mean nothing; `endsAtOnce`: of one token. */
+export function tinyModelFolder({ endsAtOnce = false }: { readonly endsAtOnce?: boolean } = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'moabench-tiny-'));
   const { vocab_size } = JSON.parse(readFileSync(join(REFERENCE, 'config.json'), 'utf8')) as { vocab_size: number };
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...PRESETS.tiny, vocab_size }));
+  writeFileSync(
+    join(folder, 'config.json'),
+    JSON.stringify({ ...PRESETS.tiny, vocab_size, ...(endsAtOnce && { eos_token_id: [...Array(vocab_size).keys()] }) }),
+  );
   for (const file of ['tokenizer.json', 'tokenizer_config.json']) copyFileSync(join(REFERENCE, file), join(folder, file));
   afterAll(() => rmSync(folder, { recursive: true }));
   return folder;

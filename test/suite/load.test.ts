@@ -159,6 +159,29 @@ describe('parseSuite', () => {
   });
 });
 
+describe('what would do nothing', () => {
+  const retrieval = (text: string): string =>
+    messageOf(GOOD.replace('retrieval: { lengths: [1024], samples: 4 }', `retrieval: { lengths: [1024], samples: 4, ${text} }`));
+  const files = 'source: { kind: longeval, files: [{ path: a.jsonl, length: 1024 }] }';
+
+  it.each([
+    [retrieval(files), /^no error$/],
+    [retrieval(`${files}, task: lines`), /^no error$/],
+    [
+      retrieval(`${files}, task: needle`),
+      /quality\.retrieval\.task: Expected "lines", which is what LongEval files hold, but received "needle"/,
+    ],
+    [
+      retrieval(files.replace(' }]', ' }, { path: b.jsonl, length: 2048 }]')),
+      /files\[1\]\.length: Expected one of quality\.retrieval\.lengths but received 2048/,
+    ],
+    [messageOf(`${GOOD}backend: { name: cuda, threads: 4 }\n`), /backend\.threads: Expected the backend cpu for threads but received cuda/],
+    [messageOf(`${GOOD}backend: { name: cpu, device: 1 }\n`), /backend\.device: Expected the backend cuda for device but received cpu/],
+  ])('is refused: %s', (message, expected) => {
+    expect(message).toMatch(expected);
+  });
+});
+
 describe('loadSuite', () => {
   it('has the same hash whatever the comments and the order of keys', () => {
     const folder = mkdtempSync(join(tmpdir(), 'suite-'));

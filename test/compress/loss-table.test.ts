@@ -37,6 +37,15 @@ test('joint: the loss of a window is its own entry', () => {
   expect([...lossTable(profile, 'joint', rules)]).toEqual([99, 96, 94, 0, 91, 88, 86, 0].map((x) => x / 2));
 });
 
+test.each([
+  [0, [6, 3, 1, 0]],
+  [64, [7, 4, 2, 0]],
+  [128, [7, 5, 3, 0]], // the smallest span is the sink and a block
+])('with a sink of %i tokens, spans leave the window that they leave at run time', (sink, losses) => {
+  const table = lossTable({ ...profile, sink }, 'moa', rules);
+  expect([...table.subarray(0, 4)]).toEqual(losses.map((x) => x / 2));
+});
+
 test('an empty profile is refused', () => {
   expect(() => lossTable({ ...profile, samples: 0 }, 'moa', rules)).toThrow('Expected a profile with samples');
 });

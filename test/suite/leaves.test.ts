@@ -32,7 +32,7 @@ const generation: Observer = (suite) => generationOptions({ suite } as RunContex
 const summary: Observer = (suite) => summarize({ records: [], suite, environment: null });
 /** The effective context of a method whose accuracy falls with the length. */
 const effectiveContext: Observer = ({ quality }) => {
-  const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25'] });
+  const suite = syntheticSuite({ samples: 5, methods: ['dense', 'uniform-25'] });
   const { retrieval } = suite.quality ?? {};
   if (retrieval === undefined) throw new Error('the synthetic suite has retrieval');
   const { threshold = 0 } = quality?.retrieval ?? {};

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { locatedModelConfig } from '../../src/model/load.ts';
 import { createBackend } from '../../src/native/backends.ts';
@@ -36,7 +38,7 @@ const effectiveContext: Observer = ({ quality }) => {
   const { retrieval } = suite.quality ?? {};
   if (retrieval === undefined) throw new Error('the synthetic suite has retrieval');
   const { threshold = 0 } = quality?.retrieval ?? {};
-  const records = syntheticRecords(suite);
+  const records = syntheticRecords(suite).filter((r) => r.kind === 'sample' && r.part === 'retrieval' && r.method === 'uniform-25');
   const withThreshold = { ...suite, quality: { retrieval: { ...retrieval, threshold } } };
   return summarize({ records, suite: withThreshold, environment: null }).methods.map(({ retrieval: result }) => result?.effectiveContext);
 };
@@ -59,10 +61,13 @@ const batches: Observer = async (suite) => {
   });
   const context = await tinyContext(counting, modelFolder, {
     methods: [{ id: 'dense', method: 'dense' }],
-    quality: { retrieval: { lengths: [512], samples: 2 } },
+    quality: { retrieval: { lengths: [512], samples: 2, source: { kind: 'longeval', files: [{ path: 'cases.jsonl', length: 512 }] } } },
     generation: suite.generation,
   });
-  await runQuality(context, cellsOf(context.suite, 'retrieval'));
+  const test = { random_idx: ['a', 0], expected_number: 4, num_lines: 1, correct_line: 'line a: 4', prompt: 'line a: 4\nline a?' };
+  writeFileSync(join(modelFolder, 'cases.jsonl'), `${JSON.stringify(test)}\n${JSON.stringify(test)}\n`);
+  await runQuality({ ...context, suiteFolder: modelFolder }, cellsOf(context.suite, 'retrieval'));
+  expect(sizes).not.toEqual([]);
   return sizes;
 };
 

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { planSchema } from '../plan/schema.ts';
+import { environmentSchema } from './environment.ts';
 
-/** Version of the record lines; a reader refuses others. */
-export const RECORD_VERSION = 1;
+/** Version of the record lines that are written. Version 1, which knew neither stretches nor what a sample holds, is still read; others are refused. */
+export const RECORD_VERSION = 2;
+
+/** The `stretch` of a record of version 1. */
+export const UNKNOWN_STRETCH = 'unknown';
+/** The `content` of a sample of version 1. */
+export const UNKNOWN_CONTENT = '00000000';
 
 const hash = z.string().regex(/^[0-9a-f]{8,64}$/, { error: 'Expected a hexadecimal hash' });
 const time = z.iso.datetime().describe('UTC, when the line was written.');
@@ -15,6 +21,9 @@ const byTokens = z.record(z.string().regex(/^\d+$/), z.number());
 
 /** What every line of a cell carries: the content hash that decides whether it may be reused, and whose it is. */
 const ofCell = { time, cell: hash, method: z.string().min(1) };
+/** What was measured names the stretch of measuring that it comes from. */
+const measured = { ...ofCell, stretch: z.string().min(1).default(UNKNOWN_STRETCH).describe('Id of a stretch record.') };
+const content = hash.default(UNKNOWN_CONTENT).describe('Of prompt token ids, references, scoring and most new tokens: what the sample is.');
 const kvBytes = z.strictObject({
   planned: bytes.describe('What the plan implies at this N.'),
   resident: bytes.describe('What the allocator gave, read after prefill.'),
@@ -31,8 +40,12 @@ const cache = z.enum(['static', 'dense', 'dynamic']);
 const run = z.strictObject({
   kind: z.literal('run'),
   time,
-  recordVersion: z.literal(RECORD_VERSION),
+  recordVersion: z.literal([1, RECORD_VERSION]),
   runId: z.string().min(1),
+  origin: z
+    .string()
+    .optional()
+    .describe('Hash of machine, user and folder. A folder that comes from elsewhere has another. Absent in version 1.'),
   resumed: z.boolean(),
   suite: z.strictObject({ name: z.string(), hash, path: z.string() }),
   version: z.string(),
@@ -58,9 +71,38 @@ const run = z.strictObject({
   }),
 });
 
+/**
+ * A process's time of measuring, written before its first measurement and only when there is one: the machine, its load, and the code, as they were when
+ * the process began.
+ */
+const stretch = z.strictObject({ kind: z.literal('stretch'), time, id: z.string().min(1), environment: environmentSchema });
+
+/** Closes a stretch. Absent after a kill: then neither the load at its end nor the substitutes of kernels are known. */
+const stretchEnd = z.strictObject({
+  kind: z.literal('stretchEnd'),
+  time,
+  stretch: z.string().min(1),
+  loadAverage: z.array(z.number()),
+  substitutions: z.array(z.string().min(1)).describe('What ran on another kernel than the one meant for it: sentences.'),
+});
+
+/** The address that a cell of the suite has now: written when it differs from the newest one of that id, which it supersedes. */
+const cell = z.strictObject({
+  kind: z.literal('cell'),
+  ...ofCell,
+  cellId: z.string().min(1),
+  parts: z
+    .record(z.string(), z.string())
+    .describe('What the address is made of: a short value or its hash, so that a change can be named.'),
+  sampleSet: hash.nullable().describe('Of a cell with samples: the sampleSet record that lists them.'),
+});
+
+/** The samples that a cell asks for, by content; the same for all methods of a comparison. */
+const sampleSet = z.strictObject({ kind: z.literal('sampleSet'), time, set: hash, samples: z.array(hash) });
+
 const plan = z.strictObject({
   kind: z.literal('plan'),
-  ...ofCell,
+  ...measured,
   planHash: hash,
   path: z.string().describe('Relative to the run folder.'),
   reused: z.boolean(),
@@ -71,7 +113,7 @@ const plan = z.strictObject({
 
 const profile = z.strictObject({
   kind: z.literal('profile'),
-  ...ofCell,
+  ...measured,
   profileHash: hash,
   path: z.string(),
   reused: z.boolean(),
@@ -84,7 +126,7 @@ const profile = z.strictObject({
 
 const front = z.strictObject({
   kind: z.literal('front'),
-  ...ofCell,
+  ...measured,
   criterion: z.enum(['moa', 'joint']),
   solver: z.string(),
   wallMs: ms,
@@ -103,9 +145,10 @@ const front = z.strictObject({
 
 const sample = z.strictObject({
   kind: z.literal('sample'),
-  ...ofCell,
+  ...measured,
   part: z.enum(['retrieval', 'longbench']),
   sampleId: z.string().min(1),
+  content,
   task: z.string(),
   category: z.string(),
   cluster: z.string().describe('Samples that share a document.'),
@@ -129,8 +172,9 @@ const sample = z.strictObject({
 
 const loss = z.strictObject({
   kind: z.literal('loss'),
-  ...ofCell,
+  ...measured,
   sampleId: z.string().min(1),
+  content,
   task: z.string(),
   cluster: z.string(),
   length: positive,
@@ -142,7 +186,7 @@ const loss = z.strictObject({
 
 const measurement = z.strictObject({
   kind: z.literal('measurement'),
-  ...ofCell,
+  ...measured,
   measure: z.enum(['prefill', 'decode']),
   cache,
   contextTokens: positive,
@@ -159,7 +203,7 @@ const measurement = z.strictObject({
 
 const capacity = z.strictObject({
   kind: z.literal('capacity'),
-  ...ofCell,
+  ...measured,
   cache,
   contextTokens: positive,
   memoryLimitBytes: bytes,
@@ -176,7 +220,7 @@ const capacity = z.strictObject({
   deviceMemory,
 });
 
-/** Written when a run ends: what ran on another kernel than the one meant for it. Absent after a kill, and in older records. */
+/** In version 1 only: what stretchEnd says now. */
 const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)) });
 
 /** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
@@ -197,6 +241,10 @@ export const WITHOUT_PLAN = '00000000';
 /** One line of records.jsonl. */
 export const recordSchema = z.discriminatedUnion('kind', [
   run,
+  stretch,
+  stretchEnd,
+  cell,
+  sampleSet,
   plan,
   profile,
   front,

@@ -1,4 +1,17 @@
+import type { Environment } from './environment.ts';
 import { type RecordOf, type RunRecord, recordsOf, WITHOUT_PLAN } from './record.ts';
+
+/** A stretch of measuring of which something counts. */
+export interface StretchUse {
+  readonly id: string;
+  /** Captured when the process began. */
+  readonly environment: Environment;
+  /** How many records of it count, and how many of them are timings. */
+  readonly records: number;
+  readonly timings: number;
+  /** null: the process was killed. */
+  readonly end: RecordOf<'stretchEnd'> | null;
+}
 
 /** The records that count: of superseded cells nothing, of a sample scored twice the last. */
 export interface Selection {
@@ -11,8 +24,10 @@ export interface Selection {
   readonly measurements: readonly RecordOf<'measurement'>[];
   readonly capacities: readonly RecordOf<'capacity'>[];
   readonly outcomes: readonly RecordOf<'outcome'>[];
-  /** What ran on another kernel than the one meant for it: sentences. null: none is known, and not every run has told. */
-  readonly substitutions: readonly string[] | null;
+  /** When and where that was measured, in file order; what version 1 recorded is of unknown stretches. */
+  readonly stretches: readonly StretchUse[];
+  /** Whether something that counts names no recorded stretch. */
+  readonly unknownStretch: boolean;
   /** Methods in the order of their first record. */
   readonly methods: readonly string[];
 }
@@ -41,7 +56,7 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
     measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
     capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
     outcomes: [...latest.values()].filter(counts),
-    substitutions: substitutionsOf(kept),
+    ...stretchesOf(kept),
     methods: [...new Set(kept.flatMap((record) => ('method' in record ? [record.method] : [])))],
   };
 }
@@ -57,17 +72,16 @@ function latestOutcomes(outcomes: readonly RecordOf<'outcome'>[]): Map<string, R
   return latest;
 }
 
-/** A run tells when it ends, of all that it did: an empty list is a finding only where it follows whatever counts, and the last run. */
-function substitutionsOf(records: readonly RunRecord[]): readonly string[] | null {
-  const sentences = new Set(recordsOf(records, 'substitutions').flatMap((record) => record.sentences));
-  if (sentences.size > 0) return [...sentences];
-  const kinds = records.map((record) => record.kind);
-  if (kinds.lastIndexOf('substitutions') <= kinds.lastIndexOf('run')) return null;
-  let told = false;
-  for (const kind of kinds.toReversed()) {
-    if (kind === 'substitutions') told = true;
-    else if (kind === 'run') told = false;
-    else if (!told) return null;
-  }
-  return [];
+/** The stretches of the records that count, and what each measured. A stretch whose records are all superseded is not among them. */
+function stretchesOf(records: readonly RunRecord[]): Pick<Selection, 'stretches' | 'unknownStretch'> {
+  const measured = records.flatMap((record) => ('stretch' in record && record.kind !== 'stretchEnd' ? [record] : []));
+  const ends = new Map(recordsOf(records, 'stretchEnd').map((end) => [end.stretch, end]));
+  const known = recordsOf(records, 'stretch');
+  const stretches = known.flatMap(({ id, environment }) => {
+    const own = measured.filter((record) => record.stretch === id);
+    const timings = own.filter(({ kind }) => kind === 'measurement').length;
+    return own.length === 0 ? [] : [{ id, environment, records: own.length, timings, end: ends.get(id) ?? null }];
+  });
+  const ids = new Set(known.map(({ id }) => id));
+  return { stretches, unknownStretch: measured.some((record) => !ids.has(record.stretch)) };
 }

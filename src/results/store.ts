@@ -55,6 +55,7 @@ export class RecordStore {
   #descriptor: number | null;
   #bytes: number;
   #syncedAt = 0;
+  #preface: RunRecord | null = null;
 
   private constructor(path: string, lock: WriterLock) {
     const read = existsSync(path) ? readRecords(path) : { records: [], torn: null, bytes: 0 };
@@ -106,6 +107,11 @@ export class RecordStore {
     return this.ofCell(cell).findLast((record): record is RecordOf<'outcome'> => record.kind === 'outcome');
   }
 
+  /** A record to write before the next one, and only if there is a next one: it says what those are about. */
+  preface(record: RunRecord): void {
+    this.#preface = record;
+  }
+
   /**
    * Checks and appends one record: one line, one write. What could not be written whole is taken back, so that the file stays readable.
    * @throws MoaError INVALID_ARGUMENT for a malformed record; IO (such as a full disk) naming the file.
@@ -113,6 +119,9 @@ export class RecordStore {
   append(record: RunRecord): void {
     if (this.#descriptor === null)
       throw new MoaError(`Expected an open record store for ${this.#path} but it is closed`, { code: 'INTERNAL' });
+    const preface = this.#preface;
+    this.#preface = null;
+    if (preface !== null) this.append(preface);
     const parsed = recordSchema.safeParse(record);
     if (!parsed.success)
       throw new MoaError(`Expected a valid record but received ${describe(record)}: ${z.prettifyError(parsed.error)}`, {

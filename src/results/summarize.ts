@@ -4,7 +4,6 @@ import { expandCells } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { checkRun } from './checks/run.ts';
 import { summarizeContrasts } from './contrasts.ts';
-import type { Environment } from './environment.ts';
 import type { RecordOf, RunRecord } from './record.ts';
 import { summarizeRetrieval } from './retrieval.ts';
 import { summarizePerplexity, summarizeScores } from './scores.ts';
@@ -16,13 +15,12 @@ import { writeVerdicts } from './verdicts.ts';
 export interface SummarizeOptions {
   readonly records: readonly RunRecord[];
   readonly suite: Suite;
-  readonly environment: Environment | null;
   /** Content hashes of the suite's cells as they are now; records of others are stale and left out. Default: nothing is stale. */
   readonly cells?: ReadonlySet<string>;
 }
 
 /** Everything that a run showed, with intervals, paired tests, hygiene checks and verdicts. Equal records give equal summaries. */
-export function summarize({ records, suite, environment, cells }: SummarizeOptions): Summary {
+export function summarize({ records, suite, cells }: SummarizeOptions): Summary {
   const selection = selectRecords(records, cells);
   const baseline = suite.report.baseline;
   const methods = suite.methods.map((method) => summarizeMethod(method.id, selection, suite));
@@ -42,7 +40,7 @@ export function summarize({ records, suite, environment, cells }: SummarizeOptio
     contrasts,
     cells: summarizeCells(selection, suite),
   };
-  const checks = checkRun({ summary: partial, selection, environment });
+  const checks = checkRun({ summary: partial, selection });
   return { ...partial, checks, verdicts: writeVerdicts({ ...partial, checks }) };
 }
 

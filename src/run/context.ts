@@ -4,6 +4,7 @@ import type { Plan } from '../plan/schema.ts';
 import type { RecordStore } from '../results/store.ts';
 import type { Suite } from '../suite/schema.ts';
 import type { Identity } from './cell-hash.ts';
+import type { Stretch } from './stretch.ts';
 
 /** What every stage of a run shares. */
 export interface RunContext {
@@ -15,6 +16,8 @@ export interface RunContext {
   readonly model: LanguageModel;
   readonly identity: Identity;
   readonly store: RecordStore;
+  /** Every measurement names it: `stretch: context.stretch.open()`. */
+  readonly stretch: Stretch;
   /** Plans by method id, filled by the plan stage. */
   readonly plans: Map<string, Plan>;
   readonly signal: AbortSignal;

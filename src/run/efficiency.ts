@@ -58,6 +58,7 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
       const planned = layout.kind === 'dynamic' ? timing.residentBytes : layout.bytes * batch;
       context.store.append({
         kind: 'measurement',
+        stretch: context.stretch.open(),
         time: now(),
         cell: hash,
         method: own.method,
@@ -119,6 +120,7 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
     }, cell.largest);
     context.store.append({
       kind: 'capacity',
+      stretch: context.stretch.open(),
       time: now(),
       cell: hash,
       method: cell.method,

@@ -58,7 +58,7 @@ function recordCompression(
   { plan, profiles, front }: CompressResult,
   made: { readonly path: string; readonly wallMs: number },
 ): void {
-  const common = { time: now(), cell: hash, method: cell.method };
+  const common = { time: now(), cell: hash, method: cell.method, stretch: context.stretch.open() };
   for (const { profile, path, reused, wallMs } of profiles) {
     context.store.append({
       kind: 'profile',

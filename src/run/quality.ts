@@ -15,6 +15,7 @@ import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+import { type AddressedSample, addressed } from './sample-content.ts';
 import { samplesFor } from './samples.ts';
 import { settle } from './settle.ts';
 
@@ -44,7 +45,7 @@ function openContenders(context: RunContext, cells: readonly QualityCell[]): Con
     const hash = cellHash(cell, context.suite, context.identity, plan);
     if (isCompleted(context, hash)) continue;
     const done = new Set<string>();
-    for (const r of context.store.ofCell(hash)) if (r.kind === 'sample' || r.kind === 'loss') done.add(r.sampleId);
+    for (const r of context.store.ofCell(hash)) if (r.kind === 'sample' || r.kind === 'loss') done.add(r.content);
     contenders.push({ cell, hash, plan, startedMs: performance.now(), done });
   }
   return contenders;
@@ -55,9 +56,9 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
   let open = contenders;
   let index = 0;
   try {
-    for await (const samples of inBatches(samplesFor(context, cell), context.suite.generation.batch)) {
+    for await (const samples of inBatches(addressed(samplesFor(context, cell), context.model.tokenizer), context.suite.generation.batch)) {
       for (const contender of open) {
-        const todo = samples.filter(({ id }) => !contender.done.has(id));
+        const todo = samples.filter(({ content }) => !contender.done.has(content));
         if (todo.length === 0) continue;
         context.signal.throwIfAborted();
         context.onProgress({
@@ -67,10 +68,10 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
           detail: `${cell.task} ${cell.length} ${contender.cell.method}`,
         });
         try {
-          if (cell.kind === 'perplexity') for (const sample of todo) await recordLoss(context, contender, sample);
+          if (cell.kind === 'perplexity') for (const item of todo) await recordLoss(context, contender, item);
           else await recordSamples(context, contender, todo);
         } catch (error) {
-          recordFailed(context, contender, error, todo.map(({ id }) => id).join(', '));
+          recordFailed(context, contender, error, todo.map(({ sample }) => sample.id).join(', '));
           open = open.filter((c) => c !== contender);
           await settle(context.model);
         }
@@ -85,12 +86,11 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
 }
 
 /** Generates the samples together where their caches can be one; each has its own record. */
-async function recordSamples(context: RunContext, contender: Contender, samples: readonly Sample[]): Promise<void> {
-  const requests = samples.map((sample) => {
-    const tokens = context.model.tokenizer.encode(sample.prompt);
+async function recordSamples(context: RunContext, contender: Contender, samples: readonly AddressedSample[]): Promise<void> {
+  const requests = samples.map(({ sample, tokens, content }) => {
     const { maxNewTokens } = sample;
     const layout = layoutOf(context, contender.plan, { promptTokens: tokens.length, newTokens: maxNewTokens });
-    return { sample, tokens, maxNewTokens, layout };
+    return { sample, tokens, content, maxNewTokens, layout };
   });
   for (const batch of partition(requests, (a, b) => canShareCache(a.layout, b.layout))) {
     const { outputs, prefillMs, decodeMs } = await generate(context.model, { requests: batch, ...generationOptions(context) });
@@ -105,25 +105,25 @@ async function recordSamples(context: RunContext, contender: Contender, samples:
   }
 }
 
-interface Generated {
-  readonly sample: Sample;
-  readonly tokens: Int32Array;
+interface Generated extends AddressedSample {
   readonly layout: CacheLayout;
   readonly generated: GeneratedOutput;
   readonly times: { readonly prefillMs: number | null; readonly decodeMs: number | null };
 }
 
-function recordSample(context: RunContext, { cell, hash }: Contender, { sample, tokens, layout, generated, times }: Generated): void {
+function recordSample(context: RunContext, { cell, hash }: Contender, { sample, tokens, content, layout, generated, times }: Generated): void {
   const { model } = context;
   const output = model.tokenizer.decode(generated.tokens, { skipSpecial: true });
   const { score, correct } = scoreOutput(sample, output);
   context.store.append({
     kind: 'sample',
+    stretch: context.stretch.open(),
     time: now(),
     cell: hash,
     method: cell.method,
     part: cell.kind === 'longbench' ? 'longbench' : 'retrieval',
     sampleId: sample.id,
+    content,
     task: sample.task,
     category: sample.category,
     cluster: sample.cluster,
@@ -144,9 +144,9 @@ function recordSample(context: RunContext, { cell, hash }: Contender, { sample, 
   });
 }
 
-async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
+async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, item: AddressedSample): Promise<void> {
   const { model } = context;
-  const prompt = model.tokenizer.encode(sample.prompt);
+  const { sample, tokens: prompt, content } = item;
   const answer = model.tokenizer.encode(sample.completion ?? sample.answers[0] ?? '');
   const tokens = Int32Array.from([...prompt, ...answer]);
   const layout = layoutOf(context, plan, { promptTokens: prompt.length, newTokens: answer.length });
@@ -158,10 +158,12 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, 
   });
   context.store.append({
     kind: 'loss',
+    stretch: context.stretch.open(),
     time: now(),
     cell: hash,
     method: cell.method,
     sampleId: sample.id,
+    content,
     task: sample.task,
     cluster: sample.cluster,
     length: cell.length,

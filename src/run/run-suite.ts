@@ -22,6 +22,7 @@ import { makePlans } from './make-plans.ts';
 import { runQuality } from './quality.ts';
 import { alreadyHoldsRun, recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
+import { Stretch } from './stretch.ts';
 
 /** The checkout or the installed package: where package.json is. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -67,6 +68,10 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
     using store = earlier ?? openStore(folder, options);
+    const environment = captureEnvironment({
+      root: PACKAGE_ROOT,
+      backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
+    });
     const context: RunContext = {
       suite,
       suiteFolder,
@@ -74,21 +79,16 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       model,
       identity: { weightsHash: model.weightsHash, device: backend.description },
       store,
+      stretch: new Stretch({ store, folder, environment }),
       plans: new Map(),
       signal: options.signal,
       onProgress: options.onProgress,
     };
-    const environment = captureEnvironment({
-      root: PACKAGE_ROOT,
-      backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
-    });
-    writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
-    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
     recordRun(context, options, { version: environment.moabench, cells });
     try {
       await runCells(context, cells);
     } finally {
-      recordSubstitutions(context, options);
+      endStretch(context, options);
     }
     return { folder, ...outcomes(store, cells) };
   } finally {
@@ -108,9 +108,9 @@ function openStore(folder: string, { resume, onNote }: RunOptions): RecordStore 
 }
 
 /** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
-function recordSubstitutions({ model, store }: RunContext, options: RunOptions): void {
+function endStretch({ model, stretch }: RunContext, options: RunOptions): void {
   const sentences = model.backend.substitutions();
-  store.append({ kind: 'substitutions', time: now(), sentences: [...sentences] });
+  stretch.close(sentences);
   if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
   options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
@@ -171,9 +171,24 @@ interface RunFacts {
   readonly cells: readonly Cell[];
 }
 
-function recordRun({ suite, model, store }: RunContext, options: RunOptions, { version, cells }: RunFacts): void {
+/**
+ * Writes down the run and its suite: before its first record, so that a run with nothing to do changes nothing; at once where the folder's suite is
+ * another, as reports are made from it.
+ */
+function recordRun(context: RunContext, options: RunOptions, facts: RunFacts): void {
+  const { store, suite, folder } = context;
+  const run = runRecord(context, options, facts);
+  const last = recordsOf(store.records, 'run').at(-1);
+  if (last?.suite.hash === run.suite.hash && existsSync(join(folder, 'suite.json'))) store.preface(run);
+  else {
+    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
+    store.append(run);
+  }
+}
+
+function runRecord({ suite, model, store }: RunContext, options: RunOptions, { version, cells }: RunFacts): RecordOf<'run'> {
   const { layers, heads, kvHeads, headDim } = model.config;
-  store.append({
+  return {
     kind: 'run',
     time: now(),
     recordVersion: RECORD_VERSION,
@@ -201,5 +216,5 @@ function recordRun({ suite, model, store }: RunContext, options: RunOptions, { v
       activationDType: model.activationDType,
       graph: graphUse(model, suite),
     },
-  });
+  };
 }

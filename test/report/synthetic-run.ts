@@ -60,6 +60,8 @@ export function syntheticSuite({ samples = 20, methods }: { samples?: number; me
   return methods === undefined ? suite : { ...suite, methods: suite.methods.filter((method) => methods.includes(method.id)) };
 }
 
+const STRETCH = 'synthetic';
+
 export const syntheticEnvironment: Environment = {
   version: 1,
   time: '2025-03-01T12:00:00.000Z',
@@ -138,19 +140,22 @@ export function syntheticRecords(suite: Suite = syntheticSuite()): RunRecord[] {
     clock.ms += 250;
     return new Date(clock.ms).toISOString();
   };
-  const records: RunRecord[] = [runRecord(suite, time())];
+  const records: RunRecord[] = [
+    runRecord(suite, time()),
+    { kind: 'stretch', time: time(), id: STRETCH, environment: syntheticEnvironment },
+  ];
   for (const cell of expandCells(suite)) {
-    const common = { time: time(), cell: contentHash({ cell: cell.id, suite: suite.name }), method: cell.method };
-    records.push(...cellRecords(cell, common), {
+    const ofCell = { time: time(), cell: contentHash({ cell: cell.id, suite: suite.name }), method: cell.method };
+    records.push(...cellRecords(cell, { ...ofCell, stretch: STRETCH }), {
       kind: 'outcome',
-      ...common,
+      ...ofCell,
       time: time(),
       cellId: cell.id,
       status: 'completed',
       wallMs: 250,
     });
   }
-  records.push({ kind: 'substitutions', time: time(), sentences: [] });
+  records.push({ kind: 'stretchEnd', time: time(), stretch: STRETCH, loadAverage: [2.1, 1.5, 1], substitutions: [] });
   return records.map((record) => recordSchema.parse(record));
 }
 
@@ -158,13 +163,14 @@ interface Common {
   readonly time: string;
   readonly cell: string;
   readonly method: string;
+  readonly stretch: string;
 }
 
 function runRecord(suite: Suite, time: string): RunRecord {
   return {
     kind: 'run',
     time,
-    recordVersion: 1,
+    recordVersion: 2,
     runId: 'synthetic',
     resumed: false,
     version: '0.0.0',
@@ -196,6 +202,7 @@ function cellRecords(cell: Cell, common: Common): RunRecord[] {
           kind: 'loss',
           ...common,
           sampleId: `${cell.task}/${cell.length}/${i}`,
+          content: contentHash(`${cell.task}/${cell.length}/${i}`),
           task: cell.task,
           cluster: `doc-${i}`,
           length: cell.length,
@@ -307,6 +314,7 @@ function sampleRecord({ cell, common, index, kv }: SampleInput): RunRecord {
     ...common,
     part: isRetrieval ? 'retrieval' : 'longbench',
     sampleId,
+    content: contentHash(sampleId),
     task: cell.task,
     category: isRetrieval ? 'synthetic' : (TASKS[cell.task as keyof typeof TASKS] ?? 'synthetic'),
     cluster: `${cell.task}-${index}`,

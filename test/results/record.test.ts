@@ -19,6 +19,7 @@ describe('records', () => {
     time: '2025-03-01T12:00:00.000Z',
     cell: 'aaaaaaaa',
     method: 'dense',
+    stretch: 'aa',
     measure: 'decode',
     cache: 'dense',
     contextTokens: 512,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type RunRecord, WITHOUT_PLAN } from '../../src/results/record.ts';
+import type { Environment } from '../../src/results/environment.ts';
+import { type RecordOf, type RunRecord, UNKNOWN_STRETCH, WITHOUT_PLAN } from '../../src/results/record.ts';
 import { summarize } from '../../src/results/summarize.ts';
 import { type MethodSummary, type Summary, summarySchema } from '../../src/results/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';
@@ -7,7 +8,7 @@ import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../repor
 const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'heads-25', 'moa-25'] });
 const records = syntheticRecords(suite);
 const summaryOf = (list: readonly RunRecord[], cells?: ReadonlySet<string>): Summary =>
-  summarize({ records: list, suite, environment: syntheticEnvironment, ...(cells === undefined ? {} : { cells }) });
+  summarize({ records: list, suite, ...(cells === undefined ? {} : { cells }) });
 const summary = summaryOf(records);
 // Less to bootstrap: retrieval and the baseline's timings.
 const retrievalOnly = (list: readonly RunRecord[]): RunRecord[] =>
@@ -101,7 +102,7 @@ describe('summarize', () => {
   it('is empty but whole without records', () => {
     const empty = summarySchema.parse(summaryOf([]));
     expect(empty.verdicts).toEqual([]);
-    expect(empty.checks.every((check) => check.status !== 'passed' || check.id === 'clean-code')).toBe(true);
+    expect(empty.checks.every((check) => check.status !== 'passed')).toBe(true);
   });
 });
 
@@ -119,28 +120,83 @@ describe('checks', () => {
     expect(summary.verdicts[0]).toMatch(/^Do not rely on this run: resident KV bytes differ/);
   });
 
-  it('sees kernels that stood in for others, and names them', () => {
-    const sentences = ['gemm of f32 rows of 64 by bf16 [64, 64] into f32: the tiled kernel, as cuBLASLt takes operands of one dtype'];
-    const summary = summaryOf([...retrievalOnly(records), { kind: 'substitutions', time: '2026-01-01T00:00:00Z', sentences }]);
+  /** The stretch of the synthetic run, opened again by another process under another id; it measured the second half. */
+  const twoStretches = (second: Partial<Environment>, end: Partial<RecordOf<'stretchEnd'>> | null = {}): RunRecord[] => {
+    const results = retrievalOnly(records);
+    const half = results.findIndex((record) => record.kind === 'measurement');
+    const opened: RunRecord = {
+      kind: 'stretch',
+      time: '2026-01-01T00:00:00Z',
+      id: 'second',
+      environment: { ...syntheticEnvironment, ...second },
+    };
+    const closed: RunRecord = {
+      kind: 'stretchEnd',
+      time: '2026-01-01T01:00:00Z',
+      stretch: 'second',
+      loadAverage: [2, 2, 2],
+      substitutions: [],
+      ...end,
+    };
+    const moved = results
+      .slice(half)
+      .map((record) => ('stretch' in record && 'cell' in record ? { ...record, stretch: 'second' } : record));
+    return [...results.slice(0, half), opened, ...moved, ...(end === null ? [] : [closed])];
+  };
+  const messageOf = (summary: Summary, id: string): string | undefined => summary.checks.find((check) => check.id === id)?.message;
+  const git = { commit: 'fedcba9876543210fedcba9876543210fedcba98', dirty: false };
+  const busy = { ...syntheticEnvironment.cpu, loadAverage: [5, 5, 5] };
+
+  it('sees kernels that stood in for others in any stretch, and names them', () => {
+    const substitutions = ['gemm of f32 rows of 64 by bf16 [64, 64] into f32: the tiled kernel, as cuBLASLt takes operands of one dtype'];
+    const summary = summaryOf(twoStretches({}, { substitutions }));
     expect(checkOf(summary, 'kernels-as-meant')).toBe('failed');
-    expect(summary.checks.find(({ id }) => id === 'kernels-as-meant')?.message).toContain('gemm of f32 rows');
+    expect(messageOf(summary, 'kernels-as-meant')).toContain('gemm of f32 rows');
   });
 
-  it('says nothing of kernels where a run did not tell', () => {
-    const [run, ...rest] = retrievalOnly(records);
-    const results = rest.slice(0, -1);
-    const told: RunRecord = { kind: 'substitutions', time: '2026-01-01T00:00:00Z', sentences: [] };
-    const half = results.length / 2;
-    const statusOf = (...list: readonly (RunRecord | undefined)[]): string | undefined =>
-      checkOf(summaryOf(list.flatMap((record) => record ?? [])), 'kernels-as-meant');
-    expect(statusOf(run, ...results)).toBe('untested');
-    expect(statusOf(run, ...results, told)).toBe('passed');
-    expect(statusOf(run, ...results, told, run)).toBe('untested');
-    expect(statusOf(run, run, ...results, told, run, told)).toBe('passed');
-    expect(statusOf(run, ...results.slice(0, half), run, ...results.slice(half), told)).toBe('untested');
-    expect(statusOf(run, ...results.slice(0, half), told, run, ...results.slice(half), told)).toBe('passed');
-    const sentences = ['gemm: the tiled kernel'];
-    expect(statusOf(run, ...results.slice(0, half), { ...told, sentences }, run, ...results.slice(half))).toBe('failed');
+  it('says nothing of kernels where a stretch was killed before it told', () => {
+    expect(checkOf(summaryOf(twoStretches({})), 'kernels-as-meant')).toBe('passed');
+    expect(checkOf(summaryOf(twoStretches({}, null)), 'kernels-as-meant')).toBe('untested');
+  });
+
+  it('judges every stretch that measured, and only those', () => {
+    expect(messageOf(summaryOf(twoStretches({ git })), 'clean-code')).toBe(
+      'Commits 0123456789ab, fedcba987654 with uncommitted changes at 0123456789ab.',
+    );
+    expect(checkOf(summaryOf(twoStretches({ cpu: busy })), 'quiet-machine')).toBe('failed');
+    // A clean, later process that measured nothing changes neither the dirty commit nor the load of the one that did.
+    const idle: RunRecord = {
+      kind: 'stretch',
+      time: '2026-01-01T00:00:00Z',
+      id: 'idle',
+      environment: { ...syntheticEnvironment, git, cpu: busy },
+    };
+    const summary = summaryOf([...retrievalOnly(records), idle]);
+    expect(messageOf(summary, 'clean-code')).toBe('Commit 0123456789ab with uncommitted changes.');
+    expect(checkOf(summary, 'quiet-machine')).toBe('passed');
+    expect(checkOf(summary, 'kernels-as-meant')).toBe('passed');
+  });
+
+  it('sees programs that came while timing: load at the end beyond the own threads', () => {
+    expect(checkOf(summaryOf(twoStretches({}, { loadAverage: [2.9, 2, 2] })), 'quiet-machine')).toBe('passed');
+    const late = summaryOf(twoStretches({}, { loadAverage: [4.5, 2, 2] }));
+    expect(checkOf(late, 'quiet-machine')).toBe('failed');
+    expect(messageOf(late, 'quiet-machine')).toBe(
+      'Load of other programs 2.50 on 2 cores when it ended: other programs were running, so absolute timings are unsafe.',
+    );
+  });
+
+  it('tests neither code nor machine nor kernels of what an older version recorded', () => {
+    const old = summaryOf(
+      retrievalOnly(records).flatMap((record): RunRecord[] =>
+        record.kind === 'stretch' || record.kind === 'stretchEnd'
+          ? []
+          : 'stretch' in record
+            ? [{ ...record, stretch: UNKNOWN_STRETCH }]
+            : [record],
+      ),
+    );
+    for (const id of ['clean-code', 'quiet-machine', 'kernels-as-meant']) expect(checkOf(old, id)).toBe('untested');
   });
 
   it('sees budgets that are nearly but not equal, and does not contrast them', () => {
@@ -165,7 +221,6 @@ describe('checks', () => {
       broken((record) =>
         record.kind === 'sample' && record.method === 'dense' && ids.test(record.sampleId) ? { ...record, truncatedTokens: 5 } : record,
       );
-    const messageOf = (summary: Summary, id: string): string | undefined => summary.checks.find((check) => check.id === id)?.message;
     expect(checkOf(cut(/./), 'truncation')).toBe('failed');
     expect(messageOf(cut(/1024.*\/3$/), 'truncation')).toBe('1 of 160 prompts was truncated.');
     expect(messageOf(cut(/1024.*\/[34]$/), 'truncation')).toBe('2 of 160 prompts were truncated.');
@@ -270,14 +325,5 @@ describe('checks', () => {
         : record,
     );
     expect(checkOf(drift, 'timing-noise')).toBe('failed');
-  });
-
-  it('sees a busy machine', () => {
-    const busy = summarize({
-      records: retrievalOnly(records),
-      suite,
-      environment: { ...syntheticEnvironment, cpu: { ...syntheticEnvironment.cpu, loadAverage: [5, 5, 5] } },
-    });
-    expect(checkOf(busy, 'quiet-machine')).toBe('failed');
   });
 });

@@ -4,13 +4,13 @@ import { toPaired } from '../../src/results/paired.ts';
 import { summarize } from '../../src/results/summarize.ts';
 import type { MethodSummary, Paired, Summary } from '../../src/results/summary.ts';
 import { writeVerdicts } from '../../src/results/verdicts.ts';
-import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';
+import { syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';
 
 const suite = syntheticSuite({ samples: 1, methods: ['dense', 'moa-25'] });
 const records = syntheticRecords(suite).filter(
   (record) => record.kind === 'run' || (record.kind === 'sample' && record.part === 'retrieval'),
 );
-const summary = summarize({ records, suite, environment: syntheticEnvironment });
+const summary = summarize({ records, suite });
 
 const paired = (lost: number, gained: number, n: number): Paired => {
   const pairs = Array.from({ length: n }, (_, i) => ({

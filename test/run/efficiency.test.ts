@@ -7,11 +7,13 @@ import type { LanguageModel } from '../../src/model/language-model.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Backend, KvCacheSpec } from '../../src/native/backend.ts';
 import { createTfjsBackend } from '../../src/reference/tfjs-backend.ts';
+import { captureEnvironment } from '../../src/results/environment.ts';
 import { type RecordOf, recordsOf } from '../../src/results/record.ts';
 import { RecordStore } from '../../src/results/store.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { runMaxBatch, runTimings } from '../../src/run/efficiency.ts';
 import { makePlans } from '../../src/run/make-plans.ts';
+import { Stretch } from '../../src/run/stretch.ts';
 import { type Cell, expandCells } from '../../src/suite/cells.ts';
 import { suiteSchema } from '../../src/suite/schema.ts';
 
@@ -66,7 +68,9 @@ beforeAll(async () => {
   const store = RecordStore.open(join(folder, 'records.jsonl'));
   const identity = { weightsHash: model.weightsHash, device: model.backend.description };
   const signal = new AbortController().signal;
-  context = { suite, suiteFolder: folder, folder, model, identity, store, plans, signal, onProgress: () => {} };
+  const details = { name: 'cuda', description: model.backend.description, details: {} };
+  const stretch = new Stretch({ store, folder, environment: captureEnvironment({ root: folder, backend: details }) });
+  context = { suite, suiteFolder: folder, folder, model, identity, store, stretch, plans, signal, onProgress: () => {} };
   await makePlans(context, cellsOf('plan'));
 });
 afterAll(async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -45,4 +45,24 @@ test('lengths beyond the positions of the model are told once, and run', async (
   writeFileSync(config, JSON.stringify({ ...PRESETS.tiny, max_position_embeddings: 128 }));
   expect(await run('long', { model: `dummy:${config}`, context: 192, onNote: (note) => notes.push(note) })).toMatchObject({ completed: 2 });
   expect(notes).toEqual([expect.stringMatching(/^Length 192 is beyond the 128 positions/)]);
+});
+
+/** Every file of a folder with its content. */
+function contents(path: string): Map<string, string> {
+  const files = readdirSync(path, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  return new Map(files.map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name), 'utf8')]));
+}
+
+test('every measurement names its stretch; going on with nothing to do opens none and changes no file', async () => {
+  const path = join(folder, 'idle');
+  await run('idle');
+  const { records } = readRecords(recordsPath(path));
+  const [stretch, ...others] = recordsOf(records, 'stretch');
+  expect(others).toEqual([]);
+  for (const record of [...recordsOf(records, 'plan'), ...recordsOf(records, 'measurement')]) expect(record.stretch).toBe(stretch?.id);
+  expect(records.at(-1)).toMatchObject({ kind: 'stretchEnd', stretch: stretch?.id, substitutions: [] });
+  expect(JSON.parse(readFileSync(join(path, 'environment.json'), 'utf8'))).toEqual(stretch?.environment);
+  const before = contents(path);
+  expect(await run('idle', { resume: true })).toMatchObject({ completed: 2 });
+  expect(contents(path)).toEqual(before);
 });

@@ -1,4 +1,3 @@
-import type { Environment } from '../environment.ts';
 import type { Selection } from '../selection.ts';
 import type { Check, Summary } from '../summary.ts';
 
@@ -6,7 +5,6 @@ import type { Check, Summary } from '../summary.ts';
 export interface CheckInput {
   readonly summary: Omit<Summary, 'checks' | 'verdicts'>;
   readonly selection: Selection;
-  readonly environment: Environment | null;
 }
 
 /** One finding. */

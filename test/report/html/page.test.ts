@@ -13,7 +13,7 @@ import { launchChromium } from './chromium.ts';
 
 const suite = syntheticSuite({ samples: 6, methods: ['dense', 'uniform-25', 'moa-25'] });
 const records = syntheticRecords(suite);
-const summary = summarize({ records, suite, environment: syntheticEnvironment });
+const summary = summarize({ records, suite });
 const selection = selectRecords(records);
 const charts = allCharts(summary, selection);
 const folder = mkdtempSync(join(tmpdir(), 'report-'));

@@ -1,0 +1,30 @@
+import { contentHash, sha256 } from '../core/hash.ts';
+import type { Sample } from '../data/sample.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+
+/** A sample as the model gets it, with its address. */
+export interface AddressedSample {
+  readonly sample: Sample;
+  /** Of the prompt. */
+  readonly tokens: Int32Array;
+  /** Hash of everything that decides its score beside model and plan; where it was read from is no part of it. */
+  readonly content: string;
+}
+
+/** Samples with their addresses. Of equal samples, the second and later ones have addresses of their own: each is asked for, and each is scored. */
+export async function* addressed(samples: AsyncIterable<Sample>, tokenizer: Tokenizer): AsyncIterable<AddressedSample> {
+  const seen = new Map<string, number>();
+  for await (const sample of samples) {
+    const tokens = tokenizer.encode(sample.prompt);
+    const once = sampleContent(sample, tokens);
+    const before = seen.get(once) ?? 0;
+    seen.set(once, before + 1);
+    yield { sample, tokens, content: before === 0 ? once : contentHash({ once, before }) };
+  }
+}
+
+function sampleContent(sample: Sample, tokens: Int32Array): string {
+  const { answers, completion, allClasses, metric, firstLineOnly, maxNewTokens } = sample;
+  const prompt = sha256(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength));
+  return contentHash({ prompt, answers, completion, allClasses, metric, firstLineOnly, maxNewTokens });
+}

@@ -30,12 +30,13 @@ export async function calibrationSet(
     chunkTokens: context.suite.generation.chunkTokens,
     graph: context.suite.backend.graph,
     seed: `${context.suite.seed}/${purpose}`,
+    identity: context.identity,
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
   };
-  const path = join(context.profileFolder, `${purpose}-${length}-${calibrationKey(context.model, options)}.json`);
+  const path = join(context.profileFolder, `${purpose}-${length}-${calibrationKey(options)}.json`);
   const stored = storedSet(path);
-  if (stored !== undefined) return stored;
+  if (stored?.identity === context.identity) return stored;
   const set = await calibrate(context.model, options);
   writeFileAtomic(path, `${JSON.stringify(set)}\n`);
   return set;

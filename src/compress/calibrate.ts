@@ -20,8 +20,10 @@ const itemSchema = z.strictObject({
 
 export const calibrationSetSchema = z.strictObject({
   format: z.literal('moabench-calibration'),
-  version: z.literal(1),
+  version: z.literal(2),
   weightsHash: z.string(),
+  /** Of everything else that decided the answers: tokenizer, template, end tokens, code, libraries. Part of the set's own hash, so profiles follow. */
+  identity: z.string(),
   seed: z.string(),
   /** Tokens of context and answer together. */
   length: z.number().int().positive(),
@@ -40,14 +42,16 @@ export interface CalibrationOptions {
   readonly chunkTokens: number;
   readonly graph: 'on' | 'off';
   readonly seed: string;
+  /** Hash of what the answers depend on beside these options: see CompressContext. */
+  readonly identity: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
 /** What a calibration set depends on: equal keys give equal sets. Replayed steps compute what steps one by one compute, so `graph` is left out. */
-export function calibrationKey(model: LanguageModel, options: CalibrationOptions): string {
-  const { tasks, samples, answerTokens, length, chunkTokens, seed } = options;
-  return contentHash({ weights: model.weightsHash, tasks, samples, answerTokens, length, chunkTokens, seed });
+export function calibrationKey(options: CalibrationOptions): string {
+  const { tasks, samples, answerTokens, length, chunkTokens, seed, identity } = options;
+  return contentHash({ identity, tasks, samples, answerTokens, length, chunkTokens, seed });
 }
 
 /**
@@ -74,8 +78,9 @@ export async function calibrate(model: LanguageModel, options: CalibrationOption
   options.onProgress?.({ stage: 'calibrate', done: options.samples, total: options.samples, detail: `${options.length} tokens` });
   return {
     format: 'moabench-calibration',
-    version: 1,
+    version: 2,
     weightsHash: model.weightsHash,
+    identity: options.identity,
     seed: options.seed,
     length: options.length,
     items,

@@ -63,6 +63,11 @@ export function modelConfig(path: string): ModelConfig {
   return path.startsWith(DUMMY) ? locateConfig(path).config : readModelConfig(path);
 }
 
+/** Where a model's tokenizer and template are looked for; null for a preset, which has none. Errors as `loadModel`. */
+export function modelFolder(path: string): string | null {
+  return path.startsWith(DUMMY) ? locateConfig(path).folder : path;
+}
+
 /** As `modelConfig`, when the weights that it describes are there too; they are not read. Errors as `loadModel`. */
 export function locatedModelConfig(path: string): ModelConfig {
   const config = modelConfig(path);

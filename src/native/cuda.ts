@@ -28,7 +28,7 @@ export function describeCudaBackend(device = 0): string {
 }
 
 /** Where the library is looked for: MOABENCH_CUDA_LIBRARY, else beside the addon in native/build. */
-function cudaLibraryPath(): string {
+export function cudaLibraryPath(): string {
   return process.env.MOABENCH_CUDA_LIBRARY ?? fileURLToPath(new URL('../../native/build/libmoabench_cuda.so', import.meta.url));
 }
 

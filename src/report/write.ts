@@ -18,8 +18,6 @@ export interface ReportInput {
   readonly records: readonly RunRecord[];
   readonly suite: Suite;
   readonly environment: Environment | null;
-  /** Content hashes of the suite's cells as they are now; records of other cells are stale and left out. */
-  readonly cells?: ReadonlySet<string>;
 }
 
 export interface Report {
@@ -30,7 +28,7 @@ export interface Report {
 
 /** Everything that is made from records; the same input gives the same bytes. */
 export async function makeReport(input: ReportInput): Promise<Report> {
-  const selection = selectRecords(input.records, input.cells);
+  const selection = selectRecords(input.records, input.suite);
   const summary = summarySchema.parse(summarize(input));
   const parts = { summary, selection, environment: input.environment, charts: allCharts(summary, selection) };
   const files = new Map<string, string>([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]);

@@ -44,6 +44,11 @@ const THREAD_VARIABLES = [
   'CUDA_VISIBLE_DEVICES',
 ] as const;
 
+/** Those of these variables that are set. */
+export function threadVariables(): { [name: string]: string } {
+  return Object.fromEntries(THREAD_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+}
+
 export interface EnvironmentInput {
   /** Folder with the package.json and, in a checkout, the .git of this program. */
   readonly root: string;
@@ -54,7 +59,6 @@ export interface EnvironmentInput {
 /** Captures the machine, the runtime and the code. What cannot be read is null. */
 export function captureEnvironment({ root, backend, time = new Date() }: EnvironmentInput): Environment {
   const processors = cpus();
-  const variables = THREAD_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const { version, packages } = packageVersions(root);
   return {
     version: 1,
@@ -71,7 +75,7 @@ export function captureEnvironment({ root, backend, time = new Date() }: Environ
     container: { detected: containerKind(), cpuQuota: cpuQuota() },
     os: { platform: platform(), release: release(), arch: arch(), distribution: distribution() },
     node: process.version,
-    variables: Object.fromEntries(variables) as { [name: string]: string },
+    variables: threadVariables(),
     git: gitState(root),
     moabench: version,
     packages,

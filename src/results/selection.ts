@@ -1,5 +1,8 @@
+import { expandCells } from '../suite/cells.ts';
+import type { Suite } from '../suite/schema.ts';
 import type { Environment } from './environment.ts';
-import { type RecordOf, type RunRecord, recordsOf, WITHOUT_PLAN } from './record.ts';
+import { type RecordOf, type RunRecord, recordsOf } from './record.ts';
+import { RecordLog } from './record-log.ts';
 
 /** A stretch of measuring of which something counts. */
 export interface StretchUse {
@@ -33,15 +36,18 @@ export interface Selection {
 }
 
 /**
- * Picks what a report is made of. A cell that ran again under another hash (its inputs changed) supersedes the earlier one of the same id;
- * `cells`, when given, are the hashes of the suite as it is now, and all others are left out.
+ * Picks what a report is made of: of every cell of the suite what its newest address holds, of its samples those that it asks for. Records of version 1,
+ * which knew no addresses, all count but those of a cell that ran again under another hash.
  */
-export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet<string>): Selection {
-  const latest = latestOutcomes(recordsOf(records, 'outcome'));
-  const current = new Set([...latest.values()].map((outcome) => outcome.cell));
-  const superseded = new Set(recordsOf(records, 'outcome').flatMap((outcome) => (current.has(outcome.cell) ? [] : [outcome.cell])));
-  const counts = (record: RunRecord): boolean =>
-    !('cell' in record) || (!superseded.has(record.cell) && (cells === undefined || cells.has(record.cell)));
+export function selectRecords(records: readonly RunRecord[], suite: Suite): Selection {
+  const log = new RecordLog(records);
+  const cells = log.addresses.size === 0 ? latestCells(records) : addressedCells(log, suite);
+  const counts = (record: RunRecord): boolean => {
+    if (!('cell' in record) || record.kind === 'cell') return true;
+    const asked = cells.get(record.cell);
+    if (asked === undefined) return false;
+    return asked === 'all' || (record.kind !== 'sample' && record.kind !== 'loss') || asked.has(record.content);
+  };
   const kept = records.filter(counts);
   const lastOf = <R extends { readonly cell: string }>(list: readonly R[], key: (record: R) => string): R[] => [
     ...new Map(list.map((record) => [`${record.cell}/${key(record)}`, record])).values(),
@@ -55,21 +61,37 @@ export function selectRecords(records: readonly RunRecord[], cells?: ReadonlySet
     losses: lastOf(recordsOf(kept, 'loss'), (loss) => loss.sampleId),
     measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
     capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
-    outcomes: [...latest.values()].filter(counts),
+    outcomes: [...new Map(recordsOf(kept, 'outcome').map((outcome) => [outcome.cellId, outcome])).values()].filter((o) => isTrue(o, log)),
     ...stretchesOf(kept),
-    methods: [...new Set(kept.flatMap((record) => ('method' in record ? [record.method] : [])))],
+    methods: [...new Set(kept.flatMap((record) => ('method' in record && record.kind !== 'cell' ? [record.method] : [])))],
   };
 }
 
-/** By cell id. What was skipped for want of a plan says nothing any more once there is one: those cells did not run. */
-function latestOutcomes(outcomes: readonly RecordOf<'outcome'>[]): Map<string, RecordOf<'outcome'>> {
-  const latest = new Map<string, RecordOf<'outcome'>>();
-  for (const outcome of outcomes) {
-    latest.set(outcome.cellId, outcome);
-    if (outcome.status !== 'completed' || outcome.cellId !== `plan/${outcome.method}`) continue;
-    for (const [id, { cell, method }] of latest) if (cell === WITHOUT_PLAN && method === outcome.method) latest.delete(id);
+/** Address -> contents of the samples that count, or all. */
+type CountedCells = ReadonlyMap<string, ReadonlySet<string> | 'all'>;
+
+function addressedCells(log: RecordLog, suite: Suite): CountedCells {
+  const cells = new Map<string, ReadonlySet<string> | 'all'>();
+  for (const { id } of expandCells(suite)) {
+    const address = log.addresses.get(id);
+    if (address === undefined) continue;
+    cells.set(address.cell, address.sampleSet === null ? 'all' : (log.samplesOf(address.sampleSet) ?? new Set()));
   }
-  return latest;
+  return cells;
+}
+
+function latestCells(records: readonly RunRecord[]): CountedCells {
+  const outcomes = recordsOf(records, 'outcome');
+  const current = new Set(new Map(outcomes.map(({ cellId, cell }) => [cellId, cell])).values());
+  const superseded = new Set(outcomes.flatMap(({ cell }) => (current.has(cell) ? [] : [cell])));
+  return new Map(records.flatMap((record) => ('cell' in record && !superseded.has(record.cell) ? [[record.cell, 'all'] as const] : [])));
+}
+
+/** An outcome is of the cell's address now, and what a completed one closed is still on record. */
+function isTrue({ cellId, cell, status }: RecordOf<'outcome'>, log: RecordLog): boolean {
+  const address = log.addresses.get(cellId);
+  if (address === undefined) return log.addresses.size === 0;
+  return address.cell === cell && (status !== 'completed' || log.isDone(cell, address.sampleSet));
 }
 
 /** The stretches of the records that count, and what each measured. A stretch whose records are all superseded is not among them. */

@@ -1,81 +1,49 @@
-import { closeSync, existsSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
-import { parseJson, parseOrThrow } from '../core/json-file.ts';
 import { acquireLock, type WriterLock } from './lock.ts';
-import { type RecordOf, type RunRecord, recordSchema } from './record.ts';
-
-/** A last line that was cut off by a kill or a full disk. */
-export interface TornLine {
-  readonly line: number;
-  readonly bytes: number;
-}
-
-export interface ReadResult {
-  readonly records: readonly RunRecord[];
-  readonly torn: TornLine | null;
-  /** Where the whole lines end. */
-  readonly bytes: number;
-}
+import { openRecords, type ReadResult, readAll } from './read-records.ts';
+import { type RunRecord, recordSchema } from './record.ts';
+import { RecordLog } from './record-log.ts';
 
 /** Lines are forced to the disk when a cell ends and at least this often; a killed process loses nothing either way, a power cut up to this. */
 const SYNC_INTERVAL_MS = 1000;
 
-/**
- * All records of a file. A last line without its newline is torn and left out.
- * @throws MoaError INVALID_FILE naming file, line and field for any other malformed line; NOT_FOUND or IO when it cannot be read.
- */
-export function readRecords(path: string): ReadResult {
-  let data: Buffer;
-  try {
-    data = readFileSync(path);
-  } catch (cause) {
-    throw ioError(path, 'read', cause);
-  }
-  const records: RunRecord[] = [];
-  let start = 0;
-  for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, start)) {
-    records.push(parseLine(data.toString('utf8', start, end), `${path}:${records.length + 1}`));
-    start = end + 1;
-  }
-  const rest = data.length - start;
-  return { records, torn: rest === 0 ? null : { line: records.length + 1, bytes: rest }, bytes: start };
+interface Opened {
+  readonly path: string;
+  readonly lock: WriterLock;
+  readonly descriptor: number;
+  readonly read: ReadResult;
 }
 
 /** The append-only log of one run folder, open for the one writer that it allows. */
-export class RecordStore {
+export class RecordStore extends RecordLog {
   /** What was cut off at opening; say so to the user. */
-  readonly torn: TornLine | null;
+  readonly torn: ReadResult['torn'];
+  /** Lines that were left out as no record can be read from them; say so to the user. */
+  readonly damaged: ReadResult['damaged'];
   readonly #path: string;
   readonly #lock: WriterLock;
-  readonly #records: RunRecord[];
-  readonly #byCell = new Map<string, RunRecord[]>();
   #descriptor: number | null;
   #bytes: number;
   #syncedAt = 0;
   #preface: RunRecord | null = null;
 
-  private constructor(path: string, lock: WriterLock) {
-    const read = existsSync(path) ? readRecords(path) : { records: [], torn: null, bytes: 0 };
+  private constructor({ path, lock, descriptor, read }: Opened) {
+    super(read.records);
+    this.torn = read.torn;
+    this.damaged = read.damaged;
     this.#path = path;
     this.#lock = lock;
-    this.torn = read.torn;
+    this.#descriptor = descriptor;
     this.#bytes = read.bytes;
-    this.#records = [...read.records];
-    for (const record of this.#records) this.#index(record);
-    try {
-      if (read.torn !== null) truncateSync(path, read.bytes);
-      this.#descriptor = openSync(path, 'a');
-    } catch (cause) {
-      throw ioError(path, 'write', cause);
-    }
   }
 
   /**
    * Opens or creates the log and takes its writer lock. A torn last line is cut off and told in `torn`.
-   * @throws MoaError IO when another process writes it or the folder cannot be written; INVALID_FILE for a malformed line.
+   * @throws MoaError IO when another process writes it or the folder cannot be written; INVALID_FILE when it is no regular file or holds no whole record.
    */
   static open(path: string): RecordStore {
     try {
@@ -84,27 +52,17 @@ export class RecordStore {
       throw ioError(dirname(path), 'create', cause);
     }
     const lock = acquireLock(`${path}.lock`);
+    let descriptor: number | undefined;
     try {
-      return new RecordStore(path, lock);
-    } catch (error) {
+      descriptor = openRecords(path, 'append');
+      const read = readAll(descriptor, path);
+      if (read.torn !== null) ftruncateSync(descriptor, read.bytes);
+      return new RecordStore({ path, lock, descriptor, read });
+    } catch (cause) {
+      if (descriptor !== undefined) closeSync(descriptor);
       lock.release();
-      throw error;
+      throw cause instanceof MoaError ? cause : ioError(path, 'write', cause);
     }
-  }
-
-  /** All records, in file order. */
-  get records(): readonly RunRecord[] {
-    return this.#records;
-  }
-
-  /** The records of a cell, by its content hash. */
-  ofCell(cell: string): readonly RunRecord[] {
-    return this.#byCell.get(cell) ?? [];
-  }
-
-  /** How a cell ended last; undefined while it is unfinished. */
-  outcomeOf(cell: string): RecordOf<'outcome'> | undefined {
-    return this.ofCell(cell).findLast((record): record is RecordOf<'outcome'> => record.kind === 'outcome');
   }
 
   /** A record to write before the next one, and only if there is a next one: it says what those are about. */
@@ -137,8 +95,7 @@ export class RecordStore {
       this.#takeBack();
       throw ioError(this.#path, 'write', cause);
     }
-    this.#records.push(parsed.data);
-    this.#index(parsed.data);
+    this.add(parsed.data);
   }
 
   /** Flushes, closes and releases the lock. Idempotent. */
@@ -174,17 +131,4 @@ export class RecordStore {
       // The write error is the one to tell; a torn last line is cut off at the next opening.
     }
   }
-
-  #index(record: RunRecord): void {
-    if (!('cell' in record)) return;
-    const list = this.#byCell.get(record.cell);
-    if (list === undefined) this.#byCell.set(record.cell, [record]);
-    else list.push(record);
-  }
-}
-
-const HINT = 'The file was edited, damaged, or written by another version. Restore it or start a new run folder.';
-
-function parseLine(text: string, place: string): RunRecord {
-  return parseOrThrow(recordSchema, parseJson(text, place, HINT), { what: 'a record', path: place, hint: HINT });
 }

@@ -15,13 +15,11 @@ import { writeVerdicts } from './verdicts.ts';
 export interface SummarizeOptions {
   readonly records: readonly RunRecord[];
   readonly suite: Suite;
-  /** Content hashes of the suite's cells as they are now; records of others are stale and left out. Default: nothing is stale. */
-  readonly cells?: ReadonlySet<string>;
 }
 
 /** Everything that a run showed, with intervals, paired tests, hygiene checks and verdicts. Equal records give equal summaries. */
-export function summarize({ records, suite, cells }: SummarizeOptions): Summary {
-  const selection = selectRecords(records, cells);
+export function summarize({ records, suite }: SummarizeOptions): Summary {
+  const selection = selectRecords(records, suite);
   const baseline = suite.report.baseline;
   const methods = suite.methods.map((method) => summarizeMethod(method.id, selection, suite));
   const contrasts = summarizeContrasts(methods, selection.samples, baseline);

@@ -1,58 +1,94 @@
 import { compressKey } from '../compress/methods/registry.ts';
 import { contentHash } from '../core/hash.ts';
-import { planHash } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
-import type { Cell, PlanCell } from '../suite/cells.ts';
+import type { Cell, PlanCell, QualityCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
+import type { Parts } from './code-identity.ts';
+import type { Identity } from './identity.ts';
+import { flatParts } from './parts.ts';
 
-/** Raised when the code changes what a cell's records mean; part of every cell hash, so that old records are not mixed with new ones. */
-const PROTOCOL = 1;
-
-/** What runs the cells: known without loading the model. */
-export interface Identity {
-  readonly weightsHash: string;
-  /** The backend's description: part of the address of timings only. */
-  readonly device: string;
+/** What a plan depends on: model, method options, everything that calibration depends on, and the code. Throws where a file of the method cannot be read. */
+export function planCellParts(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): Parts {
+  const { method, ...options } = compressKey(cell.options, suite, suiteFolder) as { readonly method: string };
+  return {
+    ...artefactParts(suite, identity),
+    ...flatParts({ method, ...options, seed: suite.seed, kvDType: suite.model.kvDType, generation: suite.generation }),
+  };
 }
 
-/** Address of a plan cell: weights, method options, everything that calibration depends on. */
-export function planCellHash(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): string {
-  return contentHash({
-    protocol: PROTOCOL,
-    weights: identity.weightsHash,
-    backend: suite.backend.name,
-    ...numerics(suite),
-    seed: suite.seed,
-    method: compressKey(cell.options, suite, suiteFolder),
-  });
+/** What calibration sets and profiles depend on beside their own options. */
+export function artefactParts({ model, backend }: Suite, { model: modelParts, native, code }: Identity): Parts {
+  return {
+    ...modelParts,
+    ...native,
+    ...code.plan,
+    ...flatParts({ backend: backend.name, weightDType: model.weightDType, activations: backend.activations }),
+  };
 }
 
-/** Address of any other cell: weights, plan, condition, generation options; for timings the device too. */
-export function cellHash(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): string {
-  const { id: _id, method: _method, ...condition } = cell;
+/**
+ * What any other cell depends on: model, rules of the plan, condition, generation options and the code; for timings the device, its driver, threads and
+ * machine too. Samples are no part of it: each has an address by its own content, so that those that are still asked for stay valid.
+ */
+export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): Parts {
   const timed = cell.kind === 'prefill' || cell.kind === 'decode' || cell.kind === 'maxBatch';
-  return contentHash({
-    protocol: PROTOCOL,
-    weights: identity.weightsHash,
-    plan: planHash(plan),
-    backend: timed ? identity.device : suite.backend.name,
-    ...numerics(suite),
-    // Replays compute what steps one by one compute, in another time; recordings on, the default, are left out of the address.
-    graph: timed && suite.backend.graph === 'off' ? 'off' : undefined,
-    generation: suite.generation,
-    seed: suite.seed,
-    source: sourceOf(cell, suite),
-    condition,
-  });
+  const { id: _id, ...condition } = cell;
+  const { samples: _samples, ...conditionOfSamples } = 'samples' in condition ? condition : { ...condition, samples: null };
+  return {
+    ...identity.model,
+    ...identity.native,
+    ...(timed ? { ...identity.device, ...identity.code.timing } : identity.code.quality),
+    plan: planEffect(plan),
+    ...flatParts({
+      backend: suite.backend.name,
+      kvDType: suite.model.kvDType,
+      weightDType: suite.model.weightDType,
+      activations: suite.backend.activations,
+      // Replays compute what steps one by one compute, in another time.
+      graph: timed ? suite.backend.graph : undefined,
+      generation: suite.generation,
+      seed: timed ? suite.seed : undefined,
+      ...conditionOfSamples,
+    }),
+  };
 }
 
-/** Dtypes that are asked for; what is left out follows from weights and backend, and addresses made before it could be said still hold. */
-function numerics({ model, backend }: Suite) {
-  return { kvDType: model.kvDType, weightDType: model.weightDType, activations: backend.activations };
+/** Which samples a quality cell asks for, without looking at them: equal parts give equal samples. The same for all methods. */
+export function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Parts {
+  const source =
+    cell.kind === 'retrieval' ? suite.quality?.retrieval?.source : cell.kind === 'longbench' ? suite.quality?.longbench?.source : undefined;
+  return {
+    ...identity.model,
+    ...identity.code.samples,
+    ...identity.data(cell),
+    ...flatParts({
+      kind: cell.kind,
+      task: cell.task,
+      length: cell.length,
+      samples: cell.samples,
+      source: source?.kind ?? 'generated',
+      seed: suite.seed,
+      reserveTokens: suite.generation.reserveTokens,
+    }),
+  };
 }
 
-function sourceOf(cell: Cell, suite: Suite): unknown {
-  if (cell.kind === 'retrieval') return suite.quality?.retrieval?.source;
-  if (cell.kind === 'longbench') return suite.quality?.longbench?.source;
-  return null;
+/** Address of a plan cell. */
+export function planCellHash(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): string {
+  return contentHash(planCellParts(cell, suite, suiteFolder, identity));
+}
+
+/** Address of any other cell. */
+export function cellHash(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): string {
+  return contentHash(cellParts(cell, suite, identity, plan));
+}
+
+/** Address of the samples that a cell asks for. */
+export function sampleSetHash(cell: QualityCell, suite: Suite, identity: Identity): string {
+  return contentHash(sampleSetParts(cell, suite, identity));
+}
+
+/** Of what a plan does, not of its name or how it was found: a plan that is found again keeps what was measured with it. */
+function planEffect({ method, block, sink, rules }: Plan): string {
+  return contentHash({ dense: method === 'dense', block, sink, rules });
 }

@@ -3,7 +3,7 @@ import type { LanguageModel } from '../model/language-model.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { RecordStore } from '../results/store.ts';
 import type { Suite } from '../suite/schema.ts';
-import type { Identity } from './cell-hash.ts';
+import type { Identity } from './identity.ts';
 import type { Stretch } from './stretch.ts';
 
 /** What every stage of a run shares. */
@@ -22,6 +22,8 @@ export interface RunContext {
   readonly plans: Map<string, Plan>;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
+  /** Things the user should know as they happen, one sentence each. */
+  readonly onNote: (note: string) => void;
 }
 
 /** ISO time for record lines. */

@@ -1,67 +1,68 @@
 import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { TASK_NAMES } from '../data/tasks.ts';
-import { locatedModelConfig, modelHash } from '../model/load.ts';
+import { ChatTemplate } from '../model/chat-template.ts';
+import { locatedModelConfig, modelFolder, modelHash } from '../model/load.ts';
+import { Tokenizer } from '../model/tokenizer.ts';
 import { createBackend } from '../native/backends.ts';
-import { loadPlan } from '../plan/file.ts';
-import { type RunRecord, recordsOf } from '../results/record.ts';
-import { readRecords } from '../results/store.ts';
-import { type Cell, expandCells } from '../suite/cells.ts';
-import { type LoadedSuite, loadSuite } from '../suite/load.ts';
+import { readRecords } from '../results/read-records.ts';
+import { RecordLog } from '../results/record-log.ts';
+import { expandCells } from '../suite/cells.ts';
+import { loadSuite } from '../suite/load.ts';
 import { beyondPositions } from './beyond-positions.ts';
-import { cellHash, type Identity, planCellHash } from './cell-hash.ts';
-import { planPath } from './make-plans.ts';
-import { recordsPath, runFolder } from './run-folder.ts';
+import { type CellState, cellStates, type StatesInput } from './cell-states.ts';
+import { captureIdentity } from './identity.ts';
+import { damageNote } from './open-store.ts';
+import { checkRunFolder, recordsPath, refuseOtherSuite, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
-
-export interface PlannedCell {
-  readonly id: string;
-  readonly kind: Cell['kind'];
-  readonly method: string;
-  /** `done`: will not run again. `partial`: goes on after the recorded samples. */
-  readonly status: 'done' | 'partial' | 'to do';
-  readonly samplesDone: number;
-}
 
 export interface DryRunOptions {
   readonly suitePath: string;
   readonly out?: string;
   readonly resume: boolean;
+  /** Whether a folder of another suite may be gone on with. */
+  readonly otherSuite: boolean;
   readonly only: CellFilter;
   /** As a run would say them. */
   readonly onNote: (note: string) => void;
 }
 
 /**
- * The cells that a run with these options would have, and which of them the folder already holds. Loads no weights, runs nothing; a model that
- * is not there is refused as a run refuses it.
+ * What a run with these options would do with each of its cells. Loads no weights, runs nothing; what a run refuses (a model that is not there, a folder
+ * that holds a run) is refused as it does.
  */
-export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCell[]> {
-  const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
-  const { suite } = loaded;
-  const folder = options.resume || options.out !== undefined ? runFolder({ ...options, suiteName: suite.name, resume: true }) : null;
-  const records = folder !== null && existsSync(recordsPath(folder)) ? readRecords(recordsPath(folder)).records : [];
+export async function dryRun(options: DryRunOptions): Promise<readonly CellState[]> {
+  const { suite, folder: suiteFolder } = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
+  const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
-  const note = beyondPositions(suite, cells, locatedModelConfig(suite.model.path));
+  const config = locatedModelConfig(suite.model.path);
+  const note = beyondPositions(suite, cells, config);
   if (note !== null) options.onNote(note);
-  if (records.length === 0 || folder === null) return cells.map((cell) => planned(cell, null, records));
+  const log = recordsOfFolder(folder, suite.name, options);
+  if (log.records.length === 0)
+    return cells.map(({ id, kind, method }) => ({ id, kind, method, status: 'to do', samplesDone: 0, reasons: [] }));
   const backend = await createBackend(suite.backend);
   try {
-    const identity = { weightsHash: await modelHash(suite.model.path), device: backend.description };
-    return cells.map((cell) => planned(cell, hashOf(cell, { loaded, identity, folder }), records));
+    const weightsHash = await modelHash(suite.model.path);
+    const identity = await captureIdentity({ suite, suiteFolder, weightsHash, device: backend.description });
+    return await cellStates(cells, { suite, suiteFolder, identity, log, shape: config, prompts: promptParts(suite.model.path) });
   } finally {
     await backend.dispose();
   }
 }
 
-function hashOf(cell: Cell, { loaded, identity, folder }: { loaded: LoadedSuite; identity: Identity; folder: string }): string | null {
-  if (cell.kind === 'plan') return planCellHash(cell, loaded.suite, loaded.folder, identity);
-  const path = planPath(folder, cell.method);
-  return existsSync(path) ? cellHash(cell, loaded.suite, identity, loadPlan(path)) : null;
+function recordsOfFolder(folder: string, suiteName: string, options: DryRunOptions): RecordLog {
+  if (!existsSync(recordsPath(folder))) return new RecordLog();
+  checkRunFolder(folder);
+  const { records, damaged } = readRecords(recordsPath(folder));
+  if (damaged.length > 0) options.onNote(damageNote(damaged));
+  if (!options.otherSuite) refuseOtherSuite(folder, records, suiteName);
+  return new RecordLog(records);
 }
 
-function planned(cell: Cell, hash: string | null, records: readonly RunRecord[]): PlannedCell {
-  const own = records.filter((r) => 'cell' in r && r.cell === hash);
-  const samplesDone = own.filter((r) => r.kind === 'sample' || r.kind === 'loss').length;
-  const done = recordsOf(own, 'outcome').at(-1)?.status === 'completed';
-  return { id: cell.id, kind: cell.kind, method: cell.method, status: done ? 'done' : samplesDone > 0 ? 'partial' : 'to do', samplesDone };
+/** Tokenizer and template of a model that is not loaded. */
+function promptParts(path: string): StatesInput['prompts'] {
+  const folder = modelFolder(path);
+  if (folder === null || !existsSync(join(folder, 'tokenizer.json'))) return null;
+  return { name: basename(resolve(folder)), tokenizer: Tokenizer.read(folder), chatTemplate: ChatTemplate.read(folder) };
 }

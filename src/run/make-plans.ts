@@ -1,27 +1,62 @@
-import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { CompressResult } from '../compress/methods/method.ts';
 import { compress } from '../compress/methods/registry.ts';
+import { MoaError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
+import { contentHash } from '../core/hash.ts';
 import { loadPlan, planHash, savePlan } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
-import type { PlanCell } from '../suite/cells.ts';
-import { planCellHash } from './cell-hash.ts';
+import { expandCells, type PlanCell } from '../suite/cells.ts';
+import { addressOrNone } from './addresses.ts';
+import { artefactParts, planCellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
-import { isCompleted, type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
+import { type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
+import { recordedPlan } from './plan-record.ts';
 import { settle } from './settle.ts';
 
-/** Makes, or finds again, the plan of every method; a method without a plan has a failed record and no entry in `context.plans`. */
+/** Takes the plans that were made before, of all methods of the suite, from the records; writes their files again where these are missing or differ. */
+export function findPlans(context: RunContext): void {
+  const { suite, store, model, onNote } = context;
+  for (const cell of expandCells(suite)) {
+    if (cell.kind !== 'plan') continue;
+    const { cell: hash } = addressOrNone(cell, context);
+    const plan = recordedPlan(store, hash, model.config);
+    if (plan === null && store.isDone(hash, null))
+      onNote(`The recorded plan of ${cell.method} was changed since it was made; it is made again.`);
+    if (plan === null) continue;
+    context.plans.set(cell.method, plan);
+    restoreFile(context, cell.method, plan);
+  }
+}
+
+function restoreFile({ folder, onNote }: RunContext, method: string, plan: Plan): void {
+  const path = planPath(folder, method);
+  const found = filedHash(path);
+  if (found === planHash(plan)) return;
+  if (found !== null)
+    onNote(`${path} is not the plan that was made for ${method}; the recorded plan is used, and its file is written again.`);
+  savePlan(path, plan);
+}
+
+/** Hash of the plan in a file; null where there is none, and text where there is something else. */
+function filedHash(path: string): string | null {
+  try {
+    return planHash(loadPlan(path));
+  } catch (error) {
+    return error instanceof MoaError && error.code === 'NOT_FOUND' ? null : 'no plan';
+  }
+}
+
+/** Makes the plans that are not there yet; a method without a plan has a failed record and no entry in `context.plans`. */
 export async function makePlans(context: RunContext, cells: readonly PlanCell[]): Promise<void> {
-  for (const cell of cells) {
+  for (const cell of cells.filter(({ method }) => !context.plans.has(method))) {
     const path = planPath(context.folder, cell.method);
     let open: OpenCell<PlanCell> = { cell, hash: WITHOUT_PLAN };
     try {
       open = { cell, hash: planCellHash(cell, context.suite, context.suiteFolder, context.identity) };
-      if (isCompleted(context, open.hash) && existsSync(path)) context.plans.set(cell.method, loadPlan(path));
-      else await makePlan(context, open, path);
+      await makePlan(context, open, path);
     } catch (error) {
       recordFailed(context, open, error);
       await settle(context.model);
@@ -41,6 +76,7 @@ async function makePlan(context: RunContext, open: OpenCell<PlanCell>, path: str
     suite: context.suite,
     suiteFolder: context.suiteFolder,
     profileFolder: join(context.folder, 'profile'),
+    identity: contentHash(artefactParts(context.suite, context.identity)),
     signal: context.signal,
     onProgress: (progress) => context.onProgress({ ...progress, detail: `${open.cell.method} ${progress.detail ?? ''}` }),
   });

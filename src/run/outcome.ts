@@ -1,4 +1,5 @@
 import { MoaError } from '../core/errors.ts';
+import { recordsOf } from '../results/record.ts';
 import type { Cell } from '../suite/cells.ts';
 import { now, type RunContext } from './context.ts';
 
@@ -8,9 +9,9 @@ export interface OpenCell<C extends Cell = Cell> {
   readonly hash: string;
 }
 
-/** Whether an earlier run closed the cell with a result; failed and skipped ones are tried again. */
+/** Whether an earlier run closed a cell of timing with a result that is on record; failed and skipped ones are tried again. */
 export function isCompleted(context: RunContext, hash: string): boolean {
-  return context.store.outcomeOf(hash)?.status === 'completed';
+  return context.store.isDone(hash, null);
 }
 
 export function recordCompleted(context: RunContext, { cell, hash }: OpenCell, startedMs: number): void {
@@ -19,6 +20,8 @@ export function recordCompleted(context: RunContext, { cell, hash }: OpenCell, s
 }
 
 export function recordSkipped(context: RunContext, { cell, hash }: OpenCell, reason: string): void {
+  const last = recordsOf(context.store.records, 'outcome').findLast(({ cellId }) => cellId === cell.id);
+  if (last?.status === 'skipped' && last.cell === hash && last.reason === reason) return; // told before
   context.store.append({ kind: 'outcome', time: now(), cell: hash, method: cell.method, cellId: cell.id, status: 'skipped', reason });
 }
 

@@ -10,45 +10,61 @@ import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import { inBatches, partition } from './batches.ts';
-import { cellHash } from './cell-hash.ts';
+import { cellHash, sampleSetHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
-import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+import { type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
 import { type AddressedSample, addressed } from './sample-content.ts';
 import { samplesFor } from './samples.ts';
 import { settle } from './settle.ts';
 
 const PROMPT_TAIL_CHARS = 600;
 
-type Contender = OpenCell<QualityCell> & { readonly plan: Plan; readonly startedMs: number; readonly done: Set<string> };
+type Contender = OpenCell<QualityCell> & { readonly plan: Plan; readonly startedMs: number; readonly done: ReadonlySet<string> };
 
 /**
  * Scores all methods on the same samples, sample by sample, so that comparisons are paired and an interrupted run has as many samples
- * of one method as of another. Cells already completed are left alone; samples already recorded are not run again.
+ * of one method as of another. Samples already recorded, by their content, are not run again.
  */
 export async function runQuality(context: RunContext, cells: readonly QualityCell[]): Promise<void> {
   for (const group of inGroups(cells)) {
-    const contenders = openContenders(context, group);
-    if (contenders.length > 0) await runGroup(context, contenders);
+    const planned = group.filter((cell) => hasPlan(context, cell));
+    const open = await openContenders(context, planned);
+    if (open.length > 0) await runGroup(context, open);
   }
 }
 
-function openContenders(context: RunContext, cells: readonly QualityCell[]): Contender[] {
-  const contenders: Contender[] = [];
-  for (const cell of cells) {
+function hasPlan(context: RunContext, cell: QualityCell): boolean {
+  if (context.plans.has(cell.method)) return true;
+  recordSkipped(context, { cell, hash: WITHOUT_PLAN }, `method ${cell.method} has no plan (see its failed record)`);
+  return false;
+}
+
+/** The cells that miss a sample of those that are asked for now. Which these are is recorded first: it is what "all" means. */
+async function openContenders(context: RunContext, cells: readonly QualityCell[]): Promise<Contender[]> {
+  const [first] = cells;
+  if (first === undefined) return [];
+  const set = sampleSetHash(first, context.suite, context.identity);
+  const contenders = cells.flatMap((cell): Contender[] => {
     const plan = context.plans.get(cell.method);
-    if (plan === undefined) {
-      recordSkipped(context, { cell, hash: WITHOUT_PLAN }, `method ${cell.method} has no plan (see its failed record)`);
-      continue;
-    }
+    if (plan === undefined) return [];
     const hash = cellHash(cell, context.suite, context.identity, plan);
-    if (isCompleted(context, hash)) continue;
-    const done = new Set<string>();
-    for (const r of context.store.ofCell(hash)) if (r.kind === 'sample' || r.kind === 'loss') done.add(r.content);
-    contenders.push({ cell, hash, plan, startedMs: performance.now(), done });
+    return [{ cell, hash, plan, startedMs: performance.now(), done: context.store.scored(hash) }];
+  });
+  try {
+    if (context.store.samplesOf(set) === undefined) await recordSampleSet(context, first, set);
+  } catch (error) {
+    for (const contender of contenders) recordFailed(context, contender, error);
+    return [];
   }
-  return contenders;
+  return contenders.filter(({ hash }) => !context.store.isDone(hash, set));
+}
+
+async function recordSampleSet(context: RunContext, cell: QualityCell, set: string): Promise<void> {
+  const samples: string[] = [];
+  for await (const { content } of addressed(samplesFor(context, cell), context.model.tokenizer)) samples.push(content);
+  context.store.append({ kind: 'sampleSet', time: now(), set, samples });
 }
 
 async function runGroup(context: RunContext, contenders: readonly Contender[]): Promise<void> {

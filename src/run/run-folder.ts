@@ -1,6 +1,10 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
 import { MoaError } from '../core/errors.ts';
+import { contentHash } from '../core/hash.ts';
+import { readRecords } from '../results/read-records.ts';
+import { type RunRecord, recordsOf } from '../results/record.ts';
 
 export interface FolderChoice {
   readonly suiteName: string;
@@ -8,8 +12,21 @@ export interface FolderChoice {
   readonly resume: boolean;
 }
 
+/** What a run writes, at the top of its folder. */
+const FOLDERS = ['plans', 'profile', 'charts', 'csv'] as const;
+const FILES = [
+  'records.jsonl',
+  'records.jsonl.lock',
+  'environment.json',
+  'suite.json',
+  'summary.json',
+  'report.md',
+  'report.html',
+] as const;
+
 /**
- * The folder of a run: `out`; else the newest of the suite with records, with `resume`; else a new one named by suite and time. Makes nothing.
+ * The folder of a run: `out`; else the newest of the suite that was made here and has records, with `resume`; else a new one named by suite and time. Makes
+ * nothing.
  * @throws INVALID_ARGUMENT when `out` holds a run and `resume` was not asked for; NOT_FOUND when there is nothing to resume.
  */
 export function runFolder({ suiteName, out, resume }: FolderChoice): string {
@@ -20,9 +37,9 @@ export function runFolder({ suiteName, out, resume }: FolderChoice): string {
   if (!resume) return join('runs', `${suiteName}-${timeStamp(new Date())}`);
   const newest = newestRun(suiteName);
   if (newest === undefined) {
-    throw new MoaError(`Expected an earlier run of ${suiteName} under runs/ for --resume but there is none`, {
+    throw new MoaError(`Expected an earlier run of ${suiteName} under runs/ for --resume but there is none that was made here`, {
       code: 'NOT_FOUND',
-      hint: 'Start it without --resume, or name its folder with --out.',
+      hint: 'Start it without --resume, or name its folder with --out. A folder that was copied or moved, or is a link, must be named.',
     });
   }
   return newest;
@@ -41,17 +58,82 @@ export function alreadyHoldsRun(folder: string): MoaError {
   });
 }
 
+/** Refuses to go on with the run of another suite: its results would be left out of the report, and its suite.json replaced. */
+export function refuseOtherSuite(folder: string, records: readonly RunRecord[], suiteName: string): void {
+  const other = recordsOf(records, 'run').at(-1)?.suite.name;
+  if (other === undefined || other === suiteName) return;
+  throw new MoaError(`Expected a run of suite ${suiteName} in ${folder} but received one of ${other}`, {
+    code: 'INVALID_ARGUMENT',
+    hint: 'Name another folder with --out. To go on in this one with what both suites share, add --other-suite.',
+  });
+}
+
+/**
+ * Refuses a folder in which a name that a run reads or writes is a link, a device or anything but the file or folder that it should be: a folder of
+ * another's making may point anywhere.
+ * @throws INVALID_FILE naming the path.
+ */
+export function checkRunFolder(folder: string): void {
+  for (const name of FILES) refuseUnless('file', join(folder, name));
+  for (const name of FOLDERS) {
+    const path = join(folder, name);
+    refuseUnless('folder', path);
+    if (!existsSync(path)) continue;
+    for (const entry of readdirSync(path)) refuseUnless('file', join(path, entry));
+  }
+}
+
+function refuseUnless(kind: 'file' | 'folder', path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || (kind === 'file' ? stat.isFile() : stat.isDirectory())) return;
+  const received = stat.isSymbolicLink() ? 'a link' : 'something else';
+  throw new MoaError(`Expected a ${kind === 'file' ? 'regular file' : 'folder'} for ${path} but received ${received}`, {
+    code: 'INVALID_FILE',
+    hint: 'A run folder has no links. Remove it, or name another folder with --out.',
+  });
+}
+
+/**
+ * Where a run was made: a hash of machine, user and folder. Its parts are not told, and nobody else can make it: a folder that comes with a repository or an
+ * archive is not taken for a run that was made here.
+ */
+export function originOf(folder: string): string {
+  const path = existsSync(folder) ? realpathSync(folder) : resolve(folder);
+  return contentHash({ use: 'moabench run folder', machine: machineId(), user: userInfo().uid, path });
+}
+
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim() || hostname();
+  } catch {
+    return hostname();
+  }
+}
+
 /** Whether anything was recorded there; a start that failed leaves nothing worth going on with. */
 function holdsRun(folder: string): boolean {
-  const path = recordsPath(folder);
-  return existsSync(path) && statSync(path).size > 0;
+  if (!existsSync(folder)) return false;
+  const stat = lstatSync(recordsPath(folder), { throwIfNoEntry: false });
+  return stat !== undefined && (!stat.isFile() || stat.size > 0);
 }
 
 function newestRun(suiteName: string): string | undefined {
   if (!existsSync('runs')) return undefined;
-  const own = (entry: string): boolean => entry.startsWith(`${suiteName}-`) && /^\d{8}-\d{6}$/.test(entry.slice(suiteName.length + 1));
-  const folders = readdirSync('runs').filter(own).sort();
-  return folders.map((entry) => join('runs', entry)).findLast(holdsRun);
+  const own = (name: string): boolean => name.startsWith(`${suiteName}-`) && /^\d{8}-\d{6}$/.test(name.slice(suiteName.length + 1));
+  const folders = readdirSync('runs', { withFileTypes: true }).filter((entry) => entry.isDirectory() && own(entry.name));
+  return folders
+    .map((entry) => join('runs', entry.name))
+    .sort()
+    .findLast(madeHere);
+}
+
+function madeHere(folder: string): boolean {
+  if (!holdsRun(folder)) return false;
+  try {
+    return recordsOf(readRecords(recordsPath(folder)).records, 'run').at(-1)?.origin === originOf(folder);
+  } catch {
+    return false; // unreadable, or no regular file
+  }
 }
 
 /** 20261123-231500, UTC. */

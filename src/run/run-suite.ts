@@ -1,26 +1,26 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeFileAtomic } from '../core/files.ts';
-import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { loadModel } from '../model/load.ts';
-import { weightElements } from '../model/weights.ts';
 import { createBackend } from '../native/backends.ts';
 import { captureEnvironment, type Environment } from '../results/environment.ts';
-import { RECORD_VERSION, type RecordOf, recordsOf } from '../results/record.ts';
-import { RecordStore } from '../results/store.ts';
+import { type RecordOf, recordsOf } from '../results/record.ts';
+import type { RecordStore } from '../results/store.ts';
 import { type Cell, expandCells, type QualityCell } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import type { Suite } from '../suite/schema.ts';
+import { recordAddresses } from './addresses.ts';
 import { beyondPositions } from './beyond-positions.ts';
-import { now, type RunContext } from './context.ts';
+import type { RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
-import { makePlans } from './make-plans.ts';
+import { captureIdentity } from './identity.ts';
+import { findPlans, makePlans } from './make-plans.ts';
+import { openStore } from './open-store.ts';
 import { runQuality } from './quality.ts';
-import { alreadyHoldsRun, recordsPath, runFolder } from './run-folder.ts';
+import { recordsPath, runFolder } from './run-folder.ts';
+import { graphUse, recordRun } from './run-record.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 import { Stretch } from './stretch.ts';
 
@@ -32,6 +32,8 @@ export interface RunOptions {
   /** Run folder; default `runs/<suite name>-<time>`, or the newest of that suite with `resume`. */
   readonly out?: string;
   readonly resume: boolean;
+  /** Whether to go on in a folder that holds the run of another suite. */
+  readonly otherSuite: boolean;
   readonly only: CellFilter;
   readonly command: string;
   readonly signal: AbortSignal;
@@ -53,10 +55,10 @@ export interface RunResult {
  */
 export async function runSuite(options: RunOptions): Promise<RunResult> {
   const { suite, folder: suiteFolder } = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
-  const folder = runFolder({ suiteName: suite.name, resume: options.resume, ...(options.out === undefined ? {} : { out: options.out }) });
+  const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
   // An earlier run is locked before the model is loaded; a new folder is made only once backend and model are there.
-  using earlier = existsSync(recordsPath(folder)) ? openStore(folder, options) : null;
+  using earlier = existsSync(recordsPath(folder)) ? openStore(folder, { ...options, suiteName: suite.name }) : null;
   const backend = await createBackend(suite.backend);
   try {
     const model = await loadModel({
@@ -67,7 +69,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     });
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
-    using store = earlier ?? openStore(folder, options);
+    using store = earlier ?? openStore(folder, { ...options, suiteName: suite.name });
     const environment = captureEnvironment({
       root: PACKAGE_ROOT,
       backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
@@ -77,14 +79,15 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       suiteFolder,
       folder,
       model,
-      identity: { weightsHash: model.weightsHash, device: backend.description },
+      identity: await captureIdentity({ suite, suiteFolder, weightsHash: model.weightsHash, device: backend.description }),
       store,
       stretch: new Stretch({ store, folder, environment }),
       plans: new Map(),
       signal: options.signal,
       onProgress: options.onProgress,
+      onNote: options.onNote,
     };
-    recordRun(context, options, { version: environment.moabench, cells });
+    recordRun(context, { ...options, version: environment.moabench, cells });
     try {
       await runCells(context, cells);
     } finally {
@@ -96,17 +99,6 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** The log of the folder with its writer lock. Another run may have been recorded since the folder was chosen: it is not mixed with this one. */
-function openStore(folder: string, { resume, onNote }: RunOptions): RecordStore {
-  const store = RecordStore.open(recordsPath(folder));
-  if (!resume && store.records.length > 0) {
-    store.close();
-    throw alreadyHoldsRun(folder);
-  }
-  if (store.torn !== null) onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
-  return store;
-}
-
 /** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
 function endStretch({ model, stretch }: RunContext, options: RunOptions): void {
   const sentences = model.backend.substitutions();
@@ -114,11 +106,6 @@ function endStretch({ model, stretch }: RunContext, options: RunOptions): void {
   if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
   options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
-}
-
-/** Whether decode steps are replayed from a recording. */
-function graphUse(model: LanguageModel, suite: Suite): 'on' | 'off' | 'unavailable' {
-  return model.backend.traits.graphs ? suite.backend.graph : 'unavailable';
 }
 
 /** What timings and scores depend on beside the description, for environment.json. */
@@ -148,10 +135,13 @@ function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, '
 
 /** The stages in order; each kind of cell has its runner. */
 async function runCells(context: RunContext, cells: readonly Cell[]): Promise<void> {
+  findPlans(context);
+  recordAddresses(context);
   await makePlans(
     context,
     cells.filter((cell) => cell.kind === 'plan'),
   );
+  recordAddresses(context);
   await runQuality(
     context,
     cells.filter((cell): cell is QualityCell => cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity'),
@@ -164,57 +154,4 @@ async function runCells(context: RunContext, cells: readonly Cell[]): Promise<vo
     context,
     cells.filter((cell) => cell.kind === 'maxBatch'),
   );
-}
-
-interface RunFacts {
-  readonly version: string;
-  readonly cells: readonly Cell[];
-}
-
-/**
- * Writes down the run and its suite: before its first record, so that a run with nothing to do changes nothing; at once where the folder's suite is
- * another, as reports are made from it.
- */
-function recordRun(context: RunContext, options: RunOptions, facts: RunFacts): void {
-  const { store, suite, folder } = context;
-  const run = runRecord(context, options, facts);
-  const last = recordsOf(store.records, 'run').at(-1);
-  if (last?.suite.hash === run.suite.hash && existsSync(join(folder, 'suite.json'))) store.preface(run);
-  else {
-    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
-    store.append(run);
-  }
-}
-
-function runRecord({ suite, model, store }: RunContext, options: RunOptions, { version, cells }: RunFacts): RecordOf<'run'> {
-  const { layers, heads, kvHeads, headDim } = model.config;
-  return {
-    kind: 'run',
-    time: now(),
-    recordVersion: RECORD_VERSION,
-    runId: contentHash({ time: now(), pid: process.pid }),
-    resumed: store.records.some((r) => r.kind === 'run'),
-    suite: { name: suite.name, hash: contentHash(suite), path: options.suitePath },
-    version,
-    command: options.command,
-    ...(options.only.length === 0 ? {} : { chosen: cells.map((cell) => cell.id) }),
-    model: {
-      name: model.name,
-      weightsHash: model.weightsHash,
-      layers,
-      heads,
-      kvHeads,
-      headDim,
-      parameters: weightElements(model.config),
-      weightDType: model.weights.embedding.dtype,
-      kvDType: suite.model.kvDType,
-    },
-    backend: {
-      name: model.backend.name,
-      description: model.backend.description,
-      threads: suite.backend.threads ?? null,
-      activationDType: model.activationDType,
-      graph: graphUse(model, suite),
-    },
-  };
 }

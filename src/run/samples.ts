@@ -7,11 +7,17 @@ import type { PromptModel } from '../data/readers/prompt-model.ts';
 import type { Sample } from '../data/sample.ts';
 import { taskNamed } from '../data/tasks.ts';
 import { userTurn } from '../model/chat-template.ts';
+import type { LanguageModel } from '../model/language-model.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import type { RunContext } from './context.ts';
 
+/** What samples are made from: no weights. */
+export type SampleContext = Pick<RunContext, 'suite' | 'suiteFolder'> & {
+  readonly model: Pick<LanguageModel, 'name' | 'tokenizer' | 'chatTemplate'>;
+};
+
 /** The samples of a quality cell, the same for every method: generated, or read from the files that the suite names. */
-export async function* samplesFor(context: RunContext, cell: QualityCell): AsyncIterable<Sample> {
+export async function* samplesFor(context: SampleContext, cell: QualityCell): AsyncIterable<Sample> {
   const { quality } = context.suite;
   const source =
     cell.kind === 'retrieval' ? quality?.retrieval?.source : cell.kind === 'longbench' ? quality?.longbench?.source : undefined;
@@ -43,7 +49,7 @@ export async function* samplesFor(context: RunContext, cell: QualityCell): Async
   });
 }
 
-function promptModel({ model }: RunContext): PromptModel {
+function promptModel({ model }: SampleContext): PromptModel {
   return { tokenizer: model.tokenizer, wrapUser: userTurn(model) };
 }
 

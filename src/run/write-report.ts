@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MoaError } from '../core/errors.ts';
 import { readJsonAs } from '../core/json-file.ts';
-import { loadPlan } from '../plan/file.ts';
+import { loadPlan, planHash } from '../plan/file.ts';
 import { headlineText } from '../report/headline-text.ts';
 import { writeReport } from '../report/write.ts';
 import { environmentSchema } from '../results/environment.ts';
-import { recordsOf, WITHOUT_PLAN } from '../results/record.ts';
-import { readRecords } from '../results/store.ts';
+import { readRecords } from '../results/read-records.ts';
+import { type RecordOf, recordsOf } from '../results/record.ts';
+import { selectRecords } from '../results/selection.ts';
 import type { Summary } from '../results/summary.ts';
-import { expandCells } from '../suite/cells.ts';
 import { suiteSchema } from '../suite/schema.ts';
-import { cellHash } from './cell-hash.ts';
 import { planPath } from './make-plans.ts';
+import { type ModelShape, planProblem } from './plan-record.ts';
 import { recordsPath } from './run-folder.ts';
 
 export interface WrittenReport {
@@ -36,17 +36,21 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   const environment = existsSync(environmentPath)
     ? readJsonAs(environmentSchema, environmentPath, { what: 'an environment', hint: HINT })
     : null;
-  const identity = { weightsHash: run.model.weightsHash, device: run.backend.description };
-  const outcomes = recordsOf(records, 'outcome');
-  const hashes = expandCells(suite).flatMap((cell) => {
-    if (cell.kind === 'plan')
-      return outcomes
-        .filter((r) => r.cellId === cell.id)
-        .slice(-1)
-        .map((r) => r.cell);
-    const path = planPath(folder, cell.method);
-    return existsSync(path) ? [cellHash(cell, suite, identity, loadPlan(path))] : [WITHOUT_PLAN];
-  });
-  const summary = await writeReport(folder, { records, suite, environment, cells: new Set(hashes) });
+  for (const record of selectRecords(records, suite).plans) checkPlan(folder, record, run.model);
+  const summary = await writeReport(folder, { records, suite, environment });
   return { summary, text: headlineText(summary) };
+}
+
+/** What is reported is the recorded plan: its hash, its shape and its file must say the same. */
+function checkPlan(folder: string, record: RecordOf<'plan'>, shape: ModelShape): void {
+  const problem = planProblem(record, shape);
+  if (problem !== null) throw problem;
+  const path = planPath(folder, record.method);
+  if (!existsSync(path)) return;
+  const hash = planHash(loadPlan(path));
+  if (hash === record.planHash) return;
+  throw new MoaError(`Expected the plan of ${record.method} with hash ${record.planHash} in ${path} but received one with ${hash}`, {
+    code: 'INVALID_FILE',
+    hint: 'The file was edited after the plan was measured. Run the suite again with --resume: the recorded plan is written again.',
+  });
 }

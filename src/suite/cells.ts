@@ -21,6 +21,11 @@ export interface QualityCell extends CellCommon {
   readonly samples: number;
 }
 
+/** Whether a cell scores samples. */
+export function isQuality(cell: Cell): cell is QualityCell {
+  return cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity';
+}
+
 interface TimedCell extends CellCommon {
   /** null: the one that the method's plan asks for. */
   readonly cache: 'dynamic' | null;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordsOf } from '../../src/results/record.ts';
-import { readRecords } from '../../src/results/store.ts';
+import { readRecords } from '../../src/results/read-records.ts';
 import { summarySchema } from '../../src/results/summary.ts';
 import { type Ended, moabench, tinySuite } from './tiny-suite.ts';
 

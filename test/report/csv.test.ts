@@ -11,7 +11,7 @@ const { summary } = await makeReport({ records, suite, environment: syntheticEnv
 it('puts the accounts of plan, allocator and device side by side', () => {
   const device = { freeBytes: 5, totalBytes: 80, poolReservedBytes: 40, poolUsedBytes: 30 };
   const measured = records.map((r) => (r.kind === 'measurement' || r.kind === 'capacity' ? { ...r, deviceMemory: device } : r));
-  const table = csvFiles(summary, selectRecords(measured)).get('device-memory.csv') ?? '';
+  const table = csvFiles(summary, selectRecords(measured, suite)).get('device-memory.csv') ?? '';
   const [header, first, ...rest] = table.trim().split('\n');
   const columns = 'plannedKvBytes,residentKvBytes,peakBytes,freeBytes,totalBytes,poolReservedBytes,poolUsedBytes';
   expect(header).toBe(`method,measure,cache,contextTokens,batch,${columns}`);
@@ -20,5 +20,5 @@ it('puts the accounts of plan, allocator and device side by side', () => {
 });
 
 it('has no such table for host memory', () => {
-  expect(csvFiles(summary, selectRecords(records)).has('device-memory.csv')).toBe(false);
+  expect(csvFiles(summary, selectRecords(records, suite)).has('device-memory.csv')).toBe(false);
 });

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readRecords } from '../../src/results/read-records.ts';
 import { type RunRecord, recordSchema, recordsOf } from '../../src/results/record.ts';
-import { readRecords } from '../../src/results/store.ts';
 
 const REPORTS = join(import.meta.dirname, '../../reports');
 const released = readdirSync(REPORTS, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('records.jsonl'));

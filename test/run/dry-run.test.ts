@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { PRESETS } from '../../src/model/presets.ts';
-import { dryRun, type PlannedCell } from '../../src/run/dry-run.ts';
+import type { CellState } from '../../src/run/cell-states.ts';
+import { dryRun } from '../../src/run/dry-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'moabench-dry-run-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function dry(model: string, notes: string[] = []): Promise<readonly PlannedCell[]> {
+function dry(model: string, notes: string[] = []): Promise<readonly CellState[]> {
   const suitePath = join(folder, 'suite.yaml');
   const text = `version: 1\nname: dry\nmodel: { path: '${model}' }\nmethods: [{ id: dense, method: dense }]\n`;
   writeFileSync(suitePath, `${text}efficiency: { prefill: { lengths: [8192, 16384] } }\n`);
-  return dryRun({ suitePath, resume: false, only: [], onNote: (note) => notes.push(note) });
+  return dryRun({ suitePath, resume: false, otherSuite: false, only: [], onNote: (note) => notes.push(note) });
 }
 
 test('lists the cells, and says which lengths are beyond the model', async () => {

@@ -66,11 +66,11 @@ beforeAll(async () => {
   model = await loadModel({ path: suite.model.path, backend: smallDevice(reference), activationDType: 'bf16' });
   const plans: RunContext['plans'] = new Map();
   const store = RecordStore.open(join(folder, 'records.jsonl'));
-  const identity = { weightsHash: model.weightsHash, device: model.backend.description };
+  const identity = { model: {}, native: {}, device: {}, code: { plan: {}, quality: {}, samples: {}, timing: {} }, data: () => ({}) };
   const signal = new AbortController().signal;
   const details = { name: 'cuda', description: model.backend.description, details: {} };
   const stretch = new Stretch({ store, folder, environment: captureEnvironment({ root: folder, backend: details }) });
-  context = { suite, suiteFolder: folder, folder, model, identity, store, stretch, plans, signal, onProgress: () => {} };
+  context = { suite, suiteFolder: folder, folder, model, identity, store, stretch, plans, signal, onProgress: () => {}, onNote: () => {} };
   await makePlans(context, cellsOf('plan'));
 });
 afterAll(async () => {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { PRESETS } from '../../src/model/presets.ts';
+import { readRecords } from '../../src/results/read-records.ts';
 import { recordsOf } from '../../src/results/record.ts';
-import { readRecords } from '../../src/results/store.ts';
 import { recordsPath } from '../../src/run/run-folder.ts';
 import { type RunResult, runSuite } from '../../src/run/run-suite.ts';
 
@@ -24,7 +24,17 @@ function run(out: string, { model = 'dummy:tiny', context = 128, resume = false,
   const efficiency = `efficiency: { decode: { contexts: [${context}], newTokens: 2, rounds: 2 } }`;
   writeFileSync(suitePath, `version: 1\nname: t\nmodel: { path: '${model}' }\nmethods: [{ id: dense, method: dense }]\n${efficiency}\n`);
   const signal = new AbortController().signal;
-  return runSuite({ suitePath, out: join(folder, out), resume, only: [], command: 'test', signal, onProgress: () => {}, onNote });
+  return runSuite({
+    suitePath,
+    out: join(folder, out),
+    resume,
+    otherSuite: false,
+    only: [],
+    command: 'test',
+    signal,
+    onProgress: () => {},
+    onNote,
+  });
 }
 
 test('a start that fails leaves no folder, so that the next one needs no other', async () => {

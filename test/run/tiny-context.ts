@@ -5,9 +5,11 @@ import { afterAll } from 'vitest';
 import { loadModel } from '../../src/model/load.ts';
 import { PRESETS } from '../../src/model/presets.ts';
 import type { Backend } from '../../src/native/backend.ts';
+import { captureEnvironment } from '../../src/results/environment.ts';
 import { RecordStore } from '../../src/results/store.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { makePlans } from '../../src/run/make-plans.ts';
+import { Stretch } from '../../src/run/stretch.ts';
 import { type Cell, expandCells } from '../../src/suite/cells.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
 import { REFERENCE } from '../model/golden-model.ts';
@@ -36,16 +38,19 @@ export async function tinyContext(backend: Backend, modelFolder: string, parts: 
     model.dispose();
     rmSync(folder, { recursive: true });
   });
+  const environment = captureEnvironment({ root: folder, backend: { name: backend.name, description: backend.description, details: {} } });
   const context: RunContext = {
     suite,
     suiteFolder: folder,
     folder,
     model,
-    identity: { weightsHash: model.weightsHash, device: backend.description },
+    identity: { model: {}, native: {}, device: {}, code: { plan: {}, quality: {}, samples: {}, timing: {} }, data: () => ({}) },
     store,
+    stretch: new Stretch({ store, folder, environment }),
     plans: new Map(),
     signal: new AbortController().signal,
     onProgress: () => {},
+    onNote: () => {},
   };
   await makePlans(context, cellsOf(suite, 'plan'));
   return context;

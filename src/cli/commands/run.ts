@@ -8,6 +8,7 @@ import { shellCommand } from '../shell-command.ts';
 interface RunFlags {
   readonly out?: string;
   readonly resume: boolean;
+  readonly otherSuite: boolean;
   readonly dryRun: boolean;
   readonly only: string[];
   readonly json: boolean;
@@ -49,6 +50,7 @@ function suiteCommand(name: string): Command {
     .argument('<suite>', 'suite file (YAML)')
     .option('--out <folder>', 'run folder (default: runs/<suite>-<time>)')
     .option('--resume', 'go on with the folder, or with the newest run of the suite', false)
+    .option('--other-suite', 'with --resume: go on also where the folder holds the run of another suite', false)
     .option('--dry-run', 'print the cells and which are done; run nothing', false)
     .option('--json', 'print the result as JSON on stdout', false)
     .option('--quiet', 'no progress', false);
@@ -76,6 +78,7 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
       suitePath,
       only,
       resume: flags.resume,
+      otherSuite: flags.otherSuite,
       onNote: tell,
       ...(flags.out === undefined ? {} : { out: flags.out }),
     });
@@ -90,6 +93,7 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
       const run = await runSuite({
         suitePath,
         resume: flags.resume,
+        otherSuite: flags.otherSuite,
         only,
         command,
         signal,

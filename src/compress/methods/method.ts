@@ -13,6 +13,8 @@ export interface CompressContext {
   readonly suiteFolder: string;
   /** Where profiles and fronts are kept and found again. */
   readonly profileFolder: string;
+  /** Hash of what calibration sets and profiles depend on beside their options: the model's files, the code, the libraries. */
+  readonly identity: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }

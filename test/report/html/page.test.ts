@@ -14,7 +14,7 @@ import { launchChromium } from './chromium.ts';
 const suite = syntheticSuite({ samples: 6, methods: ['dense', 'uniform-25', 'moa-25'] });
 const records = syntheticRecords(suite);
 const summary = summarize({ records, suite });
-const selection = selectRecords(records);
+const selection = selectRecords(records, suite);
 const charts = allCharts(summary, selection);
 const folder = mkdtempSync(join(tmpdir(), 'report-'));
 const file = join(folder, 'report.html');

@@ -1,0 +1,124 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { MoaError } from '../core/errors.ts';
+import { ioError } from '../core/files.ts';
+import { parseJson, parseOrThrow } from '../core/json-file.ts';
+import { RECORD_VERSION, type RunRecord, recordSchema } from './record.ts';
+
+/** A last line that was cut off by a kill or a full disk. */
+export interface TornLine {
+  readonly line: number;
+  readonly bytes: number;
+}
+
+export interface ReadResult {
+  readonly records: readonly RunRecord[];
+  readonly torn: TornLine | null;
+  /** Numbers of the lines from which no record can be read. */
+  readonly damaged: readonly number[];
+  /** Where the whole lines end. */
+  readonly bytes: number;
+}
+
+/** Far above any run so far (the largest has 6 MB); a larger file is another thing. */
+const MAX_BYTES = 2 ** 30;
+const NEWLINE = 10;
+
+/**
+ * All records of a file. A last line without its newline is torn, a line that is no record is damaged; both are left out and told.
+ * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE when it is no regular file, holds not one record, or another version's.
+ */
+export function readRecords(path: string): ReadResult {
+  const descriptor = openRecords(path, 'read');
+  try {
+    return readAll(descriptor, path);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Opens a log, which `append` creates. A link is not followed, and nothing but a regular file is taken: a log of another's making may be anything. */
+export function openRecords(path: string, action: 'read' | 'append'): number {
+  const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const access = action === 'read' ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT;
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, access | O_NOFOLLOW | O_NONBLOCK, 0o666);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    throw code === 'ELOOP' ? irregular(path, 'a link') : ioError(path, action === 'read' ? 'read' : 'write', cause);
+  }
+  if (fstatSync(descriptor).isFile()) return descriptor;
+  closeSync(descriptor);
+  throw irregular(path, 'something else');
+}
+
+/** The records of an open log. Errors as `readRecords`. */
+export function readAll(descriptor: number, path: string): ReadResult {
+  const data = contentOf(descriptor, path);
+  const records: RunRecord[] = [];
+  const damaged: number[] = [];
+  let [start, line] = [0, 0];
+  for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE, start)) {
+    line++;
+    const record = recordIn(data.toString('utf8', start, end), `${path}:${line}`);
+    if (record === null) damaged.push(line);
+    else records.push(record);
+    start = end + 1;
+  }
+  const rest = data.length - start;
+  if (records.length === 0 && data.length > 0) throw unreadable(path, data.length);
+  return { records, torn: rest === 0 ? null : { line: line + 1, bytes: rest }, damaged, bytes: start };
+}
+
+function contentOf(descriptor: number, path: string): Buffer {
+  const { size } = fstatSync(descriptor);
+  if (size > MAX_BYTES)
+    throw new MoaError(`Expected at most ${MAX_BYTES} bytes of records in ${path} but received ${size}`, { code: 'INVALID_FILE' });
+  const data = Buffer.alloc(size);
+  try {
+    let length = 0;
+    while (length < size) {
+      const got = readSync(descriptor, data, length, size - length, length);
+      if (got === 0) break;
+      length += got;
+    }
+    return data.subarray(0, length);
+  } catch (cause) {
+    throw ioError(path, 'read', cause);
+  }
+}
+
+/** null: the line is damaged. A run of another version is told, as all of its lines would look damaged. */
+function recordIn(text: string, place: string): RunRecord | null {
+  try {
+    const value = parseJson(text, place);
+    refuseOtherVersion(value, place);
+    return parseOrThrow(recordSchema, value, { what: 'a record', path: place });
+  } catch (error) {
+    if (error instanceof MoaError && error.code === 'UNSUPPORTED') throw error;
+    return null;
+  }
+}
+
+function refuseOtherVersion(value: unknown, place: string): void {
+  const { kind, recordVersion } = (value ?? {}) as { readonly kind?: unknown; readonly recordVersion?: unknown };
+  if (kind !== 'run' || typeof recordVersion !== 'number' || recordVersion <= RECORD_VERSION) return;
+  throw new MoaError(`Expected records of version 1 to ${RECORD_VERSION} in ${place} but received version ${recordVersion}`, {
+    code: 'UNSUPPORTED',
+    hint: 'Read it with the version of moabench that wrote it, or start a new run folder.',
+  });
+}
+
+function irregular(path: string, what: string): MoaError {
+  return new MoaError(`Expected a regular file for ${path} but received ${what}`, {
+    code: 'INVALID_FILE',
+    hint: 'The run folder was not made by moabench as it is. Name another folder with --out.',
+  });
+}
+
+function unreadable(path: string, bytes: number): MoaError {
+  return new MoaError(`Expected records in ${path} but received ${bytes} bytes without one whole record`, {
+    code: 'INVALID_FILE',
+    hint: 'Nothing was changed. If the file is a run that was stopped at its very first line, delete it; else name another folder with --out.',
+  });
+}

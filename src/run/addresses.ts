@@ -1,0 +1,48 @@
+import { contentHash } from '../core/hash.ts';
+import { WITHOUT_PLAN } from '../results/record.ts';
+import { type Cell, expandCells, isQuality } from '../suite/cells.ts';
+import { cellParts, planCellParts, sampleSetHash } from './cell-hash.ts';
+import type { Parts } from './code-identity.ts';
+import { now, type RunContext } from './context.ts';
+
+/** Where a cell's results are kept, and why there. */
+export interface Address {
+  readonly cell: string;
+  readonly parts: Parts;
+  /** The samples that a quality cell asks for. */
+  readonly sampleSet: string | null;
+}
+
+type AddressInput = Pick<RunContext, 'suite' | 'suiteFolder' | 'identity' | 'plans'>;
+
+/** The address of a cell now; that of a cell whose method has no plan (yet) is WITHOUT_PLAN. Throws where a file of a plan method cannot be read. */
+function addressOf(cell: Cell, { suite, suiteFolder, identity, plans }: AddressInput): Address {
+  if (cell.kind === 'plan') return address(planCellParts(cell, suite, suiteFolder, identity), null);
+  const plan = plans.get(cell.method);
+  const sampleSet = isQuality(cell) ? sampleSetHash(cell, suite, identity) : null;
+  if (plan === undefined) return { cell: WITHOUT_PLAN, parts: {}, sampleSet };
+  return address(cellParts(cell, suite, identity, plan), sampleSet);
+}
+
+function address(parts: Parts, sampleSet: string | null): Address {
+  return { cell: contentHash(parts), parts, sampleSet };
+}
+
+/** Records the addresses that changed, of all cells of the suite: from then on a report leaves out what other addresses hold. */
+export function recordAddresses(context: RunContext): void {
+  for (const cell of expandCells(context.suite)) {
+    const { parts, ...found } = addressOrNone(cell, context);
+    const last = context.store.addresses.get(cell.id);
+    if (last?.cell === found.cell && last.sampleSet === found.sampleSet) continue;
+    context.store.append({ kind: 'cell', time: now(), method: cell.method, cellId: cell.id, parts: { ...parts }, ...found });
+  }
+}
+
+/** A plan file that cannot be read fails its own cell, when that is run. */
+export function addressOrNone(cell: Cell, input: AddressInput): Address {
+  try {
+    return addressOf(cell, input);
+  } catch {
+    return { cell: WITHOUT_PLAN, parts: {}, sampleSet: null };
+  }
+}

@@ -1,0 +1,93 @@
+import { groupBy } from '../core/group-by.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import { WITHOUT_PLAN } from '../results/record.ts';
+import type { RecordLog } from '../results/record-log.ts';
+import { type Cell, expandCells, groupOf, isQuality, type QualityCell } from '../suite/cells.ts';
+import { type Address, addressOrNone } from './addresses.ts';
+import type { RunContext } from './context.ts';
+import { changedParts } from './parts.ts';
+import { type ModelShape, recordedPlan } from './plan-record.ts';
+import { addressed } from './sample-content.ts';
+import { samplesFor } from './samples.ts';
+
+export interface CellState {
+  readonly id: string;
+  readonly kind: Cell['kind'];
+  readonly method: string;
+  /**
+   * `done`: will not run again. `partial`: goes on after the recorded samples. `stale`: has results that something changed since; it is measured again.
+   */
+  readonly status: 'done' | 'partial' | 'stale' | 'to do';
+  /** Recorded samples that are still asked for. */
+  readonly samplesDone: number;
+  /** Why it is not done though there are results, each a clause in words. */
+  readonly reasons: readonly string[];
+}
+
+export interface StatesInput extends Pick<RunContext, 'suite' | 'suiteFolder' | 'identity'> {
+  readonly log: RecordLog;
+  readonly shape: ModelShape;
+  /** What prompts are made with; null where the model has no tokenizer, and then no cell has samples. */
+  readonly prompts: Pick<LanguageModel, 'name' | 'tokenizer' | 'chatTemplate'> | null;
+}
+
+/** What a run with these records would do with each of these cells. */
+export async function cellStates(cells: readonly Cell[], input: StatesInput): Promise<readonly CellState[]> {
+  const plans: RunContext['plans'] = new Map();
+  for (const cell of expandCells(input.suite)) {
+    const plan = cell.kind === 'plan' ? recordedPlan(input.log, addressOrNone(cell, { ...input, plans }).cell, input.shape) : null;
+    if (plan !== null) plans.set(cell.method, plan);
+  }
+  const states: CellState[] = [];
+  for (const cell of cells) states.push(await stateOf(cell, addressOrNone(cell, { ...input, plans }), input));
+  return timedTogether(states, cells);
+}
+
+async function stateOf(cell: Cell, address: Address, input: StatesInput): Promise<CellState> {
+  const { log } = input;
+  const common = { id: cell.id, kind: cell.kind, method: cell.method, samplesDone: 0 };
+  if (address.cell === WITHOUT_PLAN && cell.kind !== 'plan') {
+    const isAgain = log.addresses.has(`plan/${cell.method}`);
+    const reason = `depends on plan/${cell.method}, which is made${isAgain ? ' again' : ' first'}`;
+    return { ...common, status: hadResults(cell, log) ? 'stale' : 'to do', reasons: isAgain ? [reason] : [] };
+  }
+  const samplesDone = isQuality(cell) ? await countDone(cell, address, input) : 0;
+  if (isQuality(cell) ? samplesDone === cell.samples || log.isDone(address.cell, address.sampleSet) : log.isDone(address.cell, null))
+    return { ...common, samplesDone, status: 'done', reasons: [] };
+  if (samplesDone > 0) return { ...common, samplesDone, status: 'partial', reasons: [] };
+  const failed = log.outcomeOf(address.cell);
+  if (failed?.status === 'failed') return { ...common, status: 'to do', reasons: [`failed before: ${failed.error.message}`] };
+  const before = log.addresses.get(cell.id);
+  if (before === undefined || !hadResults(cell, log)) return { ...common, status: 'to do', reasons: [] };
+  const changes = changedParts(before.parts, address.parts);
+  return { ...common, status: 'stale', reasons: changes.length === 0 ? ['its records are damaged or were edited'] : changes };
+}
+
+function hadResults(cell: Cell, log: RecordLog): boolean {
+  const before = log.addresses.get(cell.id)?.cell;
+  return before !== undefined && before !== WITHOUT_PLAN && log.ofCell(before).some(({ kind }) => kind !== 'outcome');
+}
+
+/** Recorded samples of those that are asked for. Only where some are on record are the prompts made, to compare. */
+async function countDone(cell: QualityCell, { cell: hash, sampleSet }: Address, { log, prompts, ...input }: StatesInput): Promise<number> {
+  const scored = log.scored(hash);
+  if (scored.size === 0 || prompts === null) return 0;
+  const known = sampleSet === null ? undefined : log.samplesOf(sampleSet);
+  if (known !== undefined) return [...known].filter((content) => scored.has(content)).length;
+  let done = 0;
+  for await (const { content } of addressed(samplesFor({ ...input, model: prompts }, cell), prompts.tokenizer))
+    if (scored.has(content)) done++;
+  return done;
+}
+
+/** A group is timed whole: what is done of one that misses a method is timed again beside it. */
+function timedTogether(states: readonly CellState[], cells: readonly Cell[]): readonly CellState[] {
+  const timed = cells.filter(({ kind }) => kind === 'prefill' || kind === 'decode');
+  const groups = groupBy(timed, groupOf);
+  return states.map((state) => {
+    const group = groups.get(state.id.slice(0, state.id.lastIndexOf('/'))) ?? [];
+    const open = states.filter(({ id, status }) => status !== 'done' && group.some((cell) => cell.id === id));
+    if (state.status !== 'done' || open.length === 0 || !group.some(({ id }) => id === state.id)) return state;
+    return { ...state, status: 'stale', reasons: [`is timed again beside ${open.map(({ id }) => id).join(', ')}`] };
+  });
+}

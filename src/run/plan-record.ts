@@ -1,0 +1,34 @@
+import { MoaError } from '../core/errors.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { planHash } from '../plan/file.ts';
+import type { Plan } from '../plan/schema.ts';
+import type { RecordOf } from '../results/record.ts';
+import type { RecordLog } from '../results/record-log.ts';
+
+/** The shape that a plan has rules for. */
+export type ModelShape = Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>;
+
+/** The plan that a cell ended with, or null. The record has it whole: the file beside it is a copy for people and other tools, and is not trusted. */
+export function recordedPlan(log: RecordLog, cell: string, shape: ModelShape): Plan | null {
+  if (!log.isDone(cell, null)) return null;
+  const record = log.ofCell(cell).findLast((r): r is RecordOf<'plan'> => r.kind === 'plan');
+  return record !== undefined && planProblem(record, shape) === null ? record.plan : null;
+}
+
+/** What is wrong with a recorded plan, as one error; null when it is what its hash says and has the model's shape. */
+export function planProblem({ method, plan, planHash: recorded }: RecordOf<'plan'>, shape: ModelShape): MoaError | null {
+  const hash = planHash(plan);
+  if (hash !== recorded) return invalid(`Expected the plan of ${method} to have the recorded hash ${recorded} but received ${hash}`);
+  for (const field of ['layers', 'kvHeads', 'headDim'] as const) {
+    if (plan.model[field] !== shape[field])
+      return invalid(`Expected ${shape[field]} for model.${field} in the plan of ${method} but received ${plan.model[field]}`);
+  }
+  return null;
+}
+
+function invalid(message: string): MoaError {
+  return new MoaError(message, {
+    code: 'INVALID_FILE',
+    hint: 'The record was edited, or the plan was made for another model. Run the suite again with --resume: the plan is made again.',
+  });
+}

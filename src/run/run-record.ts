@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../core/files.ts';
+import { contentHash } from '../core/hash.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import { weightElements } from '../model/weights.ts';
+import { RECORD_VERSION, type RecordOf, recordsOf } from '../results/record.ts';
+import type { Cell } from '../suite/cells.ts';
+import type { Suite } from '../suite/schema.ts';
+import { now, type RunContext } from './context.ts';
+import { originOf } from './run-folder.ts';
+import type { CellFilter } from './select-cells.ts';
+
+/** Whether decode steps are replayed from a recording. */
+export function graphUse(model: LanguageModel, suite: Suite): 'on' | 'off' | 'unavailable' {
+  return model.backend.traits.graphs ? suite.backend.graph : 'unavailable';
+}
+
+export interface RunFacts {
+  readonly suitePath: string;
+  /** A command that does this run again. */
+  readonly command: string;
+  readonly only: CellFilter;
+  readonly version: string;
+  readonly cells: readonly Cell[];
+}
+
+/**
+ * Writes down the run and its suite: before its first record, so that a run with nothing to do changes nothing; at once where the folder's suite is
+ * another, as reports are made from it.
+ */
+export function recordRun(context: RunContext, facts: RunFacts): void {
+  const { store, suite, folder } = context;
+  const run = runRecord(context, facts);
+  const last = recordsOf(store.records, 'run').at(-1);
+  if (last?.suite.hash === run.suite.hash && existsSync(join(folder, 'suite.json'))) store.preface(run);
+  else {
+    writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
+    store.append(run);
+  }
+}
+
+function runRecord({ suite, folder, model, store }: RunContext, facts: RunFacts): RecordOf<'run'> {
+  const { layers, heads, kvHeads, headDim } = model.config;
+  return {
+    kind: 'run',
+    time: now(),
+    recordVersion: RECORD_VERSION,
+    runId: contentHash({ time: now(), pid: process.pid }),
+    origin: originOf(folder),
+    resumed: store.records.some((r) => r.kind === 'run'),
+    suite: { name: suite.name, hash: contentHash(suite), path: facts.suitePath },
+    version: facts.version,
+    command: facts.command,
+    ...(facts.only.length === 0 ? {} : { chosen: facts.cells.map((cell) => cell.id) }),
+    model: {
+      name: model.name,
+      weightsHash: model.weightsHash,
+      layers,
+      heads,
+      kvHeads,
+      headDim,
+      parameters: weightElements(model.config),
+      weightDType: model.weights.embedding.dtype,
+      kvDType: suite.model.kvDType,
+    },
+    backend: {
+      name: model.backend.name,
+      description: model.backend.description,
+      threads: suite.backend.threads ?? null,
+      activationDType: model.activationDType,
+      graph: graphUse(model, suite),
+    },
+  };
+}

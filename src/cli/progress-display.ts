@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { OnProgress, Progress } from '../core/progress.ts';
+import { duration } from './duration.ts';
 
 /** Shows where long work is: a bar with an ETA on a terminal, a line now and then elsewhere. Writes to stderr only. */
 export interface ProgressDisplay {
@@ -80,12 +81,4 @@ function lineDisplay(): ProgressDisplay {
       process.stderr.write(`${progress.stage}: ${progress.done}/${progress.total}${eta} ${progress.detail ?? ''}\n`);
     },
   };
-}
-
-/** Seconds as people say them: 42 s, 3 min 20 s, 1 h 5 min. */
-function duration(seconds: number): string {
-  const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }

@@ -32,6 +32,24 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
   return facts.filter((fact) => fact !== null);
 }
 
+/** When, with which code and under which load the numbers were measured: a head and a row a stretch. Nothing where no stretch is on record. */
+export function stretchTable({ stretches }: Selection): {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+} {
+  const load = (average: readonly number[] | undefined): string => average?.[0]?.toFixed(2) ?? '\u2013';
+  const rows = stretches.map(({ environment: { time, git, moabench, cpu, backend }, end, records, timings }) => [
+    `${time.slice(0, 16).replace('T', ' ')} UTC`,
+    git === null ? `version ${moabench}` : `${git.commit.slice(0, 12)}${git.dirty ? ' with uncommitted changes' : ''}`,
+    backend.description,
+    load(cpu.loadAverage),
+    end === null ? 'stopped' : load(end.loadAverage),
+    countText(records),
+    countText(timings),
+  ]);
+  return { head: ['Began', 'Code', 'Backend', 'Load at start', 'Load at end', 'Records', 'of them timings'], rows };
+}
+
 /** The machine and the code. */
 export function environmentFacts(environment: Environment | null, summary: Summary): Fact[] {
   if (environment === null) return [];

@@ -4,7 +4,7 @@ import type { Selection } from '../results/selection.ts';
 import type { Check, Speed, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
-import { comparisonFacts, environmentFacts } from './facts.ts';
+import { comparisonFacts, environmentFacts, stretchTable } from './facts.ts';
 import { type Headline, hasIntervals, headline } from './headline.ts';
 
 export interface ReportParts {
@@ -18,6 +18,7 @@ export interface ReportParts {
 export function markdownReport(parts: ReportParts): string {
   const { summary, selection, environment, charts } = parts;
   const failed = summary.checks.filter((check) => check.status === 'failed');
+  const stretches = stretchTable(selection);
   const blocks = [
     `# ${text(summary.title)}`,
     summary.description === null ? '' : text(summary.description),
@@ -46,6 +47,7 @@ export function markdownReport(parts: ReportParts): string {
       summary.checks.map((check) => [check.id, check.status, check.message]),
     ),
     cellsSection(summary),
+    stretches.rows.length === 0 ? '' : `## When it was measured\n\n${table(stretches.head, stretches.rows)}`,
     environment === null ? '' : `## Environment\n\n${table(['', ''], environmentFacts(environment, summary))}`,
     summary.command === null ? '' : `Run it again:\n\n\`\`\`sh\n${summary.command}\n\`\`\``,
   ];

@@ -17,6 +17,7 @@ import { lightTheme } from './theme.ts';
 export interface ReportInput {
   readonly records: readonly RunRecord[];
   readonly suite: Suite;
+  /** Shown where the records name no stretch, as those of version 1. */
   readonly environment: Environment | null;
 }
 
@@ -30,7 +31,12 @@ export interface Report {
 export async function makeReport(input: ReportInput): Promise<Report> {
   const selection = selectRecords(input.records, input.suite);
   const summary = summarySchema.parse(summarize(input));
-  const parts = { summary, selection, environment: input.environment, charts: allCharts(summary, selection) };
+  const parts = {
+    summary,
+    selection,
+    environment: selection.stretches.at(-1)?.environment ?? input.environment,
+    charts: allCharts(summary, selection),
+  };
   const files = new Map<string, string>([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]);
   for (const [name, text] of csvFiles(summary, selection)) files.set(`csv/${name}`, text);
   for (const chart of parts.charts) {

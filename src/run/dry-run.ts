@@ -11,10 +11,16 @@ import { expandCells } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import { beyondPositions } from './beyond-positions.ts';
 import { type CellState, cellStates, type StatesInput } from './cell-states.ts';
+import { type Estimate, estimateRun } from './estimate.ts';
 import { captureIdentity } from './identity.ts';
 import { damageNote } from './open-store.ts';
 import { checkRunFolder, recordsPath, refuseOtherSuite, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
+
+export interface DryRun {
+  readonly cells: readonly CellState[];
+  readonly estimate: Estimate;
+}
 
 export interface DryRunOptions {
   readonly suitePath: string;
@@ -28,10 +34,10 @@ export interface DryRunOptions {
 }
 
 /**
- * What a run with these options would do with each of its cells. Loads no weights, runs nothing; what a run refuses (a model that is not there, a folder
+ * What a run with these options would do with each of its cells, and an estimate of what that takes. Loads no weights, runs nothing but a short trial of the machine; what a run refuses (a model that is not there, a folder
  * that holds a run) is refused as it does.
  */
-export async function dryRun(options: DryRunOptions): Promise<readonly CellState[]> {
+export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const { suite, folder: suiteFolder } = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
   const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
@@ -39,13 +45,13 @@ export async function dryRun(options: DryRunOptions): Promise<readonly CellState
   const note = beyondPositions(suite, cells, config);
   if (note !== null) options.onNote(note);
   const log = recordsOfFolder(folder, suite.name, options);
-  if (log.records.length === 0)
-    return cells.map(({ id, kind, method }) => ({ id, kind, method, status: 'to do', samplesDone: 0, reasons: [] }));
   const backend = await createBackend(suite.backend);
   try {
     const weightsHash = await modelHash(suite.model.path);
     const identity = await captureIdentity({ suite, suiteFolder, weightsHash, device: backend.description });
-    return await cellStates(cells, { suite, suiteFolder, identity, log, shape: config, prompts: promptParts(suite.model.path) });
+    const prompts = promptParts(suite.model.path);
+    const states = await cellStates(cells, { suite, suiteFolder, identity, log, shape: config, prompts });
+    return { cells: states, estimate: await estimateRun({ suite, config, backend, cells, states, log }) };
   } finally {
     await backend.dispose();
   }

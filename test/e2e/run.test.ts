@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { recordsOf } from '../../src/results/record.ts';
 import { readRecords } from '../../src/results/read-records.ts';
+import { recordsOf } from '../../src/results/record.ts';
 import { summarySchema } from '../../src/results/summary.ts';
 import { type Ended, moabench, tinySuite } from './tiny-suite.ts';
 
@@ -70,8 +70,8 @@ describe('one run of every stage', () => {
   });
 
   test('--dry-run knows that everything is done', async () => {
-    const dry = await moabench(['run', suite, '--out', out, '--dry-run', '--json']).ended;
-    const cells: { status: string; id: string }[] = JSON.parse(dry.stdout);
+    const dry = await moabench(['run', suite, '--out', out, '--resume', '--dry-run', '--json']).ended;
+    const { cells }: { cells: { status: string; id: string }[] } = JSON.parse(dry.stdout);
     expect(cells.filter((cell) => cell.status !== 'done')).toEqual([]);
   });
 

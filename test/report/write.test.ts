@@ -47,6 +47,12 @@ describe('makeReport', () => {
     expect(summarySchema.parse(JSON.parse(file('summary.json')))).toEqual(report.summary);
   });
 
+  it('lists the stretches of measuring, with code and load, in both reports', () => {
+    const row = ['0123456789ab with uncommitted changes', 'synthetic, 2 threads', '0.31', '2.10'];
+    expect(file('report.md')).toContain(`| 2025-03-01 12:00 UTC | ${row.join(' | ')} |`);
+    expect(file('report.html')).toContain(`<td>2025-03-01 12:00 UTC</td>${row.map((cell) => `<td>${cell}</td>`).join('')}`);
+  });
+
   it('draws what the summary says', () => {
     const spec = JSON.parse(file('charts/retrieval.vl.json')) as {
       data: { values: { method: string; length: number; accuracy: number }[] };

@@ -59,8 +59,9 @@ function run(out: string, { resume = true, otherSuite = false } = {}): Promise<R
   return runSuite({ suitePath, out, resume, otherSuite, only: [], command: 'test', signal, onProgress: () => {}, onNote });
 }
 
-function dry(out: string): Promise<readonly CellState[]> {
-  return dryRun({ suitePath, out, resume: true, otherSuite: false, only: [], onNote: (note) => notes.push(note) });
+async function dry(out: string): Promise<readonly CellState[]> {
+  const { cells } = await dryRun({ suitePath, out, resume: true, otherSuite: false, only: [], onNote: (note) => notes.push(note) });
+  return cells;
 }
 
 /** A copy of the run that is done. */

@@ -24,7 +24,7 @@ export function runCommand(): Command {
       'after',
       `
 Examples:
-  $ moabench run suites/quick.yaml --dry-run               list the cells and what is cached
+  $ moabench run suites/quick.yaml --dry-run               what it would do, and about how long it takes
   $ moabench run suites/quick.yaml --only 'retrieval*'     only these cells, and the plans that they need
   $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
     )
@@ -51,7 +51,7 @@ function suiteCommand(name: string): Command {
     .option('--out <folder>', 'run folder (default: runs/<suite>-<time>)')
     .option('--resume', 'go on with the folder, or with the newest run of the suite', false)
     .option('--other-suite', 'with --resume: go on also where the folder holds the run of another suite', false)
-    .option('--dry-run', 'print the cells and which are done; run nothing', false)
+    .option('--dry-run', 'print what would be done, why, and an estimate of time, memory and disk; run nothing', false)
     .option('--json', 'print the result as JSON on stdout', false)
     .option('--quiet', 'no progress', false);
 }
@@ -74,7 +74,8 @@ function commandAgain(name: string, suite: string, only: readonly string[]): str
 async function execute(suitePath: string, flags: RunFlags, { only, command }: Selection): Promise<void> {
   if (flags.dryRun) {
     const { dryRun } = await import('../../run/dry-run.ts');
-    const lines = await dryRun({
+    const { dryRunText } = await import('../dry-run-text.ts');
+    const planned = await dryRun({
       suitePath,
       only,
       resume: flags.resume,
@@ -82,7 +83,7 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
       onNote: tell,
       ...(flags.out === undefined ? {} : { out: flags.out }),
     });
-    process.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
+    process.stdout.write(`${flags.json ? JSON.stringify(planned) : dryRunText(planned)}\n`);
     return;
   }
   const { runSuite } = await import('../../run/run-suite.ts');

@@ -1,8 +1,9 @@
 import { countText } from '../../results/phrases.ts';
+import type { Selection } from '../../results/selection.ts';
 import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import { checksTally, mostWereMade } from '../checks-text.ts';
-import type { Fact } from '../facts.ts';
+import { type Fact, stretchTable } from '../facts.ts';
 import { type Headline, hasIntervals, headline } from '../headline.ts';
 import { html, type Markup } from './markup.ts';
 
@@ -88,6 +89,14 @@ export function checksTable(checks: readonly Check[]): Markup {
       html`<tr><td class="${check.status === 'failed' ? 'wrong' : check.status === 'passed' ? 'right' : ''}">${check.status}</td><td>${check.message}</td></tr>`,
   );
   return html`<h2 id="checks">Checks</h2><p>What was looked at for anything that would make the conclusions wrong.</p><div class="scroll"><table><tbody>${rows}</tbody></table></div>`;
+}
+
+/** When, with which code and under which load the numbers were measured. */
+export function stretchesTable(selection: Selection): Markup | null {
+  const { head, rows } = stretchTable(selection);
+  if (rows.length === 0) return null;
+  const body = rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`);
+  return html`<h2>When it was measured</h2><div class="scroll"><table><thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
 export function unfinishedCells({ cells }: Summary): Markup | null {

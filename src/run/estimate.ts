@@ -1,0 +1,138 @@
+import { statSync } from 'node:fs';
+import { gemmArm } from '../measure/kernel-cases.ts';
+import { checkpointFiles } from '../model/checkpoint.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { weightElements } from '../model/weights.ts';
+import { type Backend, BYTES_PER_ELEMENT } from '../native/backend.ts';
+import { recordsOf } from '../results/record.ts';
+import type { RecordLog } from '../results/record-log.ts';
+import { type Cell, isQuality } from '../suite/cells.ts';
+import type { Suite } from '../suite/schema.ts';
+import type { CellState } from './cell-states.ts';
+import { operationsOf, workOf } from './cell-work.ts';
+
+/** What a run would take, and where these figures come from. */
+export interface Estimate {
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly diskBytes: number;
+  /** A sentence each. */
+  readonly basis: readonly string[];
+}
+
+export interface EstimateInput {
+  readonly suite: Suite;
+  readonly config: ModelConfig;
+  readonly backend: Backend;
+  readonly cells: readonly Cell[];
+  readonly states: readonly CellState[];
+  /** Records of an earlier run of the suite: the folder's own, else none. */
+  readonly log: RecordLog;
+}
+
+/** Bytes of a record line by kind, and of a report: those of the released run of suites/reference.yaml. */
+const LINE_BYTES = { plan: 4000, sample: 1300, loss: 400, timing: 1100 } as const;
+const REPORT_BYTES = 3 * 2 ** 20;
+/** Bytes of a value of a profile: three float64 arrays in base64. */
+const PROFILE_VALUE_BYTES = 3 * 8 * (4 / 3);
+const TRIAL_MS = 150;
+
+/** Estimates what is left to do. Cells that ran before take as long as then; for others a stated model and a trial of this machine, well under a second. */
+export async function estimateRun(input: EstimateInput): Promise<Estimate> {
+  const open = input.cells.flatMap((cell, i) => {
+    const state = input.states[i];
+    return state === undefined || state.status === 'done' ? [] : [{ cell, state }];
+  });
+  const walls = new Map(
+    recordsOf(input.log.records, 'outcome').flatMap((o) => (o.status === 'completed' ? [[o.cellId, o.wallMs / 1000]] : [])),
+  );
+  const recorded = open.flatMap(({ cell }) => walls.get(cell.id) ?? []);
+  const modelled = open.filter(({ cell }) => !walls.has(cell.id));
+  const model = modelled.length === 0 ? null : await modelledSeconds(modelled, input);
+  const seconds = recorded.reduce((a, b) => a + b, 0) + (model?.seconds ?? 0);
+  return {
+    seconds,
+    peakBytes:
+      open.length === 0
+        ? 0
+        : peakBytes(
+            open.map(({ cell }) => cell),
+            input,
+          ),
+    diskBytes: open.length === 0 ? 0 : diskBytes(open, input),
+    basis: [
+      ...(recorded.length === 0 ? [] : [`Time of ${recorded.length} cells: what they took when they last ran here.`]),
+      ...(model === null ? [] : [model.basis]),
+      ...(open.length === 0 ? [] : ['Memory: weights, the largest cache, and activations of a prompt; profiling may take more.']),
+      ...(open.length === 0 ? [] : ['Disk: records, profiles and report, by the sizes that they had in the released reference run.']),
+    ],
+  };
+}
+
+interface OpenCell {
+  readonly cell: Cell;
+  readonly state: CellState;
+}
+
+async function modelledSeconds(open: readonly OpenCell[], { suite, config, backend }: EstimateInput) {
+  const rates = { prompts: await gemmRate(backend, suite, config, 256), steps: await gemmRate(backend, suite, config, 1) };
+  const firstMoa = open.find(({ cell }) => cell.kind === 'plan' && cell.options.method === 'moa');
+  let seconds = 0;
+  for (const item of open) {
+    const work = workOf(item.cell, suite, { samplesDone: item.state.samplesDone, first: item === firstMoa });
+    const operations = operationsOf(work, config, weightElements(config));
+    seconds += operations.prompts / rates.prompts + operations.steps / rates.steps;
+  }
+  const gflops = (rate: number): string => (rate / 1e9).toPrecision(2);
+  const basis = `Time of ${open.length} cells that did not run here yet: operations of dense prompts and the longest answers at the rates of this machine's matrix products now (${gflops(rates.prompts)} GFLOP/s for 256 rows, ${gflops(rates.steps)} for one); within a factor of two or three.`;
+  return { seconds, basis };
+}
+
+/** Operations a second of the MLP's product with so many rows, from a trial. */
+async function gemmRate(backend: Backend, suite: Suite, config: ModelConfig, m: number): Promise<number> {
+  const weights = suite.model.weightDType ?? 'bf16';
+  const activations = suite.backend.activations ?? (backend.traits.halfActivations ? weights : 'f32');
+  const arm = gemmArm(backend, 'estimate', { m, n: config.intermediateSize, k: config.hiddenSize, weights, activations });
+  try {
+    let [best, spent] = [Number.POSITIVE_INFINITY, 0];
+    for (let i = 0; i < 3 || (spent < TRIAL_MS && i < 1000); i++) {
+      const ms = await arm.run();
+      best = Math.min(best, ms);
+      spent += ms;
+    }
+    return arm.flops / (Math.max(best, 1e-4) / 1000);
+  } finally {
+    arm.dispose();
+  }
+}
+
+function peakBytes(cells: readonly Cell[], { suite, config }: EstimateInput): number {
+  const perToken = 2 * config.layers * config.kvHeads * config.headDim * BYTES_PER_ELEMENT[suite.model.kvDType];
+  const caches = cells.map((cell) => {
+    if (isQuality(cell) || cell.kind === 'prefill') return perToken * cell.length;
+    if (cell.kind === 'decode') return perToken * cell.context * cell.batch;
+    return cell.kind === 'plan' && cell.options.method === 'moa' ? perToken * (suite.compress?.validate.length ?? 0) : 0;
+  });
+  const limits = cells.flatMap((cell) => (cell.kind === 'maxBatch' ? [cell.memoryLimitMiB * 2 ** 20] : []));
+  const { hiddenSize: C, intermediateSize: F, heads, kvHeads, headDim } = config;
+  const row = 4 * (2 * C + (2 * heads + 2 * kvHeads) * headDim + 3 * F); // model/workspace: the buffers of one row, in f32
+  return Math.max(weightBytes(suite, config) + Math.max(...caches) + row * suite.generation.chunkTokens, ...limits);
+}
+
+function weightBytes({ model }: Suite, config: ModelConfig): number {
+  if (model.weightDType !== undefined) return weightElements(config) * BYTES_PER_ELEMENT[model.weightDType];
+  if (model.path.startsWith('dummy:')) return weightElements(config) * BYTES_PER_ELEMENT.bf16;
+  return checkpointFiles(model.path).reduce((sum, file) => sum + statSync(file).size, 0);
+}
+
+function diskBytes(open: readonly OpenCell[], { suite, config }: EstimateInput): number {
+  const lines = open.map(({ cell, state }) => {
+    if (isQuality(cell)) return (cell.samples - state.samplesDone) * (cell.kind === 'perplexity' ? LINE_BYTES.loss : LINE_BYTES.sample);
+    return cell.kind === 'plan' ? LINE_BYTES.plan + 40 * config.layers * config.kvHeads : LINE_BYTES.timing;
+  });
+  const profiles = open.some(({ cell }) => cell.kind === 'plan' && cell.options.method === 'moa')
+    ? (suite.compress?.profileLengths ?? [])
+    : [];
+  const values = profiles.reduce((sum, length) => sum + config.layers * config.kvHeads * Math.ceil(length / 64), 0);
+  return REPORT_BYTES + values * PROFILE_VALUE_BYTES + lines.reduce((a, b) => a + b, 0);
+}

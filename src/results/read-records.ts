@@ -5,7 +5,7 @@ import { parseJson, parseOrThrow } from '../core/json-file.ts';
 import { RECORD_VERSION, type RunRecord, recordSchema } from './record.ts';
 
 /** A last line that was cut off by a kill or a full disk. */
-export interface TornLine {
+interface TornLine {
   readonly line: number;
   readonly bytes: number;
 }

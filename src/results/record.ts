@@ -8,7 +8,7 @@ export const RECORD_VERSION = 2;
 /** The `stretch` of a record of version 1. */
 export const UNKNOWN_STRETCH = 'unknown';
 /** The `content` of a sample of version 1. */
-export const UNKNOWN_CONTENT = '00000000';
+const UNKNOWN_CONTENT = '00000000';
 
 const hash = z.string().regex(/^[0-9a-f]{8,64}$/, { error: 'Expected a hexadecimal hash' });
 const time = z.iso.datetime().describe('UTC, when the line was written.');

@@ -54,7 +54,7 @@ export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity:
 }
 
 /** Which samples a quality cell asks for, without looking at them: equal parts give equal samples. The same for all methods. */
-export function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Parts {
+function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Parts {
   const source =
     cell.kind === 'retrieval' ? suite.quality?.retrieval?.source : cell.kind === 'longbench' ? suite.quality?.longbench?.source : undefined;
   return {

@@ -128,7 +128,7 @@ describe('RecordStore', () => {
   it.each([
     ['a link', (target: string) => symlinkSync(target, path)],
     ['a link to nothing', () => symlinkSync(`${path}.nowhere`, path)],
-    ['a FIFO', () => execFileSync('mkfifo', [path])],
+    ['a FIFO', () => execFileSync('/usr/bin/mkfifo', [path])],
     ['a folder', () => mkdirSync(path)],
   ])('takes nothing but a regular file: %s is refused and what it points at is left alone', (_, plant) => {
     mkdirSync(dirname(path), { recursive: true });

@@ -18,8 +18,14 @@ export function modelIdentity(path: string, weightsHash: string): Readonly<Recor
     weights: weightsHash,
     ...Object.fromEntries(files),
     ...(folder === null ? {} : templateIdentity(folder)),
-    'end tokens': JSON.stringify(modelConfig(path).eosTokens),
+    'end tokens': endTokens(path),
   };
+}
+
+/** The usual one or two as they are, so that a change can be told with its values. */
+function endTokens(path: string): string {
+  const { eosTokens } = modelConfig(path);
+  return eosTokens.length <= 4 ? JSON.stringify(eosTokens) : contentHash(eosTokens);
 }
 
 /** Of tokenizer_config.json without the template: of the settings, whatever their order and layout. */

@@ -56,8 +56,8 @@ function nativeParts({ backend }: Suite, device: string): Parts {
   return { ...library, 'CUDA library': sha256(readFileSync(cudaLibraryPath())), device };
 }
 
-/** The file of a cell's samples, relative to the suite's folder. */
-function dataFile(cell: QualityCell, { quality }: Suite): string | null {
+/** The file that a cell's samples are read from, relative to the suite's folder; null for generated ones. */
+export function dataFile(cell: QualityCell, { quality }: Suite): string | null {
   if (cell.kind === 'retrieval' && quality?.retrieval?.source.kind === 'longeval')
     return quality.retrieval.source.files.find(({ length }) => length === cell.length)?.path ?? null;
   if (cell.kind === 'longbench' && quality?.longbench?.source.kind === 'longbench')

@@ -127,7 +127,11 @@ interface Generated extends AddressedSample {
   readonly times: { readonly prefillMs: number | null; readonly decodeMs: number | null };
 }
 
-function recordSample(context: RunContext, { cell, hash }: Contender, { sample, tokens, content, layout, generated, times }: Generated): void {
+function recordSample(
+  context: RunContext,
+  { cell, hash }: Contender,
+  { sample, tokens, content, layout, generated, times }: Generated,
+): void {
   const { model } = context;
   const output = model.tokenizer.decode(generated.tokens, { skipSpecial: true });
   const { score, correct } = scoreOutput(sample, output);

@@ -47,7 +47,7 @@ describe('one run of every stage', () => {
 
   test('tells at its end which kernels stood in for others, also when none did', () => {
     const { records } = readRecords(log(out));
-    expect(records.at(-1)).toMatchObject({ kind: 'substitutions', sentences: [] });
+    expect(records.at(-1)).toMatchObject({ kind: 'stretchEnd', substitutions: [] });
   });
 
   test('measures the KV memory that the plans imply, and half of dense', () => {

@@ -117,7 +117,7 @@ test('a plan is validated in the cache, and at the loss, that it is scored with'
   if (cell === undefined || plan === undefined) throw new Error('the suite has a cell and a plan');
   const items = [];
   for await (const sample of samplesFor(context, cell)) items.push(itemOf(context, sample));
-  const set = { format: 'moabench-calibration', version: 1, weightsHash: '', seed: '', length: 512, items } as const;
+  const set = { format: 'moabench-calibration', version: 2, weightsHash: '', identity: '', seed: '', length: 512, items } as const;
   const { generation, model } = context.suite;
   const losses = await validationLosses(context.model, [plan] satisfies Plan[], { ...set, items }, { generation, kvDType: model.kvDType });
   expect(specs).toEqual(scoredIn);

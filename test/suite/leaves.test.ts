@@ -4,12 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { locatedModelConfig } from '../../src/model/load.ts';
 import { createBackend } from '../../src/native/backends.ts';
 import { summarize } from '../../src/results/summarize.ts';
-import { cellHash, planCellHash } from '../../src/run/cell-hash.ts';
+import { cellHash, planCellHash, sampleSetHash } from '../../src/run/cell-hash.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { generationOptions } from '../../src/run/generation-options.ts';
+import { dataFile, type Identity } from '../../src/run/identity.ts';
 import { runQuality } from '../../src/run/quality.ts';
 import { runFolder } from '../../src/run/run-folder.ts';
-import { expandCells } from '../../src/suite/cells.ts';
+import { expandCells, isQuality } from '../../src/suite/cells.ts';
 import { suiteJsonSchema } from '../../src/suite/json-schema.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
 import { cpuBackend, intercepted } from '../model/test-backends.ts';
@@ -17,7 +18,13 @@ import { samplePlan } from '../plan/plans.ts';
 import { syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';
 import { cellsOf, tinyContext, tinyModelFolder } from '../run/tiny-context.ts';
 
-const identity = { weightsHash: 'w', device: 'd' };
+const identity: Identity = {
+  model: {},
+  native: {},
+  device: {},
+  code: { plan: {}, quality: {}, samples: {}, timing: {} },
+  data: () => ({}),
+};
 const cpu = cpuBackend();
 const modelFolder = tinyModelFolder({ endsAtOnce: true });
 
@@ -27,11 +34,14 @@ type Observer = (suite: Suite) => unknown;
 const cells: Observer = (suite) => expandCells(suite);
 /** Addresses of plans, which rest on everything that makes them. */
 const plans: Observer = (suite) => cellsOf(suite, 'plan').map((cell) => planCellHash(cell, suite, 'suites', identity));
-/** Addresses of scores and timings, at one plan. */
+/** Addresses of scores and timings, at one plan, with the samples that they ask for and the files that these are read from. */
 const results: Observer = (suite) =>
-  expandCells(suite).flatMap((cell) => (cell.kind === 'plan' ? [] : [cellHash(cell, suite, identity, samplePlan())]));
+  expandCells(suite).flatMap((cell) => [
+    ...(cell.kind === 'plan' ? [] : [cellHash(cell, suite, identity, samplePlan())]),
+    ...(isQuality(cell) ? [sampleSetHash(cell, suite, identity), dataFile(cell, suite)] : []),
+  ]);
 const generation: Observer = (suite) => generationOptions({ suite } as RunContext);
-const summary: Observer = (suite) => summarize({ records: [], suite, environment: null });
+const summary: Observer = (suite) => summarize({ records: [], suite });
 /** The effective context of a method whose accuracy falls with the length. */
 const effectiveContext: Observer = ({ quality }) => {
   const suite = syntheticSuite({ samples: 5, methods: ['dense', 'uniform-25'] });
@@ -40,7 +50,7 @@ const effectiveContext: Observer = ({ quality }) => {
   const { threshold = 0 } = quality?.retrieval ?? {};
   const records = syntheticRecords(suite).filter((r) => r.kind === 'sample' && r.part === 'retrieval' && r.method === 'uniform-25');
   const withThreshold = { ...suite, quality: { retrieval: { ...retrieval, threshold } } };
-  return summarize({ records, suite: withThreshold, environment: null }).methods.map(({ retrieval: result }) => result?.effectiveContext);
+  return summarize({ records, suite: withThreshold }).methods.map(({ retrieval: result }) => result?.effectiveContext);
 };
 const folder: Observer = ({ name }) => runFolder({ suiteName: name, resume: false }).replace(/-\d.*/, '');
 const config: Observer = ({ model }) => locatedModelConfig(model.path);

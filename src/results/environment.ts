@@ -54,10 +54,12 @@ export interface EnvironmentInput {
   readonly root: string;
   readonly backend: Environment['backend'];
   readonly time?: Date;
+  /** As it was before this process began to compute; now when left out. */
+  readonly loadAverage?: readonly number[];
 }
 
 /** Captures the machine, the runtime and the code. What cannot be read is null. */
-export function captureEnvironment({ root, backend, time = new Date() }: EnvironmentInput): Environment {
+export function captureEnvironment({ root, backend, time = new Date(), loadAverage = loadavg() }: EnvironmentInput): Environment {
   const processors = cpus();
   const { version, packages } = packageVersions(root);
   return {
@@ -69,7 +71,7 @@ export function captureEnvironment({ root, backend, time = new Date() }: Environ
       usableCores: availableParallelism(),
       megahertz: processors[0]?.speed || null,
       governor: contentOf('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
-      loadAverage: loadavg(),
+      loadAverage: [...loadAverage],
     },
     memory: { totalBytes: totalmem(), freeBytes: freemem(), limitBytes: memoryLimit() },
     container: { detected: containerKind(), cpuQuota: cpuQuota() },

@@ -21,11 +21,11 @@ export interface CodeFolder {
 const OWN: CodeFolder = { code: fileURLToPath(new URL('..', import.meta.url)), extension: extname(fileURLToPath(import.meta.url)) };
 
 /** Where each computation starts, and whose results reach it as artefacts with hashes of their own: a sample's content, a plan's rules. */
-const STARTS: Readonly<Record<Computation, { readonly file: string; readonly given: readonly string[] }>> = {
-  plan: { file: 'compress/methods/registry', given: [] },
-  quality: { file: 'run/quality', given: ['data', 'compress'] },
-  samples: { file: 'run/samples', given: [] },
-  timing: { file: 'run/efficiency', given: ['data', 'compress'] },
+const STARTS: Readonly<Record<Computation, { readonly files: readonly string[]; readonly given: readonly string[] }>> = {
+  plan: { files: ['compress/methods/registry'], given: [] },
+  quality: { files: ['run/quality'], given: ['data', 'compress'] },
+  samples: { files: ['run/samples'], given: [] },
+  timing: { files: ['run/efficiency'], given: ['data', 'compress'] },
 };
 /** Folders that keep or show numbers and do not make them. */
 const SHOWN = ['suite', 'results', 'report', 'cli'];
@@ -39,8 +39,8 @@ const manifestSchema = z.looseObject({ dependencies: z.record(z.string(), z.stri
  * that they use. A change of a report, or of a statistic that is made from records, changes none of it. A change of a comment counts as a change.
  */
 export function codeIdentity(computation: Computation, { code, extension }: CodeFolder = OWN): Parts {
-  const { file, given } = STARTS[computation];
-  const reached = reach({ code, start: join(code, `${file}${extension}`), left: new Set([...SHOWN, ...given]) });
+  const { files, given } = STARTS[computation];
+  const reached = reach({ code, starts: files.map((file) => join(code, `${file}${extension}`)), left: new Set([...SHOWN, ...given]) });
   const hashes = new Map<string, string[]>();
   for (const [path, text] of [...reached.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const inCode = relative(code, path);
@@ -64,14 +64,14 @@ interface Reached {
 
 interface Search {
   readonly code: string;
-  readonly start: string;
+  readonly starts: readonly string[];
   /** Folders that are left out. */
   readonly left: ReadonlySet<string>;
 }
 
-function reach({ code, start, left }: Search): Reached {
+function reach({ code, starts, left }: Search): Reached {
   const reached: Reached = { files: new Map(), packages: new Set() };
-  const open = [start];
+  const open = [...starts];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     if (reached.files.has(path)) continue;
     const text = readFileSync(path, 'utf8');

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { OnProgress } from '../core/progress.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
@@ -59,6 +60,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   const cells = selectCells(expandCells(suite), options.only);
   // An earlier run is locked before the model is loaded; a new folder is made only once backend and model are there.
   using earlier = existsSync(recordsPath(folder)) ? openStore(folder, { ...options, suiteName: suite.name }) : null;
+  const began = { time: new Date(), loadAverage: loadavg() };
   const backend = await createBackend(suite.backend);
   try {
     const model = await loadModel({
@@ -71,6 +73,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     if (note !== null) options.onNote(note);
     using store = earlier ?? openStore(folder, { ...options, suiteName: suite.name });
     const environment = captureEnvironment({
+      ...began,
       root: PACKAGE_ROOT,
       backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
     });

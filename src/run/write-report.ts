@@ -13,7 +13,7 @@ import type { Summary } from '../results/summary.ts';
 import { suiteSchema } from '../suite/schema.ts';
 import { planPath } from './make-plans.ts';
 import { type ModelShape, planProblem } from './plan-record.ts';
-import { recordsPath } from './run-folder.ts';
+import { checkRunFolder, recordsPath } from './run-folder.ts';
 
 export interface WrittenReport {
   readonly summary: Summary;
@@ -28,6 +28,7 @@ const HINT = 'The run folder was made by another version or damaged; run the sui
  * @throws NOT_FOUND when the folder holds no run; INVALID_FILE or IO naming the file.
  */
 export async function writeRunReport(folder: string): Promise<WrittenReport> {
+  checkRunFolder(folder);
   const { records } = readRecords(recordsPath(folder));
   const run = recordsOf(records, 'run').at(-1);
   if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });

@@ -27,11 +27,20 @@ interface Trial {
   readonly samples?: number;
   readonly name?: string;
   readonly density?: number;
-  readonly source?: string;
+  /** Of the samples. */
+  readonly file?: string;
 }
 
-function writeSuite({ samples = 3, name = 'r', density = 0.5, source }: Trial = {}): void {
-  const from = source === undefined ? '' : `, source: ${source}`;
+/** A line of a LongEval file. */
+function item(expected: number): string {
+  const question = '\nNow the record is over. Tell me what is the <REGISTER_CONTENT> in line calm-river? I need the number.\n';
+  const line = `line calm-river: REGISTER_CONTENT is <${expected}>\n`;
+  const about = { random_idx: ['calm-river', 0], expected_number: expected, num_lines: 1, correct_line: line };
+  return JSON.stringify({ ...about, prompt: `${line}${question}` });
+}
+
+function writeSuite({ samples = 3, name = 'r', density = 0.5, file = 'cases.jsonl' }: Trial = {}): void {
+  const source = `{ kind: longeval, files: [{ path: ${file}, length: 320 }] }`;
   writeFileSync(
     suitePath,
     [
@@ -39,7 +48,7 @@ function writeSuite({ samples = 3, name = 'r', density = 0.5, source }: Trial = 
       `name: ${name}`,
       `model: { path: 'dummy:${model}' }`,
       `methods: [{ id: dense, method: dense }, { id: half, method: streaming, density: ${density} }]`,
-      `quality: { retrieval: { task: lines, lengths: [320], samples: ${samples}${from} } }`,
+      `quality: { retrieval: { task: lines, lengths: [320], samples: ${samples}, source: ${source} } }`,
       'efficiency: { decode: { contexts: [192], newTokens: 2, rounds: 1 } }',
     ].join('\n'),
   );
@@ -88,6 +97,7 @@ const edit = (path: string, change: (text: string) => string): void => writeFile
 const ALL = ['plan/dense', 'plan/half', 'retrieval/lines/320/dense', 'retrieval/lines/320/half', 'decode/192x1/dense', 'decode/192x1/half'];
 
 beforeAll(async () => {
+  writeFileSync(join(folder, 'cases.jsonl'), [11, 12, 13, 14, 15, 16].map((expected) => `${item(expected)}\n`).join(''));
   writeModel();
   writeSuite();
   await run(done, { resume: false });
@@ -206,9 +216,9 @@ describe('--resume', () => {
     await run(out);
     expect(notes).toEqual([expect.stringContaining('half.json is not the plan that was made for half')]);
     expect(readFileSync(path, 'utf8')).toBe(before);
-    const bytes = (method: string): Set<number> =>
-      new Set(counted(out, 'sample').flatMap((r) => (r.method === method ? [r.kvBytes.resident / r.kvBytes.planned] : [])));
-    expect([bytes('dense'), bytes('half')]).toEqual([new Set([1]), new Set([1])]);
+    const addresses = counted(out, 'sample').flatMap((r) => (r.method === 'half' ? [r.cell] : []));
+    expect(addresses).toHaveLength(4);
+    expect(new Set(addresses).size).toBe(1); // the rules of the edited file would have another
   });
 
   test.each([
@@ -244,25 +254,14 @@ describe('--resume', () => {
   });
 
   test('a data file may be renamed and grow: samples are known by what they are', async () => {
-    const question = '\nNow the record is over. Tell me what is the <REGISTER_CONTENT> in line calm-river? I need the number.\n';
-    const item = (expected: number): string => {
-      const line = `line calm-river: REGISTER_CONTENT is <${expected}>\n`;
-      return JSON.stringify({
-        random_idx: ['calm-river', 0],
-        expected_number: expected,
-        num_lines: 1,
-        correct_line: line,
-        prompt: `${line}${question}`,
-      });
-    };
     writeFileSync(join(folder, 'a.jsonl'), `${item(1)}\n${item(2)}\n`);
-    writeSuite({ samples: 2, source: '{ kind: longeval, files: [{ path: a.jsonl, length: 320 }] }' });
+    writeSuite({ samples: 2, file: 'a.jsonl' });
     const out = join(folder, 'files');
     await run(out, { resume: false });
     expect(counted(out, 'sample')).toHaveLength(4);
     renameSync(join(folder, 'a.jsonl'), join(folder, 'b.jsonl'));
     writeFileSync(join(folder, 'b.jsonl'), `${item(3)}\n${item(2)}\n${item(1)}\n`);
-    writeSuite({ samples: 3, source: '{ kind: longeval, files: [{ path: b.jsonl, length: 320 }] }' });
+    writeSuite({ samples: 3, file: 'b.jsonl' });
     expect((await dry(out)).find(({ kind }) => kind === 'retrieval')).toMatchObject({ status: 'partial', samplesDone: 2 });
     await run(out);
     expect(counted(out, 'sample').map(({ method, expected }) => `${method} ${expected}`)).toEqual([

@@ -1,13 +1,40 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readRecords } from '../../src/results/read-records.ts';
+import { recordsOf } from '../../src/results/record.ts';
+import { selectRecords } from '../../src/results/selection.ts';
+import { summarize } from '../../src/results/summarize.ts';
+import { planProblem } from '../../src/run/plan-record.ts';
 import { recordsPath } from '../../src/run/run-folder.ts';
 import { writeRunReport } from '../../src/run/write-report.ts';
+import { suiteSchema } from '../../src/suite/schema.ts';
 
 test('a folder whose run never began is said to hold none, whatever else it lacks', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'moabench-report-'));
   writeFileSync(recordsPath(folder), '');
   await expect(writeRunReport(folder)).rejects.toMatchObject({ code: 'INVALID_FILE', message: expect.stringContaining('a run record') });
+  rmSync(folder, { recursive: true });
+});
+
+test('a released run of version 1 is read, and what it does not say about code and machine is untested', () => {
+  const released = join(import.meta.dirname, '../../reports/cuda-llama-3-8b');
+  const folder = join(released, readdirSync(released)[0] ?? '');
+  const { records } = readRecords(recordsPath(folder));
+  const suite = suiteSchema.parse(JSON.parse(readFileSync(join(folder, 'suite.json'), 'utf8')));
+  const summary = summarize({ records, suite });
+  expect(summary.cells).toEqual(JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')).cells);
+  const untested = summary.checks.filter(({ status }) => status === 'untested').map(({ id }) => id);
+  expect(untested).toEqual(expect.arrayContaining(['quiet-machine', 'kernels-as-meant', 'clean-code']));
+  const [run] = recordsOf(records, 'run');
+  for (const plan of selectRecords(records, suite).plans) expect(run && planProblem(plan, run.model)).toBeNull();
+});
+
+test('a folder of another making is not read or written through its links', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moabench-report-'));
+  writeFileSync(recordsPath(folder), '');
+  symlinkSync('/etc', join(folder, 'charts'));
+  await expect(writeRunReport(folder)).rejects.toMatchObject({ code: 'INVALID_FILE', message: expect.stringContaining('charts') });
   rmSync(folder, { recursive: true });
 });

@@ -19,11 +19,12 @@ function isAbort(error: unknown): boolean {
 /** What Ctrl-C is answered with. */
 export const STOPPED = 'error: Stopped on request';
 
-/** An error as it is shown to a person: message, hint, and the causes only for unexpected ones. */
+/** An error as it is shown to a person: message, what was found instead, hint, and the stack only for unexpected ones. */
 export function errorText(error: unknown): string {
   if (isAbort(error)) return STOPPED;
   if (!(error instanceof MoaError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const found = error.found === undefined ? '' : `\n  found: ${error.found}`;
   const hint = error.hint === undefined ? '' : `\n  hint: ${error.hint}`;
   const stack = error.code === 'INTERNAL' ? `\n${error.stack ?? ''}` : '';
-  return `error: ${error.message}${hint}${stack}`;
+  return `error: ${error.message}${found}${hint}${stack}`;
 }

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe } from '../core/errors.ts';
-import { ioError } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
+import { readInputText } from '../core/read-input.ts';
 import { type Problem, pathText, problemError, problemsOf } from './problems.ts';
 import { type Suite, suiteSchema } from './schema.ts';
 import { didYouMean } from './spelling.ts';
-import { parseYaml, type YamlSource } from './yaml-source.ts';
+import { MAX_BYTES, parseYaml, type YamlSource } from './yaml-source.ts';
 
 export interface LoadedSuite {
   readonly suite: Suite;
@@ -27,12 +26,7 @@ export interface LoadSuiteOptions {
  * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE whose message has `file:line:column path: problem` for every problem.
  */
 export function loadSuite(path: string, options: LoadSuiteOptions = {}): LoadedSuite {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw ioError(path, 'read', cause);
-  }
+  const text = readInputText(path, { what: 'a suite', maxBytes: MAX_BYTES });
   const suite = parseSuite(text, path, options);
   return { suite, path, folder: dirname(path), hash: contentHash(suite) };
 }

@@ -111,3 +111,20 @@ describe('plan files', () => {
     expect(errorOf(() => importPublished(readPublished(path), options)).message).toMatch(/betas\.1 in .*ragged\.json but received 2/);
   });
 });
+
+describe('a file of the other format', () => {
+  const published = 'test/fixtures/plans/gradientai--Llama-3-8B-Instruct-262k.moa.json';
+
+  it('is told from a plan, with the command that converts it', () => {
+    expect(errorOf(() => loadPlan(published))).toMatchObject({
+      code: 'INVALID_FILE',
+      hint: expect.stringContaining(`moabench plan convert ${published} --kv-heads <n>`),
+    });
+  });
+
+  it('is told from a published plan', () => {
+    const own = join(folder, 'own.json');
+    savePlan(own, samplePlan());
+    expect(errorOf(() => readPublished(own)).hint).toContain('plan inspect');
+  });
+});

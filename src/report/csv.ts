@@ -98,9 +98,17 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
   };
   return new Map(
     Object.entries(tables).flatMap(([name, rows]) =>
-      rows.length === 0 ? [] : [[`${name}.csv`, stringify([...rows], { header: true, cast: { boolean: String }, escape_formulas: true })]],
+      rows.length === 0 ? [] : [[`${name}.csv`, stringify([...rows], { header: true, cast: { boolean: String, string: asText } })]],
     ),
   );
+}
+
+/** Spaces, line ends, controls and byte order marks that a spreadsheet may drop before it looks for a formula. */
+const FORMULA = /^[\s\u0000-\u001f\u200b\ufeff]*[=+\-@|%\t\r\uff1d\uff0b\uff0d\uff20]/;
+
+/** Text that a spreadsheet takes for text, not for a formula: with an apostrophe before it where it would be one. */
+function asText(value: string): string {
+  return FORMULA.test(value) ? `'${value}` : value;
 }
 
 /** Three accounts of the same memory side by side: the plan's, the allocator's and the device's. */

@@ -6,6 +6,7 @@ import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
 import { comparisonFacts, environmentFacts } from './facts.ts';
 import { type Headline, hasIntervals, headline } from './headline.ts';
+import { fenced, inline, text } from './markdown-text.ts';
 
 export interface ReportParts {
   readonly summary: Summary;
@@ -47,7 +48,7 @@ export function markdownReport(parts: ReportParts): string {
     ),
     cellsSection(summary),
     environment === null ? '' : `## Environment\n\n${table(['', ''], environmentFacts(environment, summary))}`,
-    summary.command === null ? '' : `Run it again:\n\n\`\`\`sh\n${summary.command}\n\`\`\``,
+    summary.command === null ? '' : `Run it again:\n\n${fenced(summary.command, 'sh')}`,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
@@ -155,8 +156,8 @@ function memoryTable(summary: Summary): string {
 
 function cellsSection({ cells }: Summary): string {
   const lines = [
-    ...cells.failed.map((cell) => `- failed: \`${cell.cellId}\`: ${text(cell.message)}`),
-    ...cells.skipped.map((cell) => `- skipped: \`${cell.cellId}\`: ${text(cell.reason)}`),
+    ...cells.failed.map((cell) => `- failed: ${text(cell.cellId)}: ${text(cell.message)}`),
+    ...cells.skipped.map((cell) => `- skipped: ${text(cell.cellId)}: ${text(cell.reason)}`),
   ];
   return lines.length === 0 ? '' : `## Cells that did not complete\n\n${lines.join('\n')}`;
 }
@@ -166,18 +167,12 @@ function section(name: string, charts: readonly Chart[], part: Chart['section'])
   if (own.length === 0) return '';
   const figures = own.map(
     (chart) =>
-      `![${text(chart.alt).replaceAll(/[[\]]/g, '')}](charts/${chart.id}.svg)${chart.caption === '' ? '' : `\n\n*${text(chart.title)}. ${text(chart.caption)}*`}`,
+      `![${text(chart.alt)}](charts/${chart.id}.svg)${chart.caption === '' ? '' : `\n\n*${text(chart.title)}. ${text(chart.caption)}*`}`,
   );
   return `## ${name}: charts\n\n${figures.join('\n\n')}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => text(cell).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(' | ')} |`;
   return [line(head), `|${head.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
-}
-
-/** Text whose markup characters show as they are. */
-function text(value: string): string {
-  return value.replaceAll(/[\\`*_<>]/g, '\\$&');
 }

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
-import { ioError } from '../core/files.ts';
+import { ioError, makeFolder } from '../core/files.ts';
 import { parseJson, parseOrThrow } from '../core/json-file.ts';
 import { acquireLock, type WriterLock } from './lock.ts';
 import { type RecordOf, type RunRecord, recordSchema } from './record.ts';
@@ -77,11 +77,7 @@ export class RecordStore {
    * @throws MoaError IO when another process writes it or the folder cannot be written; INVALID_FILE for a malformed line.
    */
   static open(path: string): RecordStore {
-    try {
-      mkdirSync(dirname(path), { recursive: true });
-    } catch (cause) {
-      throw ioError(dirname(path), 'create', cause);
-    }
+    makeFolder(dirname(path));
     const lock = acquireLock(`${path}.lock`);
     try {
       return new RecordStore(path, lock);

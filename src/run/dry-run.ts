@@ -27,6 +27,7 @@ export interface DryRunOptions {
   readonly out?: string;
   readonly resume: boolean;
   readonly only: CellFilter;
+  readonly allowOutside?: boolean;
   /** As a run would say them. */
   readonly onNote: (note: string) => void;
 }
@@ -36,7 +37,7 @@ export interface DryRunOptions {
  * is not there is refused as a run refuses it.
  */
 export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCell[]> {
-  const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
+  const loaded = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES, allowOutside: options.allowOutside === true });
   const { suite } = loaded;
   const folder = options.resume || options.out !== undefined ? runFolder({ ...options, suiteName: suite.name, resume: true }) : null;
   const records = folder !== null && existsSync(recordsPath(folder)) ? readRecords(recordsPath(folder)).records : [];

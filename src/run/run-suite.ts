@@ -33,6 +33,10 @@ export interface RunOptions {
   readonly resume: boolean;
   readonly only: CellFilter;
   readonly command: string;
+  /** Lets the suite name plans and data outside its own and the working folder. */
+  readonly allowOutside?: boolean;
+  /** Told once, when the folder is open for records. */
+  readonly onFolder?: (folder: string) => void;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   /** Things the user should know as they happen, one sentence each. */
@@ -51,7 +55,10 @@ export interface RunResult {
  * folder completed is kept. The report is made from the records afterwards (report/).
  */
 export async function runSuite(options: RunOptions): Promise<RunResult> {
-  const { suite, folder: suiteFolder } = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
+  const { suite, folder: suiteFolder } = loadSuite(options.suitePath, {
+    generatedTasks: TASK_NAMES,
+    allowOutside: options.allowOutside === true,
+  });
   const folder = runFolder({ suiteName: suite.name, resume: options.resume, ...(options.out === undefined ? {} : { out: options.out }) });
   const cells = selectCells(expandCells(suite), options.only);
   // An earlier run is locked before the model is loaded; a new folder is made only once backend and model are there.
@@ -67,6 +74,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
     using store = earlier ?? openStore(folder, options);
+    options.onFolder?.(folder);
     const context: RunContext = {
       suite,
       suiteFolder,

@@ -112,15 +112,18 @@ test('the official truncation: first and last half of the budget', () => {
 });
 
 test.each([
-  ['not json', /:2 but received "not json": /],
+  ['not json', /:2 but received other text at line 1, column 2/],
   ['{"random_idx": 5}', /:2 but received 5 for random_idx: /],
-  [JSON.stringify({ ...longEval, expected_number: '2416' }), /:2 but received "2416" for expected_number: /],
+  [JSON.stringify({ ...longEval, expected_number: '2416' }), /:2 but received text of 4 characters for expected_number: /],
   [
     JSON.stringify({ ...longEval, random_idx: ['torpid-kid', 2] }),
-    /:2 but received \["torpid-kid",2\] for random_idx: the index must be below num_lines/,
+    /:2 but received a list of 2 for random_idx: the index must be below num_lines/,
   ],
-  [JSON.stringify({ ...longEval, correct_line: 'line x' }), /:2 but received "line x" for correct_line: must occur in the prompt/],
-  ['[]', /:2 but received \[\]: /],
+  [
+    JSON.stringify({ ...longEval, correct_line: 'line x' }),
+    /:2 but received text of 6 characters for correct_line: must occur in the prompt/,
+  ],
+  ['[]', /:2 but received a list of 0: /],
 ])('a malformed LongEval line names file, line, field and value: %s', async (line, message) => {
   const path = fileOf(`${lines(longEval)}${line}\n`);
   const error = await read(readLongEval(path, { targetTokens: 128, model })).catch((reason: unknown) => reason);

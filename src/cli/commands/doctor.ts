@@ -2,6 +2,7 @@ import { freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { listBackends } from '../../native/backends.ts';
 import { tfjsFlavour } from '../../reference/tfjs-load.ts';
+import { print } from '../output.ts';
 
 /** moabench doctor: what this machine has, and why something is missing. */
 export function doctorCommand(): Command {
@@ -15,7 +16,7 @@ export function doctorCommand(): Command {
         backends: listBackends(),
         tfjs: await tfjsFlavour(),
       };
-      process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : doctorText(report));
+      print(flags.json ? `${JSON.stringify(report)}\n` : doctorText(report));
     });
 }
 

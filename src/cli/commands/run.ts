@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
+import { print, tell } from '../output.ts';
 import { progressDisplay } from '../progress-display.ts';
 import { runResultText } from '../run-result-text.ts';
 import { shellCommand } from '../shell-command.ts';
@@ -12,6 +13,7 @@ interface RunFlags {
   readonly only: string[];
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly allowOutside: boolean;
 }
 
 /** moabench run: a suite end to end. */
@@ -28,7 +30,7 @@ Examples:
   $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
     )
     .action(async (suite: string, flags: RunFlags) => {
-      await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags.only) });
+      await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags) });
     });
 }
 
@@ -40,7 +42,7 @@ export function compressCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ moabench compress suites/quick.yaml --only moa-50 --out runs/plans')
     .action(async (suite: string, flags: RunFlags) => {
       const only = flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`);
-      await execute(suite, flags, { only, command: commandAgain('compress', suite, flags.only) });
+      await execute(suite, flags, { only, command: commandAgain('compress', suite, flags) });
     });
 }
 
@@ -51,11 +53,12 @@ function suiteCommand(name: string): Command {
     .option('--resume', 'go on with the folder, or with the newest run of the suite', false)
     .option('--dry-run', 'print the cells and which are done; run nothing', false)
     .option('--json', 'print the result as JSON on stdout', false)
+    .option('--allow-outside', 'let the suite name plans and data outside its folder and the working folder', false)
     .option('--quiet', 'no progress', false);
 }
 
-function tell(note: string): void {
-  process.stderr.write(`note: ${note}\n`);
+function tellNote(note: string): void {
+  tell(`note: ${note}\n`);
 }
 
 interface Selection {
@@ -65,8 +68,9 @@ interface Selection {
 }
 
 /** The command that does this again from nothing: in a folder of its own, without options that only change what is printed. */
-function commandAgain(name: string, suite: string, only: readonly string[]): string {
-  return shellCommand(['moabench', name, suite, ...(only.length === 0 ? [] : ['--only', ...only])]);
+function commandAgain(name: string, suite: string, { only, allowOutside }: Pick<RunFlags, 'only' | 'allowOutside'>): string {
+  const outside = allowOutside ? ['--allow-outside'] : [];
+  return shellCommand(['moabench', name, suite, ...(only.length === 0 ? [] : ['--only', ...only]), ...outside]);
 }
 
 async function execute(suitePath: string, flags: RunFlags, { only, command }: Selection): Promise<void> {
@@ -76,15 +80,17 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
       suitePath,
       only,
       resume: flags.resume,
-      onNote: tell,
+      allowOutside: flags.allowOutside,
+      onNote: tellNote,
       ...(flags.out === undefined ? {} : { out: flags.out }),
     });
-    process.stdout.write(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
+    print(flags.json ? `${JSON.stringify(lines)}\n` : `${lines.map((l) => `${l.status.padEnd(8)} ${l.id}`).join('\n')}\n`);
     return;
   }
   const { runSuite } = await import('../../run/run-suite.ts');
   const { writeRunReport } = await import('../../run/write-report.ts');
   const display = progressDisplay({ quiet: flags.quiet });
+  let folder: string | undefined;
   const result = await interruptible(
     async (signal) => {
       const run = await runSuite({
@@ -92,17 +98,27 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
         resume: flags.resume,
         only,
         command,
+        allowOutside: flags.allowOutside,
         signal,
+        onFolder: (path) => {
+          folder = path;
+        },
         onProgress: display.onProgress,
-        onNote: tell,
+        onNote: tellNote,
         ...(flags.out === undefined ? {} : { out: flags.out }),
       });
       const report = await writeRunReport(run.folder);
       return { ...run, report };
     },
-    () => display.stop(),
+    {
+      beforeExit: () => display.stop(),
+      howToGoOn: () =>
+        folder === undefined
+          ? 'Nothing was recorded yet.'
+          : `The run is in ${folder}. Go on with: ${command} ${shellCommand(['--out', folder])} --resume`,
+    },
   );
   display.stop();
-  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
+  print(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
   process.exitCode = result.failed.length > 0 ? EXIT.someFailed : EXIT.completed;
 }

@@ -1,7 +1,7 @@
 import { rungOf } from './contrasts.ts';
-import { countText, numbered, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
-import { hardest } from './speed.ts';
-import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
+import { numbered, percent, percentWithInterval, points, pText } from './phrases.ts';
+import { speedSentences } from './speed-verdicts.ts';
+import type { MethodSummary, Paired, Summary } from './summary.ts';
 
 /** Below this p-value a difference is stated as one. */
 const ALPHA = 0.05;
@@ -18,7 +18,7 @@ export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
     ...compressed.flatMap((method) => [
       ...quality(method, label(summary.baseline)),
       ...summary.contrasts.filter((c) => c.method === method.id).map(({ paired }) => contrast(method.label, label(paired.other), paired)),
-      ...speed(method, label(summary.baseline)),
+      ...speedSentences(method, label(summary.baseline)),
     ]),
   ];
 }
@@ -74,20 +74,6 @@ function directionOf({ delta }: Paired, p: number): { readonly word: 'better' | 
   if (p < ALPHA) return { word, caveat: '' };
   const excludesZero = delta.low > 0 || delta.high < 0;
   return excludesZero ? { word, caveat: `, but with too few samples (n = ${delta.n}) to be certain` } : null;
-}
-
-function speed(method: MethodSummary, baseline: string): string[] {
-  const sentence = (what: string, timing: Speed | undefined): string[] => {
-    if (!timing?.speedup) return [];
-    const { speedup } = timing;
-    const condition = `${countText(timing.contextTokens)} tokens of context${timing.batch > 1 ? `, batch ${timing.batch}` : ''}`;
-    const verdict = speedup.low > 1 ? 'faster' : speedup.high < 1 ? 'slower' : 'as fast within noise';
-    return [
-      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${numbered(speedup.n, 'round')}).`,
-    ];
-  };
-  const own = (timings: readonly Speed[]): Speed[] => timings.filter((timing) => timing.cache !== 'dynamic');
-  return [...sentence('Decoding', hardest(own(method.decode))), ...sentence('In prefill', hardest(own(method.prefill)))];
 }
 
 function longest<T extends { readonly length: number }>(items: readonly T[]): T | undefined {

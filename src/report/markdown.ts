@@ -1,11 +1,21 @@
 import type { Environment } from '../results/environment.ts';
-import { bytesText, countText, percent, percentWithInterval, points, pText, ratioText } from '../results/phrases.ts';
+import {
+  bytesText,
+  countText,
+  numbered,
+  percent,
+  percentWithInterval,
+  pointsWithInterval,
+  pText,
+  ratioText,
+  valueWithInterval,
+} from '../results/phrases.ts';
 import type { Selection } from '../results/selection.ts';
 import type { Check, Speed, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
 import { comparisonFacts, environmentFacts } from './facts.ts';
-import { type Headline, hasIntervals, headline } from './headline.ts';
+import { type Headline, hasIntervals, headline, lacksIntervals } from './headline.ts';
 import { fenced, inline, text } from './markdown-text.ts';
 
 export interface ReportParts {
@@ -60,6 +70,7 @@ function headlineTable({ columns, rows }: Headline): string {
   const titles = columns.filter((column) => column.title !== '').map((column) => `${column.name}: ${column.title}`);
   const words = [
     ...(hasIntervals({ columns, rows }) ? ['Intervals are 95%.'] : []),
+    ...(lacksIntervals({ columns, rows }) ? ['Without interval: too few samples a task, or too alike.'] : []),
     ...(titles.length === 0 ? [] : [`${titles.join('; ')}.`]),
   ];
   return [
@@ -84,38 +95,47 @@ function retrievalTables(summary: Summary): string {
     styles.find((style) => style.id === method.id)?.label ?? method.id,
     ...lengths.map((length) => {
       const at = method.retrieval?.lengths.find((candidate) => candidate.length === length);
-      return at === undefined ? '\u2013' : `${percentWithInterval(at.accuracy)} (${at.correct}/${at.accuracy.n})`;
+      if (at === undefined) return '\u2013';
+      return `${percentWithInterval(at.accuracy)} (${at.correct}/${at.accuracy.n}${at.whole ? '' : ', not complete'})`;
     }),
   ]);
-  const contrasts = summary.contrasts.map(({ method, paired }) => [
+  const contrasts = summary.contrasts.map(({ method, paired, leastBytesRatio }) => [
     method,
     paired.other,
-    `${points(paired.delta.estimate)} [${points(paired.delta.low)}, ${points(paired.delta.high)}]`,
+    pointsWithInterval(paired.delta),
+    percent(leastBytesRatio, 1),
     `${paired.gained} / ${paired.lost}`,
     String(paired.delta.n),
-    pText(paired.pHolm),
+    paired.pHolm === null ? 'not tested' : pText(paired.pHolm),
   ]);
   const equal =
     contrasts.length === 0
       ? ''
-      : `\n\nAt equal KV memory, all lengths together (exact McNemar, Holm-adjusted):\n\n${table(['Method', 'against', 'Points', 'gained / lost', 'n', 'p'], contrasts)}`;
+      : `\n\nWith no more KV memory, all common lengths together (mid-p McNemar, Holm-adjusted over the ${numbered(contrasts.length, 'comparison')}):\n\n${table(['Method', 'against', 'Points', 'KV bytes, least', 'gained / lost', 'n', 'p'], contrasts)}`;
   return `## Retrieval by length\n\n${table(['Method', ...lengths.map((length) => `${countText(length)} tokens`)], rows)}${equal}`;
 }
 
 function scoresTable(summary: Summary): string {
   const scored = summary.methods.flatMap((method) => (method.scores === null ? [] : [{ label: method.label, scores: method.scores }]));
-  const [first] = scored;
-  if (first === undefined) return '';
-  const cell = (score: { estimate: number; low: number; high: number }): string =>
-    `${score.estimate.toFixed(3)} [${score.low.toFixed(2)}, ${score.high.toFixed(2)}]`;
-  const rows = [...first.scores.tasks, first.scores.mean].map(({ name }, i) => [
-    name,
-    String((first.scores.tasks[i] ?? first.scores.mean).score.n),
-    ...scored.map(({ scores }) => {
-      const own = [...scores.tasks, scores.mean].find((score) => score.name === name);
-      return own === undefined ? '\u2013' : cell(own.score);
-    }),
-  ]);
+  if (scored.length === 0) return '';
+  const names = [...new Set(scored.flatMap(({ scores }) => scores.tasks.map((task) => task.name)))];
+  const rows = names.map((name) => {
+    const cells = scored.map(({ scores }) => scores.tasks.find((task) => task.name === name));
+    const most = Math.max(...cells.map((task) => task?.score.n ?? 0));
+    return [
+      name,
+      String(most),
+      ...cells.map((task) =>
+        task === undefined
+          ? '\u2013'
+          : `${valueWithInterval(task.score, 3)}${task.whole ? '' : ` (${task.score.n} of ${most}, not complete)`}`,
+      ),
+    ];
+  });
+  const { used, leftOut } = summary.common.tasks;
+  const mean = scored.map(({ scores }) => (scores.mean === null ? '\u2013' : valueWithInterval(scores.mean.score, 3)));
+  const name = leftOut.length === 0 ? 'mean' : `mean of ${used.join(', ')}`;
+  rows.push([name, String(Math.max(...scored.map(({ scores }) => scores.mean?.score.n ?? 0))), ...mean]);
   return `## Scores by task\n\n${table(['Task', 'n', ...scored.map(({ label }) => label)], rows)}`;
 }
 

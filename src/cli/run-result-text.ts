@@ -12,6 +12,7 @@ export function runResultText(result: RunResult, report: string): string {
       ...(hint === null ? [] : [`          hint: ${printableLine(hint)}`]),
     ]),
     ...result.skipped.map(({ cellId, reason }) => `  skipped ${cellId}: ${printableLine(reason)}`),
+    ...result.short.map((sentence) => `  short   ${printableLine(sentence)}`),
     `report: ${result.folder}/report.html`,
   ];
   return lines.filter((line) => line !== '').join('\n');

@@ -14,6 +14,7 @@ import type { Selection } from '../results/selection.ts';
 import type { Check, Speed, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
+import { DATA_COLUMNS, dataRows } from './data-table.ts';
 import { comparisonFacts, environmentFacts } from './facts.ts';
 import { type Headline, hasIntervals, headline, lacksIntervals } from './headline.ts';
 import { fenced, inline, text } from './markdown-text.ts';
@@ -57,6 +58,7 @@ export function markdownReport(parts: ReportParts): string {
       summary.checks.map((check) => [check.id, check.status, check.message]),
     ),
     cellsSection(summary),
+    summary.data.length === 0 ? '' : `## Data\n\n${table([...DATA_COLUMNS], dataRows(summary.data))}`,
     environment === null ? '' : `## Environment\n\n${table(['', ''], environmentFacts(environment, summary))}`,
     summary.command === null ? '' : `Run it again:\n\n${fenced(summary.command, 'sh')}`,
   ];

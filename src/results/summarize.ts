@@ -5,6 +5,7 @@ import type { Suite } from '../suite/schema.ts';
 import { checkRun } from './checks/run.ts';
 import { type Comparable, comparable } from './comparable.ts';
 import { summarizeContrasts } from './contrasts.ts';
+import { summarizeData } from './data.ts';
 import type { Environment } from './environment.ts';
 import { adjustFamilies } from './families.ts';
 import type { RecordOf, RunRecord } from './record.ts';
@@ -46,6 +47,7 @@ export function summarize({ records, suite, environment, cells }: SummarizeOptio
     backend: run === null ? null : run.backend.description,
     baseline,
     common: commonConditions(suite, selection, parts),
+    data: summarizeData(selection, suite),
     ...adjustFamilies(methods, contrasts, baseline),
     cells: summarizeCells(selection, suite),
   };

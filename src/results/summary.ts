@@ -145,6 +145,25 @@ const methodSummarySchema = z.strictObject({
 });
 export type MethodSummary = z.infer<typeof methodSummarySchema>;
 
+/** What the samples of a condition are made of, and how many of them count. */
+const dataSummary = z.strictObject({
+  part: z.enum(['retrieval', 'longbench', 'perplexity']),
+  task: z.string(),
+  length: z.int(),
+  reader: z.enum(['generated', 'longeval', 'longbench']),
+  source: z.string(),
+  revision: z.string(),
+  licence: z.string(),
+  files: z.array(z.strictObject({ path: z.string(), sha256: z.string(), published: z.boolean().nullable() })),
+  asked: z.int(),
+  /** null: generated, as many as asked for. */
+  usable: z.int().nullable(),
+  /** Different samples that some method answered, and those of them that were cut to fit. */
+  used: z.int(),
+  truncated: z.int(),
+});
+export type DataSummary = z.infer<typeof dataSummary>;
+
 /** A hygiene check: what was looked at, and whether it passed. Failed ones threaten the conclusions and are printed first. */
 const checkSchema = z.strictObject({
   id: z.string(),
@@ -177,6 +196,7 @@ export const summarySchema = z.strictObject({
   backend: z.string().nullable(),
   baseline: z.string(),
   methods: z.array(methodSummarySchema),
+  data: z.array(dataSummary),
   /** What means and comparisons are over: retrieval lengths, tasks, and tasks of the losses. */
   common: z.strictObject({ lengths: conditions(z.int()), tasks: conditions(z.string()), lossTasks: conditions(z.string()) }),
   /** Paired retrieval contrasts of methods with methods that have as many KV bytes ('equal': within 2%), or more of them. */

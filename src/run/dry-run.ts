@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import type { PromptModel } from '../data/readers/prompt-model.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
-import { locatedModelConfig, modelHash } from '../model/load.ts';
+import { userTurn } from '../model/chat-template.ts';
+import { locatedModelConfig, type ModelText, modelHash, modelText } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { loadPlan } from '../plan/file.ts';
 import { type RunRecord, recordsOf } from '../results/record.ts';
@@ -9,6 +11,7 @@ import { type Cell, expandCells } from '../suite/cells.ts';
 import { type LoadedSuite, loadSuite } from '../suite/load.ts';
 import { beyondPositions } from './beyond-positions.ts';
 import { cellHash, type Identity, planCellHash } from './cell-hash.ts';
+import { checkData, shortages } from './check-data.ts';
 import { planPath } from './make-plans.ts';
 import { recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
@@ -44,6 +47,8 @@ export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCe
   const cells = selectCells(expandCells(suite), options.only);
   const note = beyondPositions(suite, cells, locatedModelConfig(suite.model.path));
   if (note !== null) options.onNote(note);
+  const facts = await checkData({ suite, suiteFolder: loaded.folder, cells, model: () => promptModel(modelText(suite.model.path)) });
+  for (const sentence of shortages(facts)) options.onNote(sentence);
   if (records.length === 0 || folder === null) return cells.map((cell) => planned(cell, null, records));
   const backend = await createBackend(suite.backend);
   try {
@@ -52,6 +57,10 @@ export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCe
   } finally {
     await backend.dispose();
   }
+}
+
+function promptModel(text: ModelText): PromptModel {
+  return { tokenizer: text.tokenizer, wrapUser: userTurn(text) };
 }
 
 function hashOf(cell: Cell, { loaded, identity, folder }: { loaded: LoadedSuite; identity: Identity; folder: string }): string | null {

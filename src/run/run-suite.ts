@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
+import { userTurn } from '../model/chat-template.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { loadModel } from '../model/load.ts';
 import { weightElements } from '../model/weights.ts';
@@ -16,6 +17,7 @@ import { type Cell, expandCells, type QualityCell } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import type { Suite } from '../suite/schema.ts';
 import { beyondPositions } from './beyond-positions.ts';
+import { checkData, type DataFacts, shortages } from './check-data.ts';
 import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { makePlans } from './make-plans.ts';
@@ -48,6 +50,8 @@ export interface RunResult {
   readonly completed: number;
   readonly failed: readonly { readonly cellId: string; readonly message: string; readonly hint: string | null }[];
   readonly skipped: readonly { readonly cellId: string; readonly reason: string }[];
+  /** A sentence for each condition that has fewer samples than asked for: such a run is not whole. */
+  readonly short: readonly string[];
 }
 
 /**
@@ -73,6 +77,9 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     });
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
+    const facts = await checkData({ suite, suiteFolder, cells, model: () => ({ tokenizer: model.tokenizer, wrapUser: userTurn(model) }) });
+    const short = shortages(facts);
+    for (const sentence of short) options.onNote(sentence);
     using store = earlier ?? openStore(folder, options);
     options.onFolder?.(folder);
     const context: RunContext = {
@@ -93,12 +100,13 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     writeFileAtomic(join(folder, 'environment.json'), `${JSON.stringify(environment, null, 2)}\n`);
     writeFileAtomic(join(folder, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`);
     recordRun(context, options, { version: environment.moabench, cells });
+    recordData(store, facts);
     try {
       await runCells(context, cells);
     } finally {
       recordSubstitutions(context, options);
     }
-    return { folder, ...outcomes(store, cells) };
+    return { folder, ...outcomes(store, cells), short };
   } finally {
     await backend.dispose();
   }
@@ -113,6 +121,16 @@ function openStore(folder: string, { resume, onNote }: RunOptions): RecordStore 
   }
   if (store.torn !== null) onNote(`The last record was cut off by an earlier stop (${store.torn.bytes} bytes); it is measured again.`);
   return store;
+}
+
+/** What has been recorded of a condition before, and still holds, is not written again. */
+function recordData(store: RecordStore, facts: readonly DataFacts[]): void {
+  const known = recordsOf(store.records, 'data');
+  for (const fact of facts) {
+    const last = known.findLast(({ part, task, length }) => part === fact.part && task === fact.task && length === fact.length);
+    if (last !== undefined && contentHash({ ...last, kind: undefined, time: undefined }) === contentHash(fact)) continue;
+    store.append({ kind: 'data', time: now(), ...fact });
+  }
 }
 
 /** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
@@ -141,7 +159,7 @@ function backendDetails(model: LanguageModel, suite: Suite): Environment['backen
 }
 
 /** How the selected cells ended last. */
-function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, 'folder'> {
+function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, 'folder' | 'short'> {
   const last = new Map<string, RecordOf<'outcome'>>();
   for (const record of recordsOf(store.records, 'outcome')) last.set(record.cellId, record);
   const ends = cells.flatMap((cell) => last.get(cell.id) ?? []);

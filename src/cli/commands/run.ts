@@ -120,5 +120,5 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
   );
   display.stop();
   print(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
-  process.exitCode = result.failed.length > 0 ? EXIT.someFailed : EXIT.completed;
+  process.exitCode = result.failed.length + result.short.length > 0 ? EXIT.someFailed : EXIT.completed;
 }

@@ -6,7 +6,17 @@ import { cssTheme } from '../theme.ts';
 import { flipViewer } from './flips.ts';
 import { html, jsonScript, Markup } from './markup.ts';
 import { SCRIPT } from './script.ts';
-import { checksTable, factList, figure, findings, headlineTable, methodButtons, threats, unfinishedCells } from './sections.ts';
+import {
+  checksTable,
+  dataSection,
+  factList,
+  figure,
+  findings,
+  headlineTable,
+  methodButtons,
+  threats,
+  unfinishedCells,
+} from './sections.ts';
 import { STYLE } from './style.ts';
 
 const SECTIONS: readonly { readonly part: Chart['section']; readonly title: string; readonly small?: string }[] = [
@@ -61,6 +71,7 @@ ${SECTIONS.map(({ part, title, small }) => chartSection({ charts: charts.filter(
 ${flipViewer(summary, selection)}
 ${checksTable(summary.checks)}
 ${unfinishedCells(summary)}
+${dataSection(summary)}
 ${environment === null ? null : html`<h2>Environment</h2>${factList(environmentFacts(environment, summary))}`}
 ${summary.command === null ? null : html`<h2>Run it again</h2><pre>${summary.command}</pre><button type="button" class="copy">Copy</button>`}
 </main>

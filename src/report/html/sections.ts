@@ -2,6 +2,7 @@ import { countText } from '../../results/phrases.ts';
 import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import { checksTally, mostWereMade } from '../checks-text.ts';
+import { DATA_COLUMNS, dataRows } from '../data-table.ts';
 import type { Fact } from '../facts.ts';
 import { type Headline, hasIntervals, headline, lacksIntervals } from '../headline.ts';
 import { html, type Markup } from './markup.ts';
@@ -89,6 +90,13 @@ export function checksTable(checks: readonly Check[]): Markup {
       html`<tr><td class="${check.status === 'failed' ? 'wrong' : check.status === 'passed' ? 'right' : ''}">${check.status}</td><td>${check.message}</td></tr>`,
   );
   return html`<h2 id="checks">Checks</h2><p>What was looked at for anything that would make the conclusions wrong.</p><div class="scroll"><table><tbody>${rows}</tbody></table></div>`;
+}
+
+export function dataSection({ data }: Summary): Markup | null {
+  if (data.length === 0) return null;
+  const head = DATA_COLUMNS.map((name) => html`<th>${name}</th>`);
+  const rows = dataRows(data).map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
+  return html`<h2>Data</h2><div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 export function unfinishedCells({ cells }: Summary): Markup | null {

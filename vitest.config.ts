@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Two files at a time with one native thread each: OpenMP threads that share cores with other work wait for each other.
-const common = { pool: 'forks', maxWorkers: 2 } as const;
+const common = { pool: 'forks', maxWorkers: 2, setupFiles: ['test/setup-temporary-folder.ts'] };
 
 export default defineConfig({
   test: {

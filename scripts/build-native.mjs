@@ -1,9 +1,11 @@
-// Builds native/build/moabench.node with CMake: `node scripts/build-native.mjs [--asan]`. Quiet unless it fails.
+// Builds native/build/moabench.node with CMake: `node scripts/build-native.mjs [--asan [--march SET]]`. Quiet unless it fails.
+// --asan builds native/build-asan/moabench.node under AddressSanitizer and UBSan; --march for another instruction set than this machine's.
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const FAILURE_LINES = 40;
 const INSTALL = {
@@ -47,25 +49,36 @@ function cmake(args, log) {
   );
 }
 
+const wantsCuda = () => process.env.MOABENCH_CUDA !== 'OFF' && works('nvcc');
+
+/** Whether CMake has to look at the machine: it never did or it failed, or there was no nvcc when it did. */
+function needsConfiguring(directory, cuda) {
+  if (!existsSync(join(directory, 'build.ninja')) && !existsSync(join(directory, 'Makefile'))) return true;
+  return cuda && /^CMAKE_CUDA_COMPILER:\w+=(\S*-)?NOTFOUND$/m.test(readFileSync(join(directory, 'CMakeCache.txt'), 'utf8'));
+}
+
 /** Compiling kernels is what takes long: whoever waits should know for what. */
 function announceCuda(directory) {
-  const isWanted = process.env.MOABENCH_CUDA !== 'OFF' && works('nvcc');
-  if (!isWanted || existsSync(join(directory, 'libmoabench_cuda.so'))) return;
+  if (existsSync(join(directory, 'libmoabench_cuda.so'))) return;
   process.stderr.write('nvcc is here: the CUDA kernels are built too, minutes on few cores (MOABENCH_CUDA=OFF leaves them out).\n');
 }
 
-function build(asan) {
+function build({ asan, march }) {
   expectTools();
-  const directory = join(native, asan ? 'build-asan' : 'build');
-  const options = asan
-    ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined', '-DMOABENCH_CUDA=OFF']
-    : ['-DCMAKE_BUILD_TYPE=Release'];
-  if (!existsSync(join(directory, 'CMakeCache.txt'))) {
+  const directory = join(native, ['build', ...(asan ? ['asan'] : []), ...(march === undefined ? [] : [march])].join('-'));
+  const options = [
+    ...(asan
+      ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', '-DMOABENCH_SANITIZE=address,undefined', '-DMOABENCH_CUDA=OFF']
+      : ['-DCMAKE_BUILD_TYPE=Release']),
+    ...(march === undefined ? [] : [`-DMOABENCH_MARCH=${march}`]),
+  ];
+  const cuda = !asan && wantsCuda();
+  if (needsConfiguring(directory, cuda)) {
     cmake(['-S', native, '-B', directory, ...(works('ninja') ? ['-G', 'Ninja'] : []), ...options]);
   }
-  if (!asan) announceCuda(directory);
+  if (cuda) announceCuda(directory);
   // Configured once: the build itself looks for new source files and does nothing when all is up to date.
   cmake(['--build', directory, '--parallel', String(Math.max(2, availableParallelism()))], join(directory, LOG));
 }
 
-build(process.argv.includes('--asan'));
+build(parseArgs({ options: { asan: { type: 'boolean', default: false }, march: { type: 'string' } } }).values);

@@ -1,7 +1,11 @@
 // Runs the native and the conformance tests against an AddressSanitizer + UBSan build of the addon. Linux with GCC or Clang.
+//   node scripts/test-asan.mjs [--every-march] [test ...]
+// With --every-march once for each of SSE2, AVX2 and AVX-512; what this machine cannot run is compiled, and said.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { canRun, INSTRUCTION_SETS } from './instruction-sets.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -20,20 +24,27 @@ function runtimeLibrary() {
   return process.exit(1);
 }
 
-run(process.execPath, ['scripts/build-native.mjs', '--asan']);
-run(
-  process.execPath,
-  [
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--pool=forks',
-    ...(process.argv.length > 2 ? process.argv.slice(2) : ['test/native', 'test/conformance']),
-  ],
-  {
+/** `march` undefined: this machine's instruction set. */
+function test(march, tests) {
+  run(process.execPath, ['scripts/build-native.mjs', '--asan', ...(march === undefined ? [] : ['--march', march])]);
+  if (march !== undefined && !canRun(march)) {
+    console.log(`test:asan: ${march} was compiled but not run: this machine lacks it`);
+    return;
+  }
+  console.log(`test:asan: ${march ?? "this machine's instruction set"}`);
+  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--pool=forks', ...tests], {
     LD_PRELOAD: runtimeLibrary(),
-    MOABENCH_ADDON: join(root, 'native', 'build-asan', 'moabench.node'),
+    MOABENCH_ADDON: join(root, 'native', march === undefined ? 'build-asan' : `build-asan-${march}`, 'moabench.node'),
     // V8 leaks on purpose at exit; an allocation that fails must return null, as without the sanitizer.
     ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:halt_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
-  },
-);
+  });
+}
+
+const { values, positionals } = parseArgs({
+  options: { 'every-march': { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+run(process.execPath, ['scripts/native-tests.mjs', '--build']); // here: compilers are slow under the sanitizer's library
+const tests = positionals.length > 0 ? positionals : ['test/native', 'test/conformance'];
+for (const march of values['every-march'] && INSTRUCTION_SETS.length > 0 ? INSTRUCTION_SETS : [undefined]) test(march, tests);

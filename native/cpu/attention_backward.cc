@@ -87,7 +87,7 @@ void key_tile_gradients(const Workspace& w, int count, int32_t first, int32_t ro
     for (int j = 0; j < count; ++j) {
       float* weight = w.weights + j * kGroupRows + v * kLanes;
       float* gradient = w.gradients + j * kGroupRows + v * kLanes;
-      Vec p = exp2_nonpositive(load(weight) - log2_sum);
+      Vec p = exp2(load(weight) - log2_sum);
       if (first + j > row) p = position >= first + j ? p : Vec{};
       store(gradient, p * (load(gradient) - delta));
     }
@@ -135,7 +135,7 @@ void row_tile_gradients(const Workspace& w, int count, int valid, int32_t first,
     for (int v = 0; v < kRowVecs; ++v) {
       float* weight = w.weights + i * kGroupRows + v * kLanes;
       float* gradient = w.gradients + i * kGroupRows + v * kLanes;
-      Vec p = exp2_nonpositive(load(weight) - log2_sum);
+      Vec p = exp2(load(weight) - log2_sum);
       if (cut) p = lane_indices() + (key + v * kLanes) <= (i < valid ? first + i : -1) ? p : Vec{};
       store(weight, p);
       store(gradient, p * (load(gradient) - delta));

@@ -86,14 +86,14 @@ void attend_tile(const float* q, const T* keys, const T* values, int count,
   const float now = std::max(before, reduce_max(largest));
   float sum = partial.sum();
   if (now > before) {
-    const float shrink = exp2_nonpositive(broadcast(before - now))[0];
+    const float shrink = exp2(broadcast(before - now))[0];
     sum *= shrink;
     for (int d = 0; d < depth; ++d) partial.out[d] *= shrink;
     partial.largest() = now;
   }
   Vec total{};
   for (int j = 0; j < count; j += kLanes) {
-    const Vec weight = exp2_nonpositive(load(scores + j) - now);
+    const Vec weight = exp2(load(scores + j) - now);
     total += weight;
     store(scores + j, weight);
   }

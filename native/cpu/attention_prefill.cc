@@ -110,7 +110,7 @@ void softmax_step(float* scores, int count, float* out_t, int depth, float* larg
     for (int j = 0; j < count; ++j) now = max(load(score + j * kGroupRows), now);
     Vec sum = load(sums + v * kLanes);
     if (any(now > before)) {
-      const Vec shrink = exp2_nonpositive(before - now);
+      const Vec shrink = exp2(before - now);
       sum *= shrink;
       for (int d = 0; d < depth; ++d) {
         float* out = out_t + d * kGroupRows + v * kLanes;
@@ -120,7 +120,7 @@ void softmax_step(float* scores, int count, float* out_t, int depth, float* larg
     }
     Vec tile_sum{};
     for (int j = 0; j < count; ++j) {
-      const Vec weight = exp2_nonpositive(load(score + j * kGroupRows) - now);
+      const Vec weight = exp2(load(score + j * kGroupRows) - now);
       tile_sum += weight;
       store(score + j * kGroupRows, weight);
     }

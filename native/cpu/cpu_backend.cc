@@ -13,10 +13,6 @@
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
-#if defined(MOA_HAVE_OPENBLAS)
-#include <cblas.h>
-extern "C" void openblas_set_num_threads(int);
-#endif
 
 namespace moa::cpu {
 
@@ -70,18 +66,13 @@ class CpuBackend final : public Backend {
 
   DeviceTraits traits() const override { return {.name = "cpu"}; }
   std::string description() const override {
-#if defined(MOA_HAVE_OPENBLAS)
-    const char* blas = "OpenBLAS";
-#else
-    const char* blas = "built-in GEMM";
-#endif
 #if defined(_OPENMP)
     const std::string threads =
         std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ");
 #else
     const std::string threads = "1 thread (built without OpenMP), ";
 #endif
-    return "cpu: " + threads + simd_level() + ", " + blas;
+    return "cpu: " + threads + simd_level();
   }
   const std::shared_ptr<MemoryPool>& pool() const override {
     return pool_;
@@ -93,9 +84,6 @@ class CpuBackend final : public Backend {
   void start_stream_thread() override {
 #if defined(_OPENMP)
     omp_set_num_threads(threads_);  // per calling thread: each backend has its own
-#endif
-#if defined(MOA_HAVE_OPENBLAS)
-    openblas_set_num_threads(threads_);
 #endif
   }
   void upload(const void* data, DType from, const TensorRef& out) override {

@@ -31,11 +31,7 @@ void gemm(const GemmParams& params) {
   if (args.m == 0 || args.n == 0) return;
   if (args.transpose_b && args.m <= kMaxDotRows) return gemm_dot(args);
   if (!args.transpose_b && args.m <= kMaxColumnRows) return gemm_columns(args);
-#if defined(MOA_HAVE_OPENBLAS)
-  gemm_openblas(args);
-#else
   gemm_packed(args);
-#endif
 }
 
 }  // namespace moa::cpu

@@ -28,9 +28,5 @@ void gemm_dot(const GemmArgs& args);
 /// b [K, N] read once and in place: rows of b scaled and summed, a strip of columns at a time. For
 /// few rows.
 void gemm_columns(const GemmArgs& args);
-#if defined(MOA_HAVE_OPENBLAS)
-/// cblas_sgemm on panels of b, converted to f32 when needed.
-void gemm_openblas(const GemmArgs& args);
-#endif
 
 }  // namespace moa::cpu

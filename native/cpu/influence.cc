@@ -77,7 +77,7 @@ void add_keys(const Workspace& w, Rows& rows, float epsilon, int32_t first, int3
     const IVec position = lane_indices() + (rows.first + v * kLanes);
     for (int32_t key = begin; key < end; ++key) {
       const int64_t at = static_cast<int64_t>(key - first) * kGroupRows + v * kLanes;
-      Vec weight = exp2_nonpositive(load(w.scores + at) - log2_sum);
+      Vec weight = exp2(load(w.scores + at) - log2_sum);
       if (key > rows.first) weight = position >= key ? weight : Vec{};
       const Vec gradient = load(w.gradients + at);
       const IVec dominates = weight > kDominantWeight;

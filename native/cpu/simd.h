@@ -31,6 +31,7 @@ inline constexpr bool kManyRegisters = false;
 
 using Vec = float __attribute__((vector_size(kLanes * 4)));
 using IVec = int32_t __attribute__((vector_size(kLanes * 4)));
+using UVec = uint32_t __attribute__((vector_size(kLanes * 4)));
 
 inline Vec load(const float* p) {
   Vec v;
@@ -92,6 +93,16 @@ inline Vec max(Vec a, Vec b) {
   return a > b ? a : b;
 #endif
 }
+/// The smaller; the second where either is NaN.
+inline Vec min(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return _mm512_min_ps(a, b);
+#elif defined(__AVX__)
+  return _mm256_min_ps(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
 inline Vec abs(Vec a) {
   return reinterpret_cast<Vec>(reinterpret_cast<IVec>(a) & 0x7fffffff);
 }
@@ -147,15 +158,18 @@ inline Vec load(const BF16* p) {
   return reinterpret_cast<Vec>(__builtin_convertvector(bits, UInts) << 16);
 }
 
-/// 2^x for x <= 127, relative error below 2e-7; 0 below 2^-126.5 and at -infinity; NaN at NaN.
-/// x = n + r with |r| <= 1/2; 2^r by a minimax polynomial, 2^n through the exponent bits.
-inline Vec exp2_nonpositive(Vec x) {
+/// 2^x for every x: relative error below 2^-22 from 2^-126.5 to 2^127.5; 0 below, infinity above;
+/// NaN at NaN. Weights that a mask then drops may have any argument, so the ends are clamped.
+/// x = n + r with |r| <= 1/2; 2^r by a minimax polynomial, 2^n through the exponent bits, which are
+/// computed unsigned because a NaN's payload may overflow them.
+inline Vec exp2(Vec x) {
   constexpr float kRoundToInteger =
       12582912.0f;                 // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
   x = max(broadcast(-127.0f), x);  // n = -127 gives exponent bits 0, that is 0; keeps NaN
+  x = min(broadcast(128.0f), x);   // n = 128 gives exponent bits 255, that is infinity; keeps NaN
   const Vec shifted = x + kRoundToInteger;
   const Vec r = x - (shifted - kRoundToInteger);
-  const IVec power = (reinterpret_cast<IVec>(shifted) << 23) + 0x3f800000;
+  const UVec power = (reinterpret_cast<UVec>(shifted) << 23) + 0x3f800000u;
   Vec y = broadcast(1.3276472e-3f);
   y = fmadd(y, r, broadcast(9.6755413e-3f));
   y = fmadd(y, r, broadcast(5.5507133e-2f));

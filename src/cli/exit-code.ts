@@ -1,4 +1,5 @@
 import { MoaError } from '../core/errors.ts';
+import { ioError } from '../core/files.ts';
 
 /** Exit codes of every command. */
 export const EXIT = { completed: 0, someFailed: 1, badInput: 2, aborted: 130 } as const;
@@ -16,14 +17,21 @@ function isAbort(error: unknown): boolean {
   return error instanceof MoaError ? error.code === 'ABORTED' : error instanceof Error && error.name === 'AbortError';
 }
 
+/** A refusal of the operating system that no stage has put into words. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly syscall: string } {
+  return error instanceof Error && 'errno' in error && 'syscall' in error && typeof error.syscall === 'string';
+}
+
 /** What Ctrl-C is answered with. */
 export const STOPPED = 'error: Stopped on request';
 
-/** An error as it is shown to a person: message, hint, and the causes only for unexpected ones. */
+/** An error as it is shown to a person: message, what was found instead, hint, and the stack only for unexpected ones. */
 export function errorText(error: unknown): string {
   if (isAbort(error)) return STOPPED;
+  if (isSystemError(error)) return errorText(ioError(error.path ?? error.syscall, error.syscall === 'open' ? 'read' : 'write', error));
   if (!(error instanceof MoaError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const found = error.found === undefined ? '' : `\n  found: ${error.found}`;
   const hint = error.hint === undefined ? '' : `\n  hint: ${error.hint}`;
   const stack = error.code === 'INTERNAL' ? `\n${error.stack ?? ''}` : '';
-  return `error: ${error.message}${hint}${stack}`;
+  return `error: ${error.message}${found}${hint}${stack}`;
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { endWhenPipeCloses } from './closed-pipe.ts';
 import { benchCommand } from './commands/bench.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -10,13 +9,14 @@ import { reportCommand } from './commands/report.ts';
 import { compressCommand, runCommand } from './commands/run.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { EXIT, errorText, exitCodeOf } from './exit-code.ts';
+import { guardOutput, print, tell } from './output.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
-/** The command and all below it throw their usage errors instead of ending the process with a code of their own. */
+/** The command and all below it throw their usage errors instead of ending the process with a code of their own, and print as everything else does. */
 function throwing(command: Command): Command {
   for (const nested of command.commands) throwing(nested);
-  return command.exitOverride();
+  return command.exitOverride().configureOutput({ writeOut: print, writeErr: tell });
 }
 
 // Commands import what they run when they run it: help and errors stay quick.
@@ -24,7 +24,6 @@ const program = new Command('moabench')
   .description('Benchmark attention compression end to end: compress, score, time and compare on one code path.')
   .version(version)
   .showSuggestionAfterError()
-  .exitOverride()
   .addHelpText(
     'after',
     `
@@ -37,18 +36,18 @@ Examples:
 
 Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.`,
   );
+throwing(program);
 for (const command of [runCommand, compressCommand, reportCommand, planCommand, verifyCommand, benchCommand, doctorCommand, dataCommand]) {
   program.addCommand(throwing(command()));
 }
 
-endWhenPipeCloses(process.stdout);
-endWhenPipeCloses(process.stderr);
+guardOutput();
 try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.completed : EXIT.badInput;
   else {
-    process.stderr.write(`${errorText(error)}\n`);
+    tell(`${errorText(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

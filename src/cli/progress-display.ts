@@ -1,6 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { printableLine } from '../core/printable.ts';
 import type { OnProgress, Progress } from '../core/progress.ts';
 import { duration } from './duration.ts';
+import { tell } from './output.ts';
 
 /** Shows where long work is: a bar with an ETA on a terminal, a line now and then elsewhere. Writes to stderr only. */
 export interface ProgressDisplay {
@@ -53,7 +55,7 @@ function barDisplay(): ProgressDisplay {
 }
 
 function payload(progress: Progress): object {
-  return { stage: progress.stage.padEnd(10), detail: progress.detail ?? '' };
+  return { stage: progress.stage.padEnd(10), detail: printableLine(progress.detail ?? '') };
 }
 
 function lineDisplay(): ProgressDisplay {
@@ -78,7 +80,7 @@ function lineDisplay(): ProgressDisplay {
       last = now;
       const done = progress.done - startedAt;
       const eta = done > 0 ? `, ETA ${duration(((now - started) / done) * (progress.total - progress.done))}` : '';
-      process.stderr.write(`${progress.stage}: ${progress.done}/${progress.total}${eta} ${progress.detail ?? ''}\n`);
+      tell(`${progress.stage}: ${progress.done}/${progress.total}${eta} ${progress.detail ?? ''}\n`);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { printableLine } from '../core/printable.ts';
 import { numbered } from '../results/phrases.ts';
 import type { RunResult } from '../run/run-suite.ts';
 
@@ -7,10 +8,11 @@ export function runResultText(result: RunResult, report: string): string {
     report,
     `${numbered(result.completed, 'cell')} completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
     ...result.failed.flatMap(({ cellId, message, hint }) => [
-      `  failed  ${cellId}: ${message}`,
-      ...(hint === null ? [] : [`          hint: ${hint}`]),
+      `  failed  ${cellId}: ${printableLine(message)}`,
+      ...(hint === null ? [] : [`          hint: ${printableLine(hint)}`]),
     ]),
-    ...result.skipped.map(({ cellId, reason }) => `  skipped ${cellId}: ${reason}`),
+    ...result.skipped.map(({ cellId, reason }) => `  skipped ${cellId}: ${printableLine(reason)}`),
+    ...result.short.map((sentence) => `  short   ${printableLine(sentence)}`),
     `report: ${result.folder}/report.html`,
   ];
   return lines.filter((line) => line !== '').join('\n');

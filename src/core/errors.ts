@@ -14,6 +14,8 @@ export interface MoaErrorOptions {
   readonly code: ErrorCode;
   /** One sentence that says what to do next. */
   readonly hint?: string;
+  /** What a file had instead, quoted. It is shown in the terminal and never recorded: the file may be another than the one that was meant. */
+  readonly found?: string;
   readonly cause?: unknown;
 }
 
@@ -22,11 +24,13 @@ export class MoaError extends Error {
   override readonly name = 'MoaError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly found: string | undefined;
 
   constructor(message: string, options: MoaErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = options.code;
     this.hint = options.hint;
+    this.found = options.found;
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type ErrorCode, MoaError } from './errors.ts';
 
@@ -10,13 +10,42 @@ import { type ErrorCode, MoaError } from './errors.ts';
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, data, { flush: true });
+    makeFolders(dirname(path));
+    writeFileSync(temporary, data, { flag: 'wx', flush: true });
     renameSync(temporary, path);
   } catch (cause) {
     removeQuietly(temporary);
     throw ioError(path, 'write', cause);
   }
+}
+
+/**
+ * Makes a folder and those above it that are missing. `mkdirSync` with `recursive` would try for ever where a folder cannot be made (under /proc).
+ * @throws MoaError IO that names the folder.
+ */
+export function makeFolder(path: string): void {
+  try {
+    makeFolders(path);
+  } catch (cause) {
+    throw ioError(path, 'create', cause);
+  }
+}
+
+/** Throws the file system's own error. */
+function makeFolders(path: string): void {
+  if (isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolders(parent);
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    if (!isFolder(path)) throw cause; // another process may have made it meanwhile
+  }
+}
+
+/** Whether a folder (or a link to one) is there. Throws what the path's parents say. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** Where the folder cannot be used at all, removing fails as writing did; the write error is the one to tell. */
@@ -36,6 +65,14 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is not a folder',
   EEXIST: 'a file of that name is in the way',
+  ELOOP: 'it is a symbolic link that is not followed',
+  EFBIG: 'the file would be larger than allowed',
+  EIO: 'the device reported an error',
+  EPIPE: 'its reader is gone',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many files are open',
+  EAGAIN: 'it gives nothing to read',
+  EINVAL: 'it is not readable as a file',
 };
 
 /** What reading such a path means: the path was wrong, not the disk. */
@@ -44,6 +81,7 @@ const READ_CODES: Readonly<Record<string, ErrorCode>> = { ENOENT: 'NOT_FOUND', E
 const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space or choose another folder with --out, then go on with --resume.',
   EISDIR: 'Name a file in it.',
+  EFBIG: 'Raise the limit on file sizes (ulimit -f) or choose another file system.',
 };
 
 /** A file-system failure as one clear sentence. */

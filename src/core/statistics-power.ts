@@ -6,7 +6,7 @@ export interface PowerOptions {
   readonly pairs: number;
   /** Share of pairs that flip by noise in each of the two directions, 0..1/2. */
   readonly background: number;
-  /** Two-sided level of the test. */
+  /** Two-sided level of the test: 0.05, or what its family leaves of it. */
   readonly alpha?: number;
 }
 
@@ -16,8 +16,8 @@ const NEGLIGIBLE = 1e-15;
 const BISECTIONS = 20;
 
 /**
- * The least true difference of two paired proportions, 0..1, that the two-sided exact McNemar test finds with the wanted power, to within
- * 1e-6. null when it would miss even a total loss: fewer than six pairs can't reach p < 0.05 at all.
+ * The least true difference of two paired proportions, 0..1, that the two-sided mid-p McNemar test finds with the wanted power, to within
+ * 1e-6. null when it would miss even a total loss: fewer than five pairs can't reach p < 0.05 at all.
  *
  * Unconditional exact power (Duffy 1984, Biometrics 40, 1005): the sum over every significant outcome of its trinomial probability, where
  * a pair is lost with probability background + difference, and gained with probability background. It grows with the difference, as
@@ -40,7 +40,7 @@ export function detectableDifference({ power = 0.8, ...options }: PowerOptions &
   return high;
 }
 
-/** Probability that the exact McNemar test finds a true loss of `difference`, and finds it a loss. */
+/** Probability that the mid-p McNemar test finds a true loss of `difference`, and finds it a loss. */
 export function mcnemarPower(options: PowerOptions & { readonly difference: number }): number {
   return powerOfPairs(options)(options.difference);
 }
@@ -64,7 +64,7 @@ function powerOfPairs({ pairs, background, alpha = 0.05 }: PowerOptions): (diffe
 function mostGained(pairs: number, alpha: number): number[] {
   let gained = -1;
   return Array.from({ length: pairs + 1 }, (_, lost) => {
-    while (gained + 1 < lost && gained + 1 + lost <= pairs && mcnemarExact(gained + 1, lost).p < alpha) gained++;
+    while (gained + 1 < lost && gained + 1 + lost <= pairs && mcnemarExact(gained + 1, lost).midP < alpha) gained++;
     return Math.min(gained, pairs - lost);
   });
 }

@@ -19,17 +19,16 @@ export function wilsonInterval(successes: number, trials: number, level = 0.95):
     throw invalidArgument(`a count of at most ${trials}`, 'successes', successes);
   }
   if (trials === 0) return { estimate: Number.NaN, low: 0, high: 1, n: 0 };
-  const z = twoSidedZ(level);
-  const p = successes / trials;
+  const share = successes / trials;
+  return { estimate: share, ...wilsonLimits(share, trials, twoSidedZ(level)), n: trials };
+}
+
+/** Wilson's limits for a share of `trials` > 0, which may be an effective number; `z` is the two-sided quantile. */
+export function wilsonLimits(share: number, trials: number, z: number): { readonly low: number; readonly high: number } {
   const shrink = 1 + (z * z) / trials;
-  const centre = (p + (z * z) / (2 * trials)) / shrink;
-  const half = (z / shrink) * Math.sqrt((p * (1 - p)) / trials + (z * z) / (4 * trials * trials));
-  return {
-    estimate: p,
-    low: successes === 0 ? 0 : Math.max(0, centre - half),
-    high: successes === trials ? 1 : Math.min(1, centre + half),
-    n: trials,
-  };
+  const centre = (share + (z * z) / (2 * trials)) / shrink;
+  const half = (z / shrink) * Math.sqrt((share * (1 - share)) / trials + (z * z) / (4 * trials * trials));
+  return { low: share === 0 ? 0 : Math.max(0, centre - half), high: share === 1 ? 1 : Math.min(1, centre + half) };
 }
 
 export interface McNemar {
@@ -71,34 +70,31 @@ function halfBinomial(n: number, k: number): { cumulative: number; point: number
   return { cumulative, point: inLogs ? Math.exp(term) : term };
 }
 
-/** Pairs of binary outcomes by who was right. */
+/** Pairs of binary outcomes: `gained` where only the first is right, `lost` where only the second is, of `n` > 0. */
 export interface PairedCounts {
-  readonly both: number;
   readonly gained: number;
   readonly lost: number;
-  readonly neither: number;
+  readonly n: number;
 }
 
 /**
- * Interval of a difference of paired proportions from Wilson limits and the pairs' correlation (Newcombe 1998, Statistics in Medicine 17,
- * 2635, method 10). Unlike the bootstrap it does not collapse to a point when no pair disagrees.
+ * Interval of a difference of paired proportions, first minus second: the unweighted mean over strata of (gained - lost) / n. Wald's interval after
+ * one pair is added on each side (Bonett & Price 2012, J. Educ. Behav. Stat. 37, 479), shared among the strata, so that it does not collapse
+ * where no pair disagrees; the variances of the strata add up. `n` counts pairs.
  */
-export function newcombePaired({ both, gained, lost, neither }: PairedCounts): Interval {
-  const n = both + gained + lost + neither;
-  const own = wilsonInterval(both + gained, n);
-  const other = wilsonInterval(both + lost, n);
-  const product = (both + gained) * (lost + neither) * (both + lost) * (gained + neither);
-  const determinant = both * neither - gained * lost;
-  const corrected = determinant > n / 2 ? determinant - n / 2 : Math.min(determinant, 0);
-  const correlation = product === 0 ? 0 : corrected / Math.sqrt(product);
-  const width = (a: number, b: number): number => Math.sqrt(Math.max(0, a * a - 2 * correlation * a * b + b * b));
-  const difference = (gained - lost) / n;
-  return {
-    estimate: difference,
-    low: Math.max(-1, difference - width(own.estimate - own.low, other.high - other.estimate)),
-    high: Math.min(1, difference + width(own.high - own.estimate, other.estimate - other.low)),
-    n,
-  };
+export function pairedProportions(strata: readonly PairedCounts[]): Interval {
+  if (strata.length === 0) throw invalidArgument('at least one stratum', 'pairedProportions', strata);
+  const added = 1 / strata.length;
+  let [estimate, centre, variance, pairs] = [0, 0, 0, 0];
+  for (const { gained, lost, n } of strata) {
+    const [up, down] = [(gained + added) / (n + 2 * added), (lost + added) / (n + 2 * added)];
+    estimate += (gained - lost) / n / strata.length;
+    centre += (up - down) / strata.length;
+    variance += (up + down - (up - down) ** 2) / (n + 2 * added) / strata.length ** 2;
+    pairs += n;
+  }
+  const half = twoSidedZ(0.95) * Math.sqrt(variance);
+  return { estimate, low: Math.max(-1, centre - half), high: Math.min(1, centre + half), n: pairs };
 }
 
 /** The z of a two-sided interval at confidence `level`. */

@@ -1,10 +1,14 @@
 import { invalidArgument } from './errors.ts';
 import { Rng } from './rng.ts';
 import { median, sortedQuantile } from './statistics.ts';
-import type { BootstrapOptions } from './statistics-bootstrap.ts';
 import type { Interval } from './statistics-proportion.ts';
 
-export interface RatioOptions extends Omit<BootstrapOptions, 'method'> {
+export interface RatioOptions {
+  /** Equal seeds give equal intervals. */
+  readonly seed: string | number;
+  readonly resamples?: number;
+  /** Two-sided confidence. */
+  readonly level?: number;
   /** Whether the two lists are matched by position (interleaved runs): pairs are then resampled together. */
   readonly paired?: boolean;
 }

@@ -2,8 +2,9 @@ import { invalidArgument, MoaError } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
 import type { BuildContext, Builder, Draft } from './generators/draft.ts';
 import { TokenEstimate } from './generators/estimate.ts';
+import { evenOrder } from './generators/even-order.ts';
 import { loadProse } from './prose.ts';
-import type { Sample, Split, TokenCounter } from './sample.ts';
+import { promptLength, type Sample, type Split, type TokenCounter } from './sample.ts';
 import { TASKS, type Task, type TaskName } from './tasks.ts';
 
 export interface GenerateOptions {
@@ -20,9 +21,13 @@ export interface GenerateOptions {
 
 /** Share of the target that a prompt may fall short by. It never exceeds the target. */
 const SHORTFALL = 0.02;
-/** Kept free for tokens that the sum over pieces may miss where pieces meet. */
-const SEAM_TOKENS = 2;
-const ATTEMPTS = 12;
+/** Texts that are drawn, and how often each is built: once, and again with the ratio of true to estimated tokens that it showed. */
+const DRAWS = 10;
+const BUILDS = 2;
+/** The next guess of the ratio where facts seem to leave no room, which may be an estimate that is too high. */
+const LESS = 0.9;
+/** Estimated tokens of the text that shows a tokenizer's ratio for a task; most tasks fit into it. */
+const TRIAL_TOKENS = 700;
 
 /**
  * Samples of one task at one length, one after the other: prompts have 98% to 100% of `targetTokens` by `tokenizer`. Equal options give equal
@@ -30,27 +35,53 @@ const ATTEMPTS = 12;
  * target that is too short for the task.
  */
 export function* generateSamples(options: GenerateOptions): Generator<Sample> {
-  const { targetTokens, count, tokenizer } = options;
+  const { targetTokens, count } = options;
   if (!(Number.isInteger(targetTokens) && targetTokens > 0)) throw invalidArgument('a positive integer', 'targetTokens', targetTokens);
   if (!(Number.isInteger(count) && count >= 0)) throw invalidArgument('a count', 'count', count);
-  const estimate = estimateOf(tokenizer);
-  for (let index = 0; index < count; index++) yield generateSample(options, estimate, index);
+  for (let index = 0; index < count; index++) yield generateSample(options, index);
 }
 
-/** One memory of counts per tokenizer: words repeat over tasks and lengths. */
-const estimates = new WeakMap<TokenCounter, TokenEstimate>();
+/** What is known of a tokenizer: counts of words, and a task's true tokens per estimated one. Neither depends on the samples made before. */
+interface Measure {
+  readonly estimate: TokenEstimate;
+  readonly ratios: Map<TaskName, number>;
+}
 
-function estimateOf(tokenizer: TokenCounter): TokenEstimate {
-  const known = estimates.get(tokenizer) ?? new TokenEstimate(tokenizer);
-  estimates.set(tokenizer, known);
+const measures = new WeakMap<TokenCounter, Measure>();
+
+function measureOf(tokenizer: TokenCounter): Measure {
+  const known = measures.get(tokenizer) ?? { estimate: new TokenEstimate(tokenizer), ratios: new Map() };
+  measures.set(tokenizer, known);
   return known;
 }
 
-function generateSample(options: GenerateOptions, estimate: TokenEstimate, index: number): Sample {
+/** True tokens per estimated one of a fixed text of the task: where a sample's own search starts. */
+function trialRatio(task: TaskName, tokenizer: TokenCounter): number {
+  const { estimate, ratios } = measureOf(tokenizer);
+  const known = ratios.get(task);
+  if (known !== undefined) return known;
+  const split = 'calibration';
+  const prose = loadProse(split);
+  const rng = new Rng(`ratio/${task}`);
+  const draft = buildOrNothing(TASKS[task].build, {
+    rng,
+    prose,
+    estimate,
+    split,
+    depthDecile: 5,
+    budget: TRIAL_TOKENS,
+    tolerance: TRIAL_TOKENS,
+  });
+  const ratio = draft === undefined ? 1 : tokenizer.encode(draft.user).length / estimate.count(draft.user);
+  ratios.set(task, ratio);
+  return ratio;
+}
+
+function generateSample(options: GenerateOptions, index: number): Sample {
   const { seed, targetTokens, split = 'eval' } = options;
   const task: Task = TASKS[options.task];
   const id = `${split}/${task.name}/${targetTokens}/${seed}/${index}`;
-  const { draft, prompt, promptTokens } = fitted(options, estimate, { id, depthDecile: decileOf(options, index) });
+  const { draft, prompt, promptTokens } = fitted(options, { id, depthDecile: decileOf(options, index) });
   const offset = prompt.indexOf(draft.user);
   return {
     id,
@@ -77,22 +108,28 @@ interface Fitted {
   readonly promptTokens: number;
 }
 
-/** Builds to an estimated length, counts the prompt, and builds again with the budget corrected by the difference where that misses. */
-function fitted(options: GenerateOptions, estimate: TokenEstimate, { id, depthDecile }: { id: string; depthDecile: number }): Fitted {
+/** Builds to an estimated length, counts the prompt, and builds again with the ratio of counted to estimated tokens where that misses. */
+function fitted(options: GenerateOptions, { id, depthDecile }: { id: string; depthDecile: number }): Fitted {
   const { task, targetTokens, tokenizer, split = 'eval', wrapUser = referenceChat } = options;
+  const { estimate } = measureOf(tokenizer);
   const least = Math.ceil(targetTokens * (1 - SHORTFALL));
   const slack = targetTokens - least;
-  // Half of the slack for the filler's last unit, the rest for the error of the estimate.
-  const tolerance = Math.max(1, Math.floor(slack / 2));
-  let budget = targetTokens - SEAM_TOKENS - tokenizer.encode(wrapUser('')).length;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const rng = new Rng(`${id}/${attempt}`);
+  const frame = promptLength(tokenizer, wrapUser(''));
+  let ratio = trialRatio(task, tokenizer);
+  for (let attempt = 0; attempt < DRAWS * BUILDS; attempt++) {
+    // Half of the slack is for the filler's last unit, a quarter on each side for the error of the estimate.
+    const budget = Math.floor((targetTokens - slack / 4 - frame) / ratio);
+    const tolerance = Math.max(1, Math.floor(slack / 2 / ratio));
+    const rng = new Rng(`${id}/${Math.floor(attempt / BUILDS)}`);
     const draft = buildOrNothing(TASKS[task].build, { rng, prose: loadProse(split), estimate, split, depthDecile, budget, tolerance });
-    if (draft === undefined) continue;
+    if (draft === undefined) {
+      ratio *= LESS;
+      continue;
+    }
     const prompt = wrapUser(draft.user);
-    const promptTokens = estimate.countPrompt({ kind: task, prompt, user: draft.user });
+    const promptTokens = promptLength(tokenizer, prompt);
     if (promptTokens >= least && promptTokens <= targetTokens) return { draft, prompt, promptTokens };
-    budget += Math.round(targetTokens - slack / 4 - promptTokens) || -1;
+    ratio = Math.max(1, promptTokens - frame) / estimate.count(draft.user);
   }
   throw new MoaError(
     `Expected a longer targetTokens for task ${task} but received ${targetTokens}: no prompt of ${least} tokens or more fits`,
@@ -113,12 +150,12 @@ function buildOrNothing(build: Builder, context: BuildContext): Draft | undefine
   }
 }
 
-/** The i-th sample's tenth: every block of ten samples has each decile once, in an order of its own. */
+/**
+ * The i-th sample's tenth. Every ten samples have each tenth once, in an order of their own of which any beginning is spread evenly: a run with
+ * fewer samples is the beginning of one with more.
+ */
 function decileOf({ task, targetTokens, seed, split = 'eval' }: GenerateOptions, index: number): number {
-  const order = new Rng(`${split}/${task}/${targetTokens}/${seed}/deciles/${Math.floor(index / 10)}`).shuffle([
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-  ]);
-  return order[index % 10] as number;
+  return evenOrder(new Rng(`${split}/${task}/${targetTokens}/${seed}/deciles/${Math.floor(index / 10)}`))[index % 10] as number;
 }
 
 /** The reference model's conversation up to where its answer begins. */

@@ -12,6 +12,9 @@ export const metricNameSchema = z.enum([
   'rouge-l',
   'classification',
   'retrieval',
+  'token-f1-zh',
+  'rouge-l-zh',
+  'retrieval-zh',
   'count',
   'code-similarity',
   'string-match-all',
@@ -59,7 +62,15 @@ export const sampleSchema = z
 /** One question with its context and references: what evaluation and calibration run on. */
 export type Sample = z.infer<typeof sampleSchema>;
 
-/** What generators and readers need of a tokenizer. Special-token strings in the text are recognised; none are added. */
+/** What generators and readers need of a tokenizer. Special-token strings in the text are recognised. */
 export interface TokenCounter {
+  /** Nothing is added. */
   encode(text: string): ArrayLike<number>;
+  /** Of a whole prompt: with what the tokenizer puts before one (BOS). Left out: as `encode`. */
+  encodePrompt?(text: string): ArrayLike<number>;
+}
+
+/** Tokens of a whole prompt. */
+export function promptLength(tokenizer: TokenCounter, prompt: string): number {
+  return (tokenizer.encodePrompt?.(prompt) ?? tokenizer.encode(prompt)).length;
 }

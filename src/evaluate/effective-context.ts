@@ -3,11 +3,11 @@ import { Rng } from '../core/rng.ts';
 import { betaVariate } from '../core/statistics-beta.ts';
 import { nonIncreasingFit } from '../core/statistics-isotonic.ts';
 
-/** Right answers of `n` > 0 at one length in tokens. */
-export interface LengthCount {
+/** Share of right answers at one length in tokens; `trials` > 0: how many independent ones it is worth. */
+export interface LengthShare {
   readonly length: number;
-  readonly correct: number;
-  readonly n: number;
+  readonly share: number;
+  readonly trials: number;
 }
 
 export interface EffectiveContext {
@@ -22,8 +22,8 @@ export interface EffectiveContext {
   readonly longestTested: number;
 }
 
-/** Quantiles at 2.5% have 50 draws beyond them. */
-const DRAWS = 2000;
+/** Quantiles at 2.5% have 25 draws beyond them, which is enough among a handful of tested lengths. */
+const DRAWS = 1000;
 const TAIL = 0.025;
 
 /**
@@ -33,24 +33,24 @@ const TAIL = 0.025;
  * widened to the point where an early dip of the observed curve puts it outside.
  */
 export function effectiveContext(
-  counts: readonly LengthCount[],
+  counts: readonly LengthShare[],
   options: { readonly threshold: number; readonly seed: string },
 ): EffectiveContext {
   const { threshold, seed } = options;
   if (counts.length === 0) throw invalidArgument('at least one length', 'effectiveContext', counts);
   if (!(threshold > 0 && threshold <= 1)) throw invalidArgument('an accuracy in (0, 1]', 'threshold', threshold);
   const sorted = counts.toSorted((a, b) => a.length - b.length);
-  const weights = sorted.map(({ n }) => n);
+  const weights = sorted.map(({ trials }) => trials);
   const reaching = (accuracies: readonly number[]): number => {
     const miss = accuracies.findIndex((accuracy) => accuracy < threshold);
     return sorted[(miss < 0 ? sorted.length : miss) - 1]?.length ?? 0;
   };
   const rng = new Rng(seed);
   const draws = Array.from({ length: DRAWS }, () => {
-    const drawn = sorted.map(({ correct, n }) => betaVariate(correct + 0.5, n - correct + 0.5, rng));
+    const drawn = sorted.map(({ share, trials }) => betaVariate(share * trials + 0.5, (1 - share) * trials + 0.5, rng));
     return reaching(nonIncreasingFit(drawn, weights));
   }).sort((a, b) => a - b);
-  const tokens = reaching(sorted.map(({ correct, n }) => correct / n));
+  const tokens = reaching(sorted.map(({ share }) => share));
   return {
     threshold,
     tokens,

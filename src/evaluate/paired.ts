@@ -1,11 +1,8 @@
-import { Rng } from '../core/rng.ts';
-import { clusterColumns } from '../core/statistics-bootstrap.ts';
-import { detectableDifference } from '../core/statistics-power.ts';
-import { type Interval, mcnemarExact, newcombePaired } from '../core/statistics-proportion.ts';
-import { pairedPermutation } from '../core/statistics-tests.ts';
-import { meanOfMeans, RESAMPLES, stratifiedInterval } from './stratified.ts';
+import { mcnemarExact, type PairedCounts, pairedProportions } from '../core/statistics-proportion.ts';
+import { type Estimated, studentInterval, studentTest } from '../core/statistics-strata.ts';
+import { FEWEST_FOR_SCORES, meanOverStrata } from './stratified.ts';
 
-/** A score of one sample, 0..1; samples that share a document share a cluster: the unit of resampling. */
+/** A score of one sample, 0..1; samples that share a document share a cluster: the unit that was drawn. */
 export interface ScoredSample {
   readonly sampleId: string;
   readonly cluster: string;
@@ -19,15 +16,13 @@ export interface Pair {
   readonly cluster: string;
 }
 
-/** Own minus other's mean score on the same samples. */
+/** Own minus other's mean over the same samples. */
 export interface PairedDifference {
-  readonly delta: Interval;
-  readonly test: 'mcnemar-exact' | 'sign-flip';
-  /** Two-sided. */
-  readonly p: number;
-  /** Least true difference that so many pairs show with 80% power; null where they show none at all, and for graded scores. */
-  readonly detectable: number | null;
-  /** Samples on which the other scored higher, and lower. */
+  readonly delta: Estimated;
+  readonly test: 'mcnemar-mid-p' | 'stratified-t';
+  /** Two-sided; null where the data allow no test. */
+  readonly p: number | null;
+  /** Samples on which the other did better, and worse. */
   readonly lost: number;
   readonly gained: number;
 }
@@ -42,54 +37,41 @@ export function pairUp(own: readonly ScoredSample[], other: readonly ScoredSampl
 }
 
 /**
- * Difference of proportions of right answers (scores 0 or 1, one sample a cluster): Newcombe's paired interval and the exact McNemar
- * test. null without pairs.
+ * Difference of shares of right answers (scores 0 or 1), the unweighted mean over strata (lengths): Bonett and Price's interval and the mid-p
+ * McNemar test. Where documents have several questions, answers are not independent, and the difference is tested as graded scores are.
+ * Strata without pairs are left out; null when none is left.
  */
-export function pairedBinary(pairs: readonly Pair[]): PairedDifference | null {
-  if (pairs.length === 0) return null;
-  const count = (own: number, theirs: number): number => pairs.filter((pair) => pair.own === own && pair.other === theirs).length;
-  const [both, gained, lost, neither] = [count(1, 1), count(1, 0), count(0, 1), count(0, 0)];
-  const background = Math.min(gained, lost) / pairs.length; // flips that went both ways are no effect
-  return {
-    delta: newcombePaired({ both, gained, lost, neither }),
-    test: 'mcnemar-exact',
-    p: mcnemarExact(gained, lost).p,
-    detectable: detectableDifference({ pairs: pairs.length, background }),
-    lost,
-    gained,
-  };
+export function pairedBinary(strata: readonly (readonly Pair[])[]): PairedDifference | null {
+  const filled = strata.filter((pairs) => pairs.length > 0);
+  if (filled.length === 0) return null;
+  if (filled.some((pairs) => new Set(pairs.map(({ cluster }) => cluster)).size < pairs.length)) return pairedGraded(filled);
+  const counts = filled.map(
+    (pairs): PairedCounts => ({
+      gained: pairs.filter(({ own, other }) => own > other).length,
+      lost: pairs.filter(({ own, other }) => own < other).length,
+      n: pairs.length,
+    }),
+  );
+  const total = (side: 'gained' | 'lost'): number => counts.reduce((sum, stratum) => sum + stratum[side], 0);
+  const [gained, lost] = [total('gained'), total('lost')];
+  return { delta: pairedProportions(counts), test: 'mcnemar-mid-p', p: mcnemarExact(gained, lost).midP, lost, gained };
 }
 
 /**
- * Difference of graded scores, the unweighted mean over strata (tasks): paired cluster bootstrap, sign-flip permutation over clusters.
- * Strata without pairs are left out; null when none is left.
+ * Difference of graded scores, the unweighted mean over strata (tasks): Student's interval and test over documents within strata. Strata without
+ * pairs are left out; null when none is left.
  */
-export function pairedGraded(strata: readonly (readonly Pair[])[], seed: string): PairedDifference | null {
+export function pairedGraded(strata: readonly (readonly Pair[])[]): PairedDifference | null {
   const filled = strata.filter((pairs) => pairs.length > 0);
   if (filled.length === 0) return null;
   const difference = (pair: Pair): number => pair.own - pair.other;
-  const shares = filled.flatMap((pairs) => clusterShares(pairs, difference));
-  const { p } = pairedPermutation(
-    shares,
-    shares.map(() => 0),
-    { rng: new Rng(seed), permutations: 2 * RESAMPLES },
-  );
+  const mean = meanOverStrata(filled, difference);
   const differences = filled.flat().map(difference);
   return {
-    delta: stratifiedInterval({ strata: filled, columns: [difference], statistic: (sums) => meanOfMeans(sums), seed }),
-    test: 'sign-flip',
-    p,
-    detectable: null,
+    delta: studentInterval(mean, FEWEST_FOR_SCORES),
+    test: 'stratified-t',
+    p: studentTest(mean, FEWEST_FOR_SCORES),
     lost: differences.filter((d) => d < 0).length,
     gained: differences.filter((d) => d > 0).length,
   };
-}
-
-/** What each cluster adds to its stratum's mean, so that the permuted statistic is the mean that is reported. */
-function clusterShares(pairs: readonly Pair[], difference: (pair: Pair) => number): number[] {
-  const [sums] = clusterColumns(
-    [pairs.map(difference)],
-    pairs.map(({ cluster }) => cluster),
-  );
-  return Array.from(sums ?? [], (sum) => sum / pairs.length);
 }

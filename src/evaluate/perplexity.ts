@@ -1,6 +1,7 @@
 import { groupBy } from '../core/group-by.ts';
-import type { Interval } from '../core/statistics-proportion.ts';
-import { stratifiedInterval } from './stratified.ts';
+import { type Estimated, studentInterval, studentTest } from '../core/statistics-strata.ts';
+import type { PairedDifference } from './paired.ts';
+import { FEWEST_FOR_LOSSES, meanOverStrata } from './stratified.ts';
 
 /** The loss of one sample's answer. */
 export interface AnswerLoss {
@@ -12,26 +13,39 @@ export interface AnswerLoss {
   readonly sumLoss: number;
 }
 
-/** Perplexity of answers: exp of the mean loss per answer token, so long answers weigh more. Cluster bootstrap within tasks; one loss at least. */
-export function perplexity(losses: readonly AnswerLoss[], seed: string): Interval {
-  return stratifiedInterval({
-    strata: [...groupBy(losses, (loss) => loss.task).values()],
-    columns: [(loss) => loss.sumLoss, (loss) => loss.answerTokens],
-    statistic: (sums) => Math.exp(total(sums, 0) / total(sums, 1)),
-    seed,
-  });
+/**
+ * Nats per answer token: within a task every token weighs the same, and every task weighs the same, so that one task of long answers is not the
+ * whole result. Its exponential is the perplexity. One loss at least.
+ */
+export function lossPerToken(losses: readonly AnswerLoss[]): Estimated {
+  return studentInterval(meanLoss(losses), FEWEST_FOR_LOSSES);
 }
 
-/** Ratio of two methods' perplexities on the same samples: exp of the mean difference of losses per answer token. null when none is shared. */
-export function relativePerplexity(own: readonly AnswerLoss[], baseline: readonly AnswerLoss[], seed: string): Interval | null {
+/**
+ * Own minus the baseline's nats per answer token on the same samples; its exponential is the ratio of perplexities. `lost`: samples with a
+ * larger loss. null when no sample is shared.
+ */
+export function lossDifference(own: readonly AnswerLoss[], baseline: readonly AnswerLoss[]): PairedDifference | null {
   const others = new Map(baseline.map((loss) => [loss.sampleId, loss.sumLoss]));
   const differences = own.flatMap((loss) => {
     const other = others.get(loss.sampleId);
     return other === undefined ? [] : [{ ...loss, sumLoss: loss.sumLoss - other }];
   });
-  return differences.length === 0 ? null : perplexity(differences, seed);
+  if (differences.length === 0) return null;
+  const mean = meanLoss(differences);
+  return {
+    delta: studentInterval(mean, FEWEST_FOR_LOSSES),
+    test: 'stratified-t',
+    p: studentTest(mean, FEWEST_FOR_LOSSES),
+    lost: differences.filter(({ sumLoss }) => sumLoss > 0).length,
+    gained: differences.filter(({ sumLoss }) => sumLoss < 0).length,
+  };
 }
 
-function total(sums: readonly Float64Array[], column: number): number {
-  return sums.reduce((sum, stratum) => sum + (stratum[column] as number), 0);
+function meanLoss(losses: readonly AnswerLoss[]) {
+  return meanOverStrata(
+    [...groupBy(losses, (loss) => loss.task).values()],
+    (loss) => loss.sumLoss,
+    (loss) => loss.answerTokens,
+  );
 }

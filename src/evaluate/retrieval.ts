@@ -1,18 +1,16 @@
 import { groupBy } from '../core/group-by.ts';
-import { type Interval, wilsonInterval } from '../core/statistics-proportion.ts';
-import { meanOfMeans, stratifiedInterval } from './stratified.ts';
+import type { Interval } from '../core/statistics-proportion.ts';
+import { type Answer, meanShare } from './accuracy.ts';
 
-/** One scored retrieval question; it has a context of its own. */
-export interface RetrievalSample {
+/** One scored retrieval question. */
+export interface RetrievalSample extends Answer {
   /** Target length in tokens. */
   readonly length: number;
   /** Where the evidence sits, 0..1; null where it has no one place. */
   readonly depth: number | null;
-  readonly cluster: string;
-  readonly correct: boolean;
 }
 
-/** Accuracy with its Wilson interval. */
+/** Accuracy with Wilson's interval, for as many trials as the documents are worth. */
 export interface Accuracy {
   readonly length: number;
   readonly correct: number;
@@ -45,15 +43,9 @@ export function accuracyByDepth(samples: readonly RetrievalSample[]): DepthAccur
   });
 }
 
-/**
- * The unweighted mean of the accuracies over lengths. With equally many samples a length it is the pooled proportion, which has a Wilson
- * interval; otherwise a stratified bootstrap. `n` counts samples, of which there must be one.
- */
-export function meanAccuracy(samples: readonly RetrievalSample[], seed: string): Interval {
-  const strata = byLength(samples).map(([, members]) => members);
-  if (strata.every((members) => members.length === strata[0]?.length)) return accuracyOf(samples).accuracy;
-  const right = (sample: RetrievalSample): number => (sample.correct ? 1 : 0);
-  return stratifiedInterval({ strata, columns: [right], statistic: (sums) => meanOfMeans(sums), seed });
+/** The unweighted mean of the accuracies over lengths. `n` counts samples, of which there must be one. */
+export function meanAccuracy(samples: readonly RetrievalSample[]): Interval {
+  return meanShare(byLength(samples).map(([, members]) => members));
 }
 
 function byLength(samples: readonly RetrievalSample[]): [number, RetrievalSample[]][] {
@@ -61,6 +53,5 @@ function byLength(samples: readonly RetrievalSample[]): [number, RetrievalSample
 }
 
 function accuracyOf(members: readonly RetrievalSample[]): { readonly correct: number; readonly accuracy: Interval } {
-  const correct = members.filter((sample) => sample.correct).length;
-  return { correct, accuracy: wilsonInterval(correct, members.length) };
+  return { correct: members.filter((sample) => sample.correct).length, accuracy: meanShare([members]) };
 }

@@ -1,33 +1,38 @@
-import { bootstrapSums, clusterColumns, type SumStatistic } from '../core/statistics-bootstrap.ts';
-import type { Interval } from '../core/statistics-proportion.ts';
+import { groupBy } from '../core/group-by.ts';
+import type { StratifiedEstimate } from '../core/statistics-strata.ts';
 
-/** Bootstrap resamples: the limits then wander by some 3% of the interval's width, and a report takes seconds. */
-export const RESAMPLES = 2000;
-
-export interface StratifiedOptions<T> {
-  /** Tasks or lengths; none empty. */
-  readonly strata: readonly (readonly T[])[];
-  /** What is summed of every sample. */
-  readonly columns: readonly ((sample: T) => number)[];
-  /** From `sums[stratum][column]`, with the number of samples as last column. */
-  readonly statistic: SumStatistic;
-  readonly seed: string;
+/** Samples that share a document share a cluster: the unit that was drawn. */
+export interface Clustered {
+  readonly cluster: string;
 }
 
-/** BCa bootstrap interval of a statistic of sums; whole clusters are drawn, within strata. `n` counts samples. */
-export function stratifiedInterval<T extends { readonly cluster: string }>(options: StratifiedOptions<T>): Interval {
-  const { strata, columns, statistic, seed } = options;
-  const sums = strata.map((samples) =>
-    clusterColumns(
-      columns.map((column) => samples.map(column)),
-      samples.map(({ cluster }) => cluster),
-    ),
-  );
-  const n = strata.reduce((total, samples) => total + samples.length, 0);
-  return { ...bootstrapSums(sums, statistic, { seed, resamples: RESAMPLES }), n };
-}
+/** Fewest documents a task for an interval of scores in [0, 1] or their differences: of four, intervals hold the truth in 91% of studies. */
+export const FEWEST_FOR_SCORES = 6;
+/**
+ * Fewest documents a task for an interval of losses. They have no upper limit and a long tail, and with fewer documents Student's interval
+ * holds the truth in 87% to 93% of studies.
+ */
+export const FEWEST_FOR_LOSSES = 8;
 
-/** The mean over strata of a column's mean: every task, or length, weighs the same. */
-export function meanOfMeans(sums: readonly Float64Array[], column = 0): number {
-  return sums.reduce((total, stratum) => total + (stratum[column] as number) / (stratum.at(-1) as number), 0) / sums.length;
+/**
+ * The unweighted mean over strata (tasks, lengths) of sum(value) / sum(weight), with what every document adds to its error (the delta method for
+ * a ratio of sums). A weight of 1 gives means over samples. No stratum may be empty; `n` counts samples.
+ */
+export function meanOverStrata<T extends Clustered>(
+  strata: readonly (readonly T[])[],
+  value: (sample: T) => number,
+  weight: (sample: T) => number = () => 1,
+): StratifiedEstimate {
+  const total = (samples: readonly T[], of: (sample: T) => number): number => samples.reduce((sum, sample) => sum + of(sample), 0);
+  let [estimate, scale, n] = [0, 0, 0];
+  const influences = strata.map((samples) => {
+    const weights = total(samples, weight);
+    const own = total(samples, value) / weights;
+    estimate += own / strata.length;
+    scale += total(samples, (sample) => Math.abs(value(sample))) / weights / strata.length;
+    n += samples.length;
+    const documents = [...groupBy(samples, (sample) => sample.cluster).values()];
+    return documents.map((document) => (total(document, value) - own * total(document, weight)) / weights / strata.length);
+  });
+  return { estimate, influences, scale, n };
 }

@@ -60,13 +60,7 @@ export class LanguageModel {
 
   /** @throws MoaError UNSUPPORTED for a dummy model without a tokenizer.json. */
   get tokenizer(): Tokenizer {
-    if (this.#tokenizer === null) {
-      throw new MoaError(`Expected a tokenizer.json for the model ${this.name} but its folder has none`, {
-        code: 'UNSUPPORTED',
-        hint: 'A dummy model takes the tokenizer.json beside its config.json; put one there, or use token ids.',
-      });
-    }
-    return this.#tokenizer;
+    return requireTokenizer(this.name, this.#tokenizer);
   }
 
   /** Rows of a prefill chunk, or of an MLP while profiling, when nothing else is asked for. */
@@ -126,4 +120,13 @@ export class RopeTensor {
   dispose(): void {
     this.inverseFrequencies.dispose();
   }
+}
+
+/** The tokenizer of the model of this name. @throws MoaError UNSUPPORTED where it has none. */
+export function requireTokenizer(name: string, tokenizer: Tokenizer | null): Tokenizer {
+  if (tokenizer !== null) return tokenizer;
+  throw new MoaError(`Expected a tokenizer.json for the model ${name} but its folder has none`, {
+    code: 'UNSUPPORTED',
+    hint: 'A dummy model takes the tokenizer.json beside its config.json; put one there, or use token ids.',
+  });
 }

@@ -9,7 +9,7 @@ import { ChatTemplate } from './chat-template.ts';
 import { Checkpoint, checkpointFiles } from './checkpoint.ts';
 import { type ModelConfig, parseModelConfig, readModelConfig } from './config.ts';
 import { DummyWeights } from './dummy-weights.ts';
-import { LanguageModel } from './language-model.ts';
+import { LanguageModel, requireTokenizer } from './language-model.ts';
 import { PRESETS } from './presets.ts';
 import { Tokenizer } from './tokenizer.ts';
 import { EMBEDDING, layerOf } from './weight-names.ts';
@@ -73,6 +73,22 @@ export function locatedModelConfig(path: string): ModelConfig {
   const config = modelConfig(path);
   if (!path.startsWith(DUMMY)) checkpointFiles(path);
   return config;
+}
+
+/** The parts of a model that make prompts, without its weights: for checks before anything else is loaded. */
+export interface ModelText {
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | null;
+}
+
+/** Tokenizer and template of a model path as `loadModel` takes it. Errors as `loadModel`; UNSUPPORTED where there is no tokenizer. */
+export function modelText(path: string): ModelText {
+  const isDummy = path.startsWith(DUMMY);
+  const folder = isDummy ? locateConfig(path).folder : path;
+  const name = isDummy ? path : basename(resolve(path));
+  const tokenizer = folder !== null && existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.read(folder) : null;
+  return { name, tokenizer: requireTokenizer(name, tokenizer), chatTemplate: folder === null ? null : ChatTemplate.read(folder) };
 }
 
 interface Located {

@@ -10,7 +10,9 @@ export function loadPlan(path: string): Plan {
 
 /** A plan from a plain value; `path` names it in errors. */
 export function parsePlan(value: unknown, path: string): Plan {
-  return parseOrThrow(planSchema, value, { what: 'a plan', path });
+  const published = value !== null && typeof value === 'object' && 'alphas' in value && 'betas' in value;
+  const hint = `This is a plan as published, {alphas, betas}. Convert it first: moabench plan convert ${path} --kv-heads <n> --out plan.json`;
+  return parseOrThrow(planSchema, value, { what: 'a plan', path, ...(published ? { hint } : {}) });
 }
 
 /** Writes the whole plan or nothing. Errors: INVALID_FILE when the value is no plan, IO. */

@@ -42,7 +42,10 @@ export interface ImportedPlan {
 
 /** A published plan from a file. Errors: NOT_FOUND, IO, INVALID_FILE naming file, field and value. */
 export function readPublished(path: string): PublishedPlan {
-  return readJsonAs(publishedPlanSchema, path, { what: 'a published plan {alphas, betas}' });
+  return readJsonAs(publishedPlanSchema, path, {
+    what: 'a published plan {alphas, betas}',
+    hint: "A plan of moabench's own format needs no import; `moabench plan inspect` reads it, and --to published exports it.",
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
+import { printableLine } from '../core/printable.ts';
 import { type ColorDepth, colorDepthOf, paint, scaleColor } from './colors.ts';
 import { formatRule } from './rule.ts';
 import type { Plan } from './schema.ts';
@@ -51,7 +52,7 @@ function heading(plan: Plan, width: number): string[] {
       ? []
       : [`${provenance.tax.disagree} of ${provenance.tax.groups} KV heads join different rules of their query heads`]),
   ];
-  return facts.map((fact) => cut(fact, width));
+  return facts.map((fact) => cut(printableLine(fact), width));
 }
 
 /** A title, one row per layer with a bar per KV head, and the layer's mean. */

@@ -1,3 +1,4 @@
+import { printableLine } from '../core/printable.ts';
 import type { Summary } from '../results/summary.ts';
 import { chartConfig, METHOD_SHAPES, type Theme } from './theme.ts';
 
@@ -33,14 +34,15 @@ export interface MethodStyle {
   readonly index: number;
 }
 
-/** Labels and palette places of a suite's methods: the baseline first, then in suite order, equal in every chart. */
+/** Labels (one line, nothing in them but what is seen) and palette places of a suite's methods: the baseline first, then in suite order, equal in every chart. */
 export function methodStyles(summary: Pick<Summary, 'methods' | 'baseline'>): MethodStyle[] {
   const counts = new Map<string, number>();
   for (const { label } of summary.methods) counts.set(label, (counts.get(label) ?? 0) + 1);
   let next = 1;
   return summary.methods.map(({ id, label }) => ({
     id,
-    label: counts.get(label) === 1 ? label : `${label} (${id})`,
+    // Vega looks groups up in plain objects, where `constructor` and its like are there already.
+    label: printableLine(counts.get(label) === 1 && !(label in Object.prototype) ? label : `${label} (${id})`),
     index: id === summary.baseline ? 0 : next++,
   }));
 }

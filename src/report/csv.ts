@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
+import { kvShare, shareLength } from '../results/kv-share.ts';
 import type { Selection } from '../results/selection.ts';
-import type { Estimate, MethodSummary, Paired, Summary } from '../results/summary.ts';
+import type { MethodSummary, Paired, Point, Summary } from '../results/summary.ts';
 
 type Row = { readonly [column: string]: string | number | boolean | null };
 
@@ -9,11 +10,12 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
   const perMethod = (rows: (method: MethodSummary) => readonly Row[]): Row[] =>
     summary.methods.flatMap((method) => rows(method).map((row) => ({ method: method.id, ...row })));
   const tables: { readonly [name: string]: readonly Row[] } = {
-    methods: perMethod((method) => [methodRow(method)]),
+    methods: perMethod((method) => [methodRow(method, shareLength(summary))]),
     retrieval: perMethod((method) =>
       (method.retrieval?.lengths ?? []).map((at) => ({
         length: at.length,
         correct: at.correct,
+        whole: at.whole,
         ...estimate('accuracy', at.accuracy),
         ...paired(at.toBaseline),
       })),
@@ -31,6 +33,7 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
       (method.scores?.tasks ?? []).map((task) => ({
         task: task.name,
         category: task.category,
+        whole: task.whole,
         ...estimate('score', task.score),
         ...estimate('relative', task.relative),
       })),
@@ -41,8 +44,9 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
         : [
             {
               length: method.perplexity.length,
-              ...estimate('perplexity', method.perplexity.perplexity),
-              ...estimate('relative', method.perplexity.relative),
+              ...estimate('natsPerToken', method.perplexity.loss),
+              perplexity: method.perplexity.loss === null ? null : Math.exp(method.perplexity.loss.estimate),
+              ...paired(method.perplexity.toBaseline),
             },
           ],
     ),
@@ -66,7 +70,8 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
     memory: perMethod((method) => method.kvBytes.map((at) => ({ ...at }))),
     'device-memory': deviceMemoryRows(selection),
     capacity: perMethod((method) => method.maxBatch.map((at) => ({ ...at }))),
-    contrasts: summary.contrasts.map((contrast) => ({ method: contrast.method, length: contrast.length, ...paired(contrast.paired) })),
+    contrasts: summary.contrasts.map(({ paired: result, ...contrast }) => ({ ...contrast, ...paired(result) })),
+    families: summary.families,
     samples: selection.samples.map((s) => ({
       method: s.method,
       part: s.part,
@@ -98,9 +103,17 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
   };
   return new Map(
     Object.entries(tables).flatMap(([name, rows]) =>
-      rows.length === 0 ? [] : [[`${name}.csv`, stringify([...rows], { header: true, cast: { boolean: String }, escape_formulas: true })]],
+      rows.length === 0 ? [] : [[`${name}.csv`, stringify([...rows], { header: true, cast: { boolean: String, string: asText } })]],
     ),
   );
+}
+
+/** Spaces, line ends, controls and byte order marks that a spreadsheet may drop before it looks for a formula. */
+const FORMULA = /^[\s\u0000-\u001f\u200b\ufeff]*[=+\-@|%\t\r\uff1d\uff0b\uff0d\uff20]/;
+
+/** Text that a spreadsheet takes for text, not for a formula: with an apostrophe before it where it would be one. */
+function asText(value: string): string {
+  return FORMULA.test(value) ? `'${value}` : value;
 }
 
 /** Three accounts of the same memory side by side: the plan's, the allocator's and the device's. */
@@ -131,24 +144,24 @@ function deviceMemoryRows({ measurements, capacities }: Selection): Row[] {
   return [...timed, ...searched];
 }
 
-function methodRow(method: MethodSummary): Row {
+function methodRow(method: MethodSummary, length: number | null): Row {
   const { retrieval, scores, perplexity } = method;
   return {
     label: method.label,
     kind: method.method,
     heterogeneity: method.heterogeneity,
     planHash: method.planHash,
-    kvRatio: method.kvBytes.at(-1)?.ratioToBaseline ?? null,
+    kvRatio: kvShare(method, length),
     ...estimate('retrievalMean', retrieval?.mean ?? null),
-    effectiveContext: retrieval?.effectiveContext.tokens ?? null,
-    effectiveContextLow: retrieval?.effectiveContext.low ?? null,
-    effectiveContextHigh: retrieval?.effectiveContext.high ?? null,
-    ...estimate('scoreRelative', scores?.mean.relative ?? null),
-    ...estimate('perplexity', perplexity?.perplexity ?? null),
+    effectiveContext: retrieval?.effectiveContext?.tokens ?? null,
+    effectiveContextLow: retrieval?.effectiveContext?.low ?? null,
+    effectiveContextHigh: retrieval?.effectiveContext?.high ?? null,
+    ...estimate('scoreRelative', scores?.mean?.relative ?? null),
+    ...estimate('natsPerToken', perplexity?.loss ?? null),
   };
 }
 
-function estimate(name: string, value: Estimate | null): Row {
+function estimate(name: string, value: Point | null): Row {
   return {
     [name]: value?.estimate ?? null,
     [`${name}Low`]: value?.low ?? null,
@@ -163,6 +176,7 @@ function paired(value: Paired | null): Row {
     ...estimate('delta', value?.delta ?? null),
     p: value?.p ?? null,
     pHolm: value?.pHolm ?? null,
+    comparisons: value?.comparisons ?? null,
     lost: value?.lost ?? null,
     gained: value?.gained ?? null,
   };

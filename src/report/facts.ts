@@ -27,6 +27,12 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
           'Timings',
           `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} in ${numbered(selection.measurements.length, 'condition')}`,
         ],
+    summary.families.length === 0
+      ? null
+      : [
+          'Comparisons',
+          `Holm-adjusted within each family: ${summary.families.map(({ name, comparisons }) => `${name} (${comparisons})`).join('; ')}`,
+        ],
     summary.finished === null ? null : ['Finished', `${summary.finished.slice(0, 16).replace('T', ' ')} UTC`],
   ];
   return facts.filter((fact) => fact !== null);

@@ -1,6 +1,7 @@
-import { countText, percent, percentWithInterval, points, ratioText } from '../results/phrases.ts';
+import { kvShare, shareLength } from '../results/kv-share.ts';
+import { countText, listed, percent, percentWithInterval, pointsWithInterval, ratioText, signedWithInterval } from '../results/phrases.ts';
 import { hardest } from '../results/speed.ts';
-import type { Estimate, MethodSummary, Speed, Summary } from '../results/summary.ts';
+import type { MethodSummary, Point, Speed, Summary } from '../results/summary.ts';
 import { methodStyles } from './chart.ts';
 
 interface HeadlineColumn {
@@ -40,34 +41,8 @@ export function headline(summary: Summary): Headline {
     if (speed === undefined) return MISSING;
     return own ? `1x (${countText(speed.tokensPerSecond.estimate)} tok/s)` : speed.speedup === null ? MISSING : ratioText(speed.speedup);
   };
-  const columns: (HeadlineColumn & { readonly cell: (method: MethodSummary) => string })[] = [
-    {
-      name: 'KV memory',
-      title: `resident, of ${summary.baseline}`,
-      cell: (m) => shareOf(m, summary.baseline),
-    },
-    {
-      name: 'Retrieval',
-      title: 'mean over lengths',
-      cell: (m) => (m.retrieval ? `${percentWithInterval(m.retrieval.mean)}` : MISSING),
-    },
-    { name: `vs ${summary.baseline}`, title: 'points, same samples', cell: (m) => deltaOf(m) },
-    {
-      name: 'Effective context',
-      title: `longest length at \u2265 ${percent(summary.methods.find((m) => m.retrieval)?.retrieval?.effectiveContext.threshold ?? 0.9)}`,
-      cell: effective,
-    },
-    {
-      name: 'Task scores',
-      title: `mean score, of ${summary.baseline}'s`,
-      cell: (m) =>
-        m.id === summary.baseline && m.scores ? `100% (${m.scores.mean.score.estimate.toFixed(3)})` : relative(m.scores?.mean.relative),
-    },
-    {
-      name: 'Perplexity',
-      title: 'of the answers',
-      cell: (m) => (m.perplexity ? valueText(m.perplexity.perplexity) : MISSING),
-    },
+  const columns: ColumnOf[] = [
+    ...qualityColumns(summary),
     { name: 'Decode speed', title: at(decode), cell: (m) => speedOf(m.decode, decode, m.id === summary.baseline) },
     { name: 'Prefill speed', title: at(prefill), cell: (m) => speedOf(m.prefill, prefill, m.id === summary.baseline) },
     { name: 'Largest batch', title: 'in the memory limit', cell: (m) => capacity(m) },
@@ -86,28 +61,79 @@ export function headline(summary: Summary): Headline {
   };
 }
 
+interface ColumnOf extends HeadlineColumn {
+  readonly cell: (method: MethodSummary) => string;
+}
+
+/** Memory and quality. Means are over what all methods have; where that is not all that the suite asks for, the title says so. */
+function qualityColumns(summary: Summary): ColumnOf[] {
+  const { baseline } = summary;
+  const { lengths, tasks, lossTasks } = summary.common;
+  const length = shareLength(summary);
+  const threshold = summary.methods.find((m) => m.retrieval?.effectiveContext)?.retrieval?.effectiveContext?.threshold ?? 0.9;
+  const only = lengths.leftOut.length === 0 ? '' : ` of ${listed(lengths.used.map(countText))} tokens only`;
+  const some = ({ used, leftOut }: Summary['common']['tasks']): string =>
+    leftOut.length === 0 ? '' : `, over ${used.length} of ${used.length + leftOut.length} tasks`;
+  return [
+    {
+      name: 'KV memory',
+      title: `resident, of ${baseline}${length === null ? '' : `, at ${countText(length)} tokens`}`,
+      cell: (m) => shareOf(m, baseline, length),
+    },
+    {
+      name: 'Retrieval',
+      title: only === '' ? 'mean over lengths' : `mean${only}`,
+      cell: (m) => (m.retrieval?.mean ? percentWithInterval(m.retrieval.mean) : MISSING),
+    },
+    { name: `vs ${baseline}`, title: 'points, same samples', cell: deltaOf },
+    { name: 'Effective context', title: `longest length${only} at \u2265 ${percent(threshold)}`, cell: effective },
+    { name: 'Task scores', title: `mean score, of ${baseline}'s${some(tasks)}`, cell: (m) => scoreOf(m, baseline) },
+    { name: 'Answer loss', title: `nats per token, beside ${baseline}'s${some(lossTasks)}`, cell: (m) => lossOf(m, baseline) },
+  ];
+}
+
+/** Whether a cell says that it has no interval. */
+export function lacksIntervals({ rows }: Headline): boolean {
+  return rows.some((row) => row.cells.some((cell) => cell.includes('(no interval)')));
+}
+
 /** Whether a cell has an interval, which is in brackets. */
 export function hasIntervals({ rows }: Headline): boolean {
   return rows.some((row) => row.cells.some((cell) => cell.includes('[')));
 }
 
-function shareOf(method: MethodSummary, baseline: string): string {
-  const share = method.id === baseline ? (method.kvBytes.length === 0 ? null : 1) : (method.kvBytes.at(-1)?.ratioToBaseline ?? null);
+function shareOf(method: MethodSummary, baseline: string, length: number | null): string {
+  const share = method.id === baseline ? (method.kvBytes.length === 0 ? null : 1) : kvShare(method, length);
   return share === null ? MISSING : percent(share, share === 1 ? 0 : 1);
 }
 
 function deltaOf(method: MethodSummary): string {
   const delta = method.retrieval?.meanToBaseline?.delta;
-  return delta === undefined ? MISSING : `${points(delta.estimate)} [${points(delta.low)}, ${points(delta.high)}]`;
+  return delta === undefined ? MISSING : pointsWithInterval(delta);
 }
 
 function effective(method: MethodSummary): string {
   const context = method.retrieval?.effectiveContext;
-  if (context === undefined) return MISSING;
+  if (!context) return MISSING;
   const beyond = context.tokens === context.longestTested ? '\u2265 ' : '';
-  const value =
-    context.tokens === 0 ? `< ${countText(method.retrieval?.lengths[0]?.length ?? 0)}` : `${beyond}${countText(context.tokens)}`;
+  const shortest = method.retrieval?.lengths.find((at) => at.whole)?.length ?? 0;
+  const value = context.tokens === 0 ? `< ${countText(shortest)}` : `${beyond}${countText(context.tokens)}`;
   return `${value} [${countText(context.low)}, ${countText(context.high)}]`;
+}
+
+/** Of the baseline its own score: 100% of nothing would be a boast. */
+function scoreOf(method: MethodSummary, baseline: string): string {
+  const mean = method.scores?.mean;
+  if (!mean) return MISSING;
+  if (method.id !== baseline) return relative(mean.relative);
+  const own = mean.score.estimate.toFixed(3);
+  return mean.score.estimate > 0 ? `100% (${own})` : own;
+}
+
+function lossOf(method: MethodSummary, baseline: string): string {
+  const { loss, toBaseline } = method.perplexity ?? {};
+  if (method.id === baseline) return loss ? loss.estimate.toFixed(3) : MISSING;
+  return toBaseline ? signedWithInterval(toBaseline.delta, 3) : MISSING;
 }
 
 function capacity(method: MethodSummary): string {
@@ -116,10 +142,6 @@ function capacity(method: MethodSummary): string {
   return `${own.stopped === 'largest' ? '\u2265 ' : ''}${own.maxBatch}${own.ratioToBaseline === null ? '' : ` (${own.ratioToBaseline.toFixed(2)}x)`}`;
 }
 
-function relative(value: Estimate | null | undefined): string {
-  return value === null || value === undefined ? MISSING : percentWithInterval(value);
-}
-
-function valueText({ estimate, low, high }: Estimate): string {
-  return `${estimate.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
+function relative(value: Point | null): string {
+  return value === null ? MISSING : percentWithInterval(value);
 }

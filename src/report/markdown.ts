@@ -1,11 +1,23 @@
 import type { Environment } from '../results/environment.ts';
-import { bytesText, countText, percent, percentWithInterval, points, pText, ratioText } from '../results/phrases.ts';
+import {
+  bytesText,
+  countText,
+  numbered,
+  percent,
+  percentWithInterval,
+  pointsWithInterval,
+  pText,
+  ratioText,
+  valueWithInterval,
+} from '../results/phrases.ts';
 import type { Selection } from '../results/selection.ts';
 import type { Check, Speed, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
+import { DATA_COLUMNS, dataRows } from './data-table.ts';
 import { comparisonFacts, environmentFacts, stretchTable } from './facts.ts';
-import { type Headline, hasIntervals, headline } from './headline.ts';
+import { type Headline, hasIntervals, headline, lacksIntervals } from './headline.ts';
+import { fenced, inline, text } from './markdown-text.ts';
 
 export interface ReportParts {
   readonly summary: Summary;
@@ -48,8 +60,9 @@ export function markdownReport(parts: ReportParts): string {
     ),
     cellsSection(summary),
     stretches.rows.length === 0 ? '' : `## When it was measured\n\n${table(stretches.head, stretches.rows)}`,
+    summary.data.length === 0 ? '' : `## Data\n\n${table([...DATA_COLUMNS], dataRows(summary.data))}`,
     environment === null ? '' : `## Environment\n\n${table(['', ''], environmentFacts(environment, summary))}`,
-    summary.command === null ? '' : `Run it again:\n\n\`\`\`sh\n${summary.command}\n\`\`\``,
+    summary.command === null ? '' : `Run it again:\n\n${fenced(summary.command, 'sh')}`,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
@@ -61,6 +74,7 @@ function headlineTable({ columns, rows }: Headline): string {
   const titles = columns.filter((column) => column.title !== '').map((column) => `${column.name}: ${column.title}`);
   const words = [
     ...(hasIntervals({ columns, rows }) ? ['Intervals are 95%.'] : []),
+    ...(lacksIntervals({ columns, rows }) ? ['Without interval: too few samples a task, or too alike.'] : []),
     ...(titles.length === 0 ? [] : [`${titles.join('; ')}.`]),
   ];
   return [
@@ -85,38 +99,47 @@ function retrievalTables(summary: Summary): string {
     styles.find((style) => style.id === method.id)?.label ?? method.id,
     ...lengths.map((length) => {
       const at = method.retrieval?.lengths.find((candidate) => candidate.length === length);
-      return at === undefined ? '\u2013' : `${percentWithInterval(at.accuracy)} (${at.correct}/${at.accuracy.n})`;
+      if (at === undefined) return '\u2013';
+      return `${percentWithInterval(at.accuracy)} (${at.correct}/${at.accuracy.n}${at.whole ? '' : ', not complete'})`;
     }),
   ]);
-  const contrasts = summary.contrasts.map(({ method, paired }) => [
+  const contrasts = summary.contrasts.map(({ method, paired, leastBytesRatio }) => [
     method,
     paired.other,
-    `${points(paired.delta.estimate)} [${points(paired.delta.low)}, ${points(paired.delta.high)}]`,
+    pointsWithInterval(paired.delta),
+    percent(leastBytesRatio, 1),
     `${paired.gained} / ${paired.lost}`,
     String(paired.delta.n),
-    pText(paired.pHolm),
+    paired.pHolm === null ? 'not tested' : pText(paired.pHolm),
   ]);
   const equal =
     contrasts.length === 0
       ? ''
-      : `\n\nAt equal KV memory, all lengths together (exact McNemar, Holm-adjusted):\n\n${table(['Method', 'against', 'Points', 'gained / lost', 'n', 'p'], contrasts)}`;
+      : `\n\nWith no more KV memory, all common lengths together (mid-p McNemar, Holm-adjusted over the ${numbered(contrasts.length, 'comparison')}):\n\n${table(['Method', 'against', 'Points', 'KV bytes, least', 'gained / lost', 'n', 'p'], contrasts)}`;
   return `## Retrieval by length\n\n${table(['Method', ...lengths.map((length) => `${countText(length)} tokens`)], rows)}${equal}`;
 }
 
 function scoresTable(summary: Summary): string {
   const scored = summary.methods.flatMap((method) => (method.scores === null ? [] : [{ label: method.label, scores: method.scores }]));
-  const [first] = scored;
-  if (first === undefined) return '';
-  const cell = (score: { estimate: number; low: number; high: number }): string =>
-    `${score.estimate.toFixed(3)} [${score.low.toFixed(2)}, ${score.high.toFixed(2)}]`;
-  const rows = [...first.scores.tasks, first.scores.mean].map(({ name }, i) => [
-    name,
-    String((first.scores.tasks[i] ?? first.scores.mean).score.n),
-    ...scored.map(({ scores }) => {
-      const own = [...scores.tasks, scores.mean].find((score) => score.name === name);
-      return own === undefined ? '\u2013' : cell(own.score);
-    }),
-  ]);
+  if (scored.length === 0) return '';
+  const names = [...new Set(scored.flatMap(({ scores }) => scores.tasks.map((task) => task.name)))];
+  const rows = names.map((name) => {
+    const cells = scored.map(({ scores }) => scores.tasks.find((task) => task.name === name));
+    const most = Math.max(...cells.map((task) => task?.score.n ?? 0));
+    return [
+      name,
+      String(most),
+      ...cells.map((task) =>
+        task === undefined
+          ? '\u2013'
+          : `${valueWithInterval(task.score, 3)}${task.whole ? '' : ` (${task.score.n} of ${most}, not complete)`}`,
+      ),
+    ];
+  });
+  const { used, leftOut } = summary.common.tasks;
+  const mean = scored.map(({ scores }) => (scores.mean === null ? '\u2013' : valueWithInterval(scores.mean.score, 3)));
+  const name = leftOut.length === 0 ? 'mean' : `mean of ${used.join(', ')}`;
+  rows.push([name, String(Math.max(...scored.map(({ scores }) => scores.mean?.score.n ?? 0))), ...mean]);
   return `## Scores by task\n\n${table(['Task', 'n', ...scored.map(({ label }) => label)], rows)}`;
 }
 
@@ -157,8 +180,8 @@ function memoryTable(summary: Summary): string {
 
 function cellsSection({ cells }: Summary): string {
   const lines = [
-    ...cells.failed.map((cell) => `- failed: \`${cell.cellId}\`: ${text(cell.message)}`),
-    ...cells.skipped.map((cell) => `- skipped: \`${cell.cellId}\`: ${text(cell.reason)}`),
+    ...cells.failed.map((cell) => `- failed: ${text(cell.cellId)}: ${text(cell.message)}`),
+    ...cells.skipped.map((cell) => `- skipped: ${text(cell.cellId)}: ${text(cell.reason)}`),
   ];
   return lines.length === 0 ? '' : `## Cells that did not complete\n\n${lines.join('\n')}`;
 }
@@ -168,18 +191,12 @@ function section(name: string, charts: readonly Chart[], part: Chart['section'])
   if (own.length === 0) return '';
   const figures = own.map(
     (chart) =>
-      `![${text(chart.alt).replaceAll(/[[\]]/g, '')}](charts/${chart.id}.svg)${chart.caption === '' ? '' : `\n\n*${text(chart.title)}. ${text(chart.caption)}*`}`,
+      `![${text(chart.alt)}](charts/${chart.id}.svg)${chart.caption === '' ? '' : `\n\n*${text(chart.title)}. ${text(chart.caption)}*`}`,
   );
   return `## ${name}: charts\n\n${figures.join('\n\n')}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => text(cell).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(' | ')} |`;
   return [line(head), `|${head.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
-}
-
-/** Text whose markup characters show as they are. */
-function text(value: string): string {
-  return value.replaceAll(/[\\`*_<>]/g, '\\$&');
 }

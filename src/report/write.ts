@@ -8,6 +8,7 @@ import { summarize } from '../results/summarize.ts';
 import { type Summary, summarySchema } from '../results/summary.ts';
 import type { Suite } from '../suite/schema.ts';
 import { allCharts } from './all-charts.ts';
+import { checkReportable } from './bounds.ts';
 import { csvFiles } from './csv.ts';
 import { htmlReport } from './html/page.ts';
 import { markdownReport } from './markdown.ts';
@@ -27,8 +28,9 @@ export interface Report {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Everything that is made from records; the same input gives the same bytes. */
+/** Everything that is made from records; the same input gives the same bytes. @throws INVALID_FILE for records that no report can show. */
 export async function makeReport(input: ReportInput): Promise<Report> {
+  checkReportable(input.suite, input.records);
   const selection = selectRecords(input.records, input.suite);
   const summary = summarySchema.parse(summarize(input));
   const parts = {

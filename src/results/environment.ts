@@ -35,14 +35,7 @@ export const environmentSchema = z.strictObject({
 export type Environment = z.infer<typeof environmentSchema>;
 
 /** Environment variables that change how many threads compute. Others may hold secrets and are not read. */
-const THREAD_VARIABLES = [
-  'OMP_NUM_THREADS',
-  'OMP_PROC_BIND',
-  'OMP_PLACES',
-  'OPENBLAS_NUM_THREADS',
-  'UV_THREADPOOL_SIZE',
-  'CUDA_VISIBLE_DEVICES',
-] as const;
+const THREAD_VARIABLES = ['OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES', 'UV_THREADPOOL_SIZE', 'CUDA_VISIBLE_DEVICES'] as const;
 
 /** Those of these variables that are set. */
 export function threadVariables(): { [name: string]: string } {

@@ -1,16 +1,16 @@
-import { holm } from '../core/statistics-tests.ts';
 import type { PairedDifference } from '../evaluate/paired.ts';
 import type { Paired } from './summary.ts';
 
-/** A difference from the method `other` as a family of its own; null stays null. */
+/** Below this Holm-adjusted p-value a difference is stated as one. */
+const ALPHA = 0.05;
+
+/** A difference from the method `other`, not adjusted for a family yet; null stays null. */
 export function toPaired(other: string, difference: PairedDifference | null): Paired | null {
-  return difference === null ? null : { other, ...difference, pHolm: difference.p };
+  return difference === null ? null : { other, ...difference, pHolm: null, comparisons: 0 };
 }
 
-/** Holm-adjusts a family of comparisons; missing ones stay missing. */
-export function adjustFamily(family: readonly (Paired | null)[]): (Paired | null)[] {
-  const present = family.filter((paired) => paired !== null);
-  const adjusted = holm(present.map((paired) => paired.p));
-  let next = 0;
-  return family.map((paired) => (paired === null ? null : { ...paired, pHolm: adjusted[next++] as number }));
+/** Which way a difference goes, after adjustment for its family; null where chance may have made it. */
+export function directionOf({ delta, pHolm }: Paired): 'up' | 'down' | null {
+  if (pHolm === null || pHolm >= ALPHA) return null;
+  return delta.estimate < 0 ? 'down' : 'up';
 }

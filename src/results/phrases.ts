@@ -1,4 +1,4 @@
-import type { Estimate } from './summary.ts';
+import type { Estimate, Paired, Point } from './summary.ts';
 
 /** `97%`, `0.4%`. */
 export function percent(ratio: number, digits = 0): string {
@@ -16,9 +16,49 @@ export function ratioText(ratio: Pick<Estimate, 'estimate' | 'low' | 'high'>): s
   return `${ratio.estimate.toFixed(2)}x [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}]`;
 }
 
-/** `97% [91, 99]`. */
-export function percentWithInterval({ estimate, low, high }: Estimate): string {
-  return `${percent(estimate)} [${(100 * low).toFixed(0)}, ${(100 * high).toFixed(0)}]`;
+/** Stands for an interval where the data allow none. */
+const NO_INTERVAL = '(no interval)';
+
+/** `97% [91, 99]`, `97% (no interval)`. */
+export function percentWithInterval(value: Point): string {
+  return withInterval(value, (ratio) => (100 * ratio).toFixed(0), '%');
+}
+
+/** A difference in percentage points: `\u22122.8 [\u22124.1, 0.2]`. */
+export function pointsWithInterval(value: Point, unit = ''): string {
+  return withInterval(value, points, unit);
+}
+
+/** A value as it is, with so many digits: `0.412 [0.380, 0.450]`. */
+export function valueWithInterval(value: Point, digits: number): string {
+  return withInterval(value, (number) => number.toFixed(digits), '');
+}
+
+/** A difference with its sign: `+0.031 [+0.010, +0.052]`. */
+export function signedWithInterval(value: Point, digits: number, unit = ''): string {
+  return withInterval(value, (number) => signed(number, digits), unit);
+}
+
+function withInterval({ estimate, low, high }: Point, format: (value: number) => string, unit: string): string {
+  const interval = low === null || high === null ? NO_INTERVAL : `[${format(low)}, ${format(high)}]`;
+  return `${format(estimate)}${unit} ${interval}`;
+}
+
+/** `+0.031`, `0.000`. */
+function signed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  return Number(text) === 0 ? text : `${value < 0 ? '\u2212' : '+'}${text}`;
+}
+
+/** `Holm-adjusted p = 0.02 over 6 comparisons`; `p = 0.02` for a comparison that is alone; `not tested`. */
+export function familyP({ pHolm, comparisons }: Paired): string {
+  if (pHolm === null) return 'not tested';
+  return comparisons === 1 ? pText(pHolm) : `Holm-adjusted ${pText(pHolm)} over ${numbered(comparisons, 'comparison')}`;
+}
+
+/** `1,024, 2,048 and 4,096`. */
+export function listed(items: readonly string[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 }
 
 /** `p < 0.001`, `p = 0.02`. */

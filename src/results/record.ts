@@ -184,6 +184,30 @@ const loss = z.strictObject({
   kvBytes,
 });
 
+/** What the samples of a condition are made of; one for all methods, written before anything is compressed. The newest of a condition counts. */
+const data = z.strictObject({
+  kind: z.literal('data'),
+  time,
+  part: z.enum(['retrieval', 'longbench', 'perplexity']),
+  task: z.string(),
+  length: positive,
+  reader: z.enum(['generated', 'longeval', 'longbench']),
+  source: z.string(),
+  revision: z.string(),
+  licence: z.string(),
+  files: z.array(
+    z.strictObject({
+      path: z.string().describe('As the suite names it.'),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      published: z.boolean().nullable().describe('Whether the hash is that of the published file of this name; null: that is not known.'),
+    }),
+  ),
+  asked: positive,
+  usable: positive
+    .nullable()
+    .describe('Well-formed samples in the files; null for generated ones, of which there are as many as asked for.'),
+});
+
 const measurement = z.strictObject({
   kind: z.literal('measurement'),
   ...measured,
@@ -250,6 +274,7 @@ export const recordSchema = z.discriminatedUnion('kind', [
   front,
   sample,
   loss,
+  data,
   measurement,
   capacity,
   outcome,

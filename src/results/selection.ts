@@ -24,6 +24,8 @@ export interface Selection {
   readonly fronts: readonly RecordOf<'front'>[];
   readonly samples: readonly RecordOf<'sample'>[];
   readonly losses: readonly RecordOf<'loss'>[];
+  /** One for each condition. */
+  readonly data: readonly RecordOf<'data'>[];
   readonly measurements: readonly RecordOf<'measurement'>[];
   readonly capacities: readonly RecordOf<'capacity'>[];
   readonly outcomes: readonly RecordOf<'outcome'>[];
@@ -59,6 +61,7 @@ export function selectRecords(records: readonly RunRecord[], suite: Suite): Sele
     fronts: lastOf(recordsOf(kept, 'front'), (front) => front.method),
     samples: lastOf(recordsOf(kept, 'sample'), (sample) => sample.sampleId),
     losses: lastOf(recordsOf(kept, 'loss'), (loss) => loss.sampleId),
+    data: [...new Map(recordsOf(kept, 'data').map((data) => [`${data.part}/${data.task}/${data.length}`, data])).values()],
     measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
     capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
     outcomes: [...new Map(recordsOf(kept, 'outcome').map((outcome) => [outcome.cellId, outcome])).values()].filter((o) => isTrue(o, log)),

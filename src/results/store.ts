@@ -1,8 +1,8 @@
-import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
-import { ioError } from '../core/files.ts';
+import { ioError, makeFolder } from '../core/files.ts';
 import { acquireLock, type WriterLock } from './lock.ts';
 import { openRecords, type ReadResult, readAll } from './read-records.ts';
 import { type RunRecord, recordSchema } from './record.ts';
@@ -46,11 +46,7 @@ export class RecordStore extends RecordLog {
    * @throws MoaError IO when another process writes it or the folder cannot be written; INVALID_FILE when it is no regular file or holds no whole record.
    */
   static open(path: string): RecordStore {
-    try {
-      mkdirSync(dirname(path), { recursive: true });
-    } catch (cause) {
-      throw ioError(dirname(path), 'create', cause);
-    }
+    makeFolder(dirname(path));
     const lock = acquireLock(`${path}.lock`);
     let descriptor: number | undefined;
     try {

@@ -3,7 +3,10 @@ import { densityAt } from '../plan/spans.ts';
 import { expandCells } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { checkRun } from './checks/run.ts';
+import { type Comparable, comparable } from './comparable.ts';
 import { summarizeContrasts } from './contrasts.ts';
+import { summarizeData } from './data.ts';
+import { adjustFamilies } from './families.ts';
 import type { RecordOf, RunRecord } from './record.ts';
 import { summarizeRetrieval } from './retrieval.ts';
 import { summarizePerplexity, summarizeScores } from './scores.ts';
@@ -21,8 +24,13 @@ export interface SummarizeOptions {
 export function summarize({ records, suite }: SummarizeOptions): Summary {
   const selection = selectRecords(records, suite);
   const baseline = suite.report.baseline;
-  const methods = suite.methods.map((method) => summarizeMethod(method.id, selection, suite));
-  const contrasts = summarizeContrasts(methods, selection.samples, baseline);
+  const parts = {
+    retrieval: comparable('retrieval', selection),
+    longbench: comparable('longbench', selection),
+    perplexity: comparable('perplexity', selection),
+  };
+  const methods = suite.methods.map((method) => summarizeMethod(method.id, { selection, suite, parts }));
+  const contrasts = summarizeContrasts(methods, { samples: selection.samples, comparable: parts.retrieval, baseline });
   const run = selection.run;
   const partial: Omit<Summary, 'checks' | 'verdicts'> = {
     version: SUMMARY_VERSION,
@@ -34,8 +42,9 @@ export function summarize({ records, suite }: SummarizeOptions): Summary {
     model: run?.model ?? null,
     backend: run === null ? null : run.backend.description,
     baseline,
-    methods,
-    contrasts,
+    common: commonConditions(suite, selection, parts),
+    data: summarizeData(selection, suite),
+    ...adjustFamilies(methods, contrasts, baseline),
     cells: summarizeCells(selection, suite),
   };
   const checks = checkRun({ summary: partial, selection });
@@ -56,7 +65,38 @@ function summarizeCells(selection: Selection, suite: Suite): Summary['cells'] {
   };
 }
 
-function summarizeMethod(id: string, selection: Selection, suite: Suite): MethodSummary {
+type Parts = Readonly<Record<'retrieval' | 'longbench' | 'perplexity', Comparable>>;
+
+interface MethodInput {
+  readonly selection: Selection;
+  readonly suite: Suite;
+  readonly parts: Parts;
+}
+
+/** Conditions of the suite, or of the records where those have others, by whether all methods have them. */
+function commonConditions(suite: Suite, selection: Selection, parts: Parts): Summary['common'] {
+  const { retrieval, longbench, perplexity } = suite.quality ?? {};
+  const split = <T>(asked: readonly T[], scored: readonly T[], isUsed: (condition: T) => boolean) => {
+    const all = [...new Set([...asked, ...scored])];
+    return { used: all.filter(isUsed), leftOut: all.filter((condition) => !isUsed(condition)) };
+  };
+  const samplesOf = (part: 'retrieval' | 'longbench') => selection.samples.filter((sample) => sample.part === part);
+  const usedIn =
+    <T>(records: readonly RecordOf<'sample' | 'loss'>[], part: Comparable, key: (record: RecordOf<'sample' | 'loss'>) => T) =>
+    (condition: T): boolean =>
+      records.some((record) => key(record) === condition && part.isCommon(record));
+  const lengthOf = (record: { readonly length: number }): number => record.length;
+  const taskOf = (record: { readonly task: string }): string => record.task;
+  const [found, scored] = [samplesOf('retrieval'), samplesOf('longbench')];
+  const { losses } = selection;
+  return {
+    lengths: split(retrieval?.lengths ?? [], found.map(lengthOf), usedIn(found, parts.retrieval, lengthOf)),
+    tasks: split(longbench?.tasks ?? [], scored.map(taskOf), usedIn(scored, parts.longbench, taskOf)),
+    lossTasks: split(perplexity?.tasks ?? [], losses.map(taskOf), usedIn(losses, parts.perplexity, taskOf)),
+  };
+}
+
+function summarizeMethod(id: string, { selection, suite, parts }: MethodInput): MethodSummary {
   const isBaseline = id === suite.report.baseline;
   const of = <R extends { readonly method: string }>(records: readonly R[], method: string): R[] =>
     records.filter((record) => record.method === method);
@@ -64,12 +104,12 @@ function summarizeMethod(id: string, selection: Selection, suite: Suite): Method
     own: of(records, id),
     other: of(records, suite.report.baseline),
   });
-  const part = (name: 'retrieval' | 'longbench') => {
-    const { own, other } = both(selection.samples.filter((sample) => sample.part === name));
-    return { own, baseline: isBaseline || other.length === 0 ? null : { id: suite.report.baseline, samples: other } };
+  const part = <R extends { readonly method: string }>(name: keyof Parts, records: readonly R[]) => {
+    const { own, other } = both(records);
+    const baseline = isBaseline || other.length === 0 ? null : { id: suite.report.baseline, samples: other };
+    return { own, baseline, comparable: parts[name] };
   };
-  const scored = part('longbench');
-  const losses = both(selection.losses);
+  const samples = (name: 'retrieval' | 'longbench') => selection.samples.filter((sample) => sample.part === name);
   const timings = both(selection.measurements);
   const capacities = both(selection.capacities);
   const plan = of(selection.plans, id)[0] ?? null;
@@ -82,9 +122,13 @@ function summarizeMethod(id: string, selection: Selection, suite: Suite): Method
     planHash: plan?.planHash ?? null,
     density: densities(plan, suite),
     kvBytes: memoryByLength(selection, id, suite.report.baseline),
-    retrieval: summarizeRetrieval({ ...part('retrieval'), threshold: suite.quality?.retrieval?.threshold ?? 0.9, seed: `retrieval/${id}` }),
-    scores: summarizeScores(scored.own, scored.baseline, `scores/${id}`),
-    perplexity: summarizePerplexity(losses.own, isBaseline ? null : losses.other, `perplexity/${id}`),
+    retrieval: summarizeRetrieval({
+      ...part('retrieval', samples('retrieval')),
+      threshold: suite.quality?.retrieval?.threshold ?? 0.9,
+      seed: `retrieval/${id}`,
+    }),
+    scores: summarizeScores(part('longbench', samples('longbench'))),
+    perplexity: summarizePerplexity(part('perplexity', selection.losses)),
     prefill: timed(timings, 'prefill', id),
     decode: timed(timings, 'decode', id),
     maxBatch: summarizeCapacity(capacities.own, capacities.other),

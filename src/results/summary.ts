@@ -1,23 +1,28 @@
 import { z } from 'zod';
 
 /** Version of summary.json. */
-export const SUMMARY_VERSION = 1;
+export const SUMMARY_VERSION = 2;
 
 /** A point with its 95% interval; n is what it was computed from. */
 const estimateSchema = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
 export type Estimate = z.infer<typeof estimateSchema>;
 
+/** An estimate whose interval is null where the data allow none: too few samples a task, or none that differ. */
+const pointSchema = z.strictObject({ ...estimateSchema.shape, low: z.number().nullable(), high: z.number().nullable() });
+export type Point = z.infer<typeof pointSchema>;
+
 /** Paired comparison with another method on the same samples: own minus other's. */
 const pairedSchema = z.strictObject({
   other: z.string(),
-  delta: estimateSchema,
-  test: z.enum(['mcnemar-exact', 'sign-flip']),
-  p: z.number().min(0).max(1),
-  /** Holm-adjusted over the family: the lengths of a method, or all contrasts. */
-  pHolm: z.number().min(0).max(1),
-  /** Least true difference that this many pairs show with 80% power; null where they show none at all, and for graded scores. */
-  detectable: z.number().nullable(),
-  /** Samples on which the other scored higher, and lower. */
+  delta: pointSchema,
+  test: z.enum(['mcnemar-mid-p', 'stratified-t']),
+  /** null where the data allow no test. */
+  p: z.number().min(0).max(1).nullable(),
+  /** Holm-adjusted over the family (see `families`); what is said follows from it. */
+  pHolm: z.number().min(0).max(1).nullable(),
+  /** How many comparisons its family holds; 0 without a test. */
+  comparisons: z.int().min(0),
+  /** Samples on which the other did better, and worse. */
   lost: z.int().min(0),
   gained: z.int().min(0),
 });
@@ -27,6 +32,8 @@ const retrievalAtLength = z.strictObject({
   length: z.int(),
   correct: z.int(),
   accuracy: estimateSchema, // Wilson
+  /** Whether the cell ended and has all samples; otherwise nothing is concluded from it. */
+  whole: z.boolean(),
   toBaseline: pairedSchema.nullable(),
 });
 
@@ -51,35 +58,40 @@ const retrieval = z.strictObject({
   task: z.string(),
   lengths: z.array(retrievalAtLength),
   depths: z.array(depthCell),
-  /** Unweighted mean over lengths: Wilson with equally many samples a length, else bootstrap over clusters within lengths. */
-  mean: estimateSchema,
+  /** Unweighted mean over the lengths common to all methods (see `common`): Wilson at the effective number of samples; null without such a length. */
+  mean: estimateSchema.nullable(),
   meanToBaseline: pairedSchema.nullable(),
-  effectiveContext,
+  /** Over the same lengths. */
+  effectiveContext: effectiveContext.nullable(),
 });
 
 const score = z.strictObject({
   name: z.string(),
-  score: estimateSchema,
-  /** Ratio of means to the baseline, paired bootstrap; null without baseline or when it scores too near 0 for a bound. */
-  relative: estimateSchema.nullable(),
+  score: pointSchema,
+  /** Ratio of means to the baseline (Fieller); null without a baseline, or where that scores 0. */
+  relative: pointSchema.nullable(),
 });
 const scores = z.strictObject({
   length: z.int(),
-  tasks: z.array(score.extend({ category: z.string() })),
+  tasks: z.array(score.extend({ category: z.string(), whole: z.boolean() })),
+  /** Of the tasks common to all methods (see `common`). */
   categories: z.array(score),
-  /** Unweighted mean over tasks. */
-  mean: score,
+  /** Unweighted mean over the same tasks; null without one. */
+  mean: score.nullable(),
   meanToBaseline: pairedSchema.nullable(),
 });
 
 const perplexity = z.strictObject({
   length: z.int(),
-  /** exp(mean nats per answer token over all tasks). */
-  perplexity: estimateSchema,
-  /** Ratio to the baseline, paired bootstrap. */
-  relative: estimateSchema.nullable(),
-  tasks: z.array(z.strictObject({ task: z.string(), perplexity: estimateSchema })),
+  /** Nats per answer token, the unweighted mean over the tasks common to all methods; null without one. Its exponential is the perplexity. */
+  loss: pointSchema.nullable(),
+  /** Difference of the losses in nats per answer token; its exponential is the ratio of perplexities. */
+  toBaseline: pairedSchema.nullable(),
+  tasks: z.array(z.strictObject({ task: z.string(), loss: pointSchema, whole: z.boolean() })),
 });
+
+/** Conditions over which all methods are compared, and those of the suite that some method lacks. */
+const conditions = <T extends z.ZodType>(condition: T) => z.strictObject({ used: z.array(condition), leftOut: z.array(condition) });
 
 /** A timing condition: median with bootstrap interval; ratios compare rounds taken side by side. */
 const speed = z.strictObject({
@@ -133,6 +145,25 @@ const methodSummarySchema = z.strictObject({
 });
 export type MethodSummary = z.infer<typeof methodSummarySchema>;
 
+/** What the samples of a condition are made of, and how many of them count. */
+const dataSummary = z.strictObject({
+  part: z.enum(['retrieval', 'longbench', 'perplexity']),
+  task: z.string(),
+  length: z.int(),
+  reader: z.enum(['generated', 'longeval', 'longbench']),
+  source: z.string(),
+  revision: z.string(),
+  licence: z.string(),
+  files: z.array(z.strictObject({ path: z.string(), sha256: z.string(), published: z.boolean().nullable() })),
+  asked: z.int(),
+  /** null: generated, as many as asked for. */
+  usable: z.int().nullable(),
+  /** Different samples that some method answered, and those of them that were cut to fit. */
+  used: z.int(),
+  truncated: z.int(),
+});
+export type DataSummary = z.infer<typeof dataSummary>;
+
 /** A hygiene check: what was looked at, and whether it passed. Failed ones threaten the conclusions and are printed first. */
 const checkSchema = z.strictObject({
   id: z.string(),
@@ -165,8 +196,22 @@ export const summarySchema = z.strictObject({
   backend: z.string().nullable(),
   baseline: z.string(),
   methods: z.array(methodSummarySchema),
-  /** Paired retrieval contrasts between methods of equal budget, Holm-adjusted together. */
-  contrasts: z.array(z.strictObject({ method: z.string(), length: z.int().nullable(), paired: pairedSchema })),
+  data: z.array(dataSummary),
+  /** What means and comparisons are over: retrieval lengths, tasks, and tasks of the losses. */
+  common: z.strictObject({ lengths: conditions(z.int()), tasks: conditions(z.string()), lossTasks: conditions(z.string()) }),
+  /** Paired retrieval contrasts of methods with methods that have as many KV bytes ('equal': within 2%), or more of them. */
+  contrasts: z.array(
+    z.strictObject({
+      method: z.string(),
+      length: z.int().nullable(),
+      budget: z.enum(['equal', 'fewer']),
+      /** Own KV bytes over the other's, at the length where they are fewest. */
+      leastBytesRatio: z.number(),
+      paired: pairedSchema,
+    }),
+  ),
+  /** Comparisons that are adjusted together. */
+  families: z.array(z.strictObject({ name: z.string(), comparisons: z.int() })),
   checks: z.array(checkSchema),
   /** Sentences in plain words, each with its interval and n. */
   verdicts: z.array(z.string()),

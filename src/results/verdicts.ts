@@ -1,10 +1,22 @@
 import { rungOf } from './contrasts.ts';
-import { countText, numbered, percent, percentWithInterval, points, pText, ratioText } from './phrases.ts';
-import { hardest } from './speed.ts';
-import type { MethodSummary, Paired, Speed, Summary } from './summary.ts';
+import { kvShare, shareLength } from './kv-share.ts';
+import { directionOf } from './paired.ts';
+import {
+  countText,
+  familyP,
+  listed,
+  numbered,
+  percent,
+  percentWithInterval,
+  points,
+  pointsWithInterval,
+  signedWithInterval,
+} from './phrases.ts';
+import { speedSentences } from './speed-verdicts.ts';
+import type { MethodSummary, Paired, Summary } from './summary.ts';
 
-/** Below this p-value a difference is stated as one. */
-const ALPHA = 0.05;
+/** Follows the number of samples. */
+const NO_INTERVAL = '; too few a task, or too alike, for an interval';
 
 /** The findings in plain words; every number with its interval and n. */
 export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
@@ -16,82 +28,89 @@ export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
   return [
     ...blocking.map((check) => `Do not rely on this run: ${lowerFirst(check.message)}`),
     ...compressed.flatMap((method) => [
-      ...quality(method, label(summary.baseline)),
-      ...summary.contrasts.filter((c) => c.method === method.id).map(({ paired }) => contrast(method.label, label(paired.other), paired)),
-      ...speed(method, label(summary.baseline)),
+      ...quality(method, label(summary.baseline), summary),
+      ...summary.contrasts.filter((c) => c.method === method.id).map((c) => contrast(method.label, label(c.paired.other), c)),
+      ...speedSentences(method, label(summary.baseline)),
     ]),
   ];
 }
 
-function quality(method: MethodSummary, baseline: string): string[] {
-  const { retrieval, scores } = method;
-  const sentences: string[] = [];
-  if (retrieval?.meanToBaseline) {
-    const memory = longest(method.kvBytes)?.ratioToBaseline;
-    const where = memory === null || memory === undefined ? '' : `With ${percent(memory)} of the KV memory, `;
-    sentences.push(
-      `${where}${method.label} answers ${percentWithInterval(retrieval.mean)} of the retrieval questions, ${difference(retrieval.meanToBaseline, baseline)}`,
-    );
-  }
-  if (scores?.mean.relative) {
-    const { relative } = scores.mean;
-    sentences.push(
-      `${method.label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${numbered(scores.tasks.length, 'long-context task')} (n = ${numbered(relative.n, 'sample')}).`,
-    );
-  }
-  return sentences;
+function quality(method: MethodSummary, baseline: string, summary: Omit<Summary, 'verdicts'>): string[] {
+  return [...retrievalSentence(method, baseline, summary), ...scoreSentence(method, baseline, summary), ...lossSentence(method, baseline)];
+}
+
+function retrievalSentence(method: MethodSummary, baseline: string, summary: Omit<Summary, 'verdicts'>): string[] {
+  const { label, retrieval } = method;
+  if (!retrieval?.mean || !retrieval.meanToBaseline) return [];
+  const memory = kvShare(method, shareLength(summary));
+  const where = memory === null ? '' : `With ${percent(memory)} of the KV memory, `;
+  const { used, leftOut } = summary.common.lengths;
+  const over = leftOut.length === 0 ? '' : ` at ${listed(used.map(countText))} tokens`;
+  const answers = `${where}${label} answers ${percentWithInterval(retrieval.mean)} of the retrieval questions${over}`;
+  return [`${answers}, ${difference(retrieval.meanToBaseline, baseline)}`];
 }
 
 function difference(paired: Paired, baseline: string): string {
-  const evidence = `${evidenceOf(paired)}, ${pText(paired.p)}`;
-  const direction = directionOf(paired, paired.p);
-  if (direction !== null) return `${direction.word} than ${baseline}${direction.caveat}: ${evidence}.`;
-  return `no difference from ${baseline} is visible (${evidence}).${missable(paired)}`;
+  const direction = directionOf(paired);
+  if (direction !== null) return `${direction === 'up' ? 'better' : 'worse'} than ${baseline}: ${evidenceOf(paired)}.`;
+  return `a difference from ${baseline} is not established (${evidenceOf(paired)}).${notRuledOut(paired)}`;
 }
 
-function missable({ test, detectable, delta }: Paired): string {
-  if (detectable !== null) return ` Differences under ${points(detectable)} points could have been missed.`;
-  return test === 'mcnemar-exact' ? ` With ${numbered(delta.n, 'pair')} any difference could have been missed.` : '';
+/** What the interval leaves possible, in words. */
+function notRuledOut({ delta }: Paired): string {
+  return delta.low !== null && delta.low < 0 ? ` A loss of up to ${points(-delta.low)} points is not ruled out.` : '';
 }
 
-function contrast(own: string, other: string, paired: Paired): string {
-  const evidence = `${evidenceOf(paired)}, Holm-adjusted ${pText(paired.pHolm)}`;
-  const direction = directionOf(paired, paired.pHolm);
-  if (direction === null) return `At equal KV memory, ${own} and ${other} cannot be told apart (${evidence}).`;
-  return `At equal KV memory, ${own} is ${direction.word} at retrieval than ${other}${direction.caveat}: ${evidence}.`;
+function contrast(own: string, other: string, { paired, budget, leastBytesRatio }: Summary['contrasts'][number]): string {
+  const direction = directionOf(paired);
+  const share = percent(leastBytesRatio, 1);
+  const memory =
+    budget === 'equal'
+      ? 'At equal KV memory'
+      : direction === 'up'
+        ? `With no more KV memory (down to ${share} of it)`
+        : `With less KV memory (down to ${share} of it)`;
+  if (direction === null) return `${memory}, ${own} and ${other} cannot be told apart (${evidenceOf(paired)}).`;
+  return `${memory}, ${own} is ${direction === 'up' ? 'better' : 'worse'} at retrieval than ${other}: ${evidenceOf(paired)}.`;
 }
 
-function evidenceOf({ delta, lost, gained }: Paired): string {
-  return `${points(delta.estimate)} points [${points(delta.low)}, ${points(delta.high)}], ${lost} lost and ${gained} gained of ${delta.n}`;
+function evidenceOf(paired: Paired): string {
+  const { delta, lost, gained } = paired;
+  return `${pointsWithInterval(delta, ' points')}, ${lost} lost and ${gained} gained of ${delta.n}, ${familyP(paired)}`;
 }
 
-/**
- * Which way a difference goes, by interval and test together; null when both allow none. With few samples, or many comparisons, the exact test
- * may still allow chance where the interval no longer holds 0: neither "different" nor "no difference" would be true.
- */
-function directionOf({ delta }: Paired, p: number): { readonly word: 'better' | 'worse'; readonly caveat: string } | null {
-  const word = delta.estimate < 0 ? 'worse' : 'better';
-  if (p < ALPHA) return { word, caveat: '' };
-  const excludesZero = delta.low > 0 || delta.high < 0;
-  return excludesZero ? { word, caveat: `, but with too few samples (n = ${delta.n}) to be certain` } : null;
+function scoreSentence({ label, scores }: MethodSummary, baseline: string, { common }: Omit<Summary, 'verdicts'>): string[] {
+  const relative = scores?.mean?.relative;
+  const paired = scores?.meanToBaseline;
+  if (!relative || !paired) return [];
+  const { used, leftOut } = common.tasks;
+  const tasks =
+    leftOut.length === 0
+      ? numbered(used.length, 'long-context task')
+      : `${used.length} of ${used.length + leftOut.length} long-context tasks`;
+  const evidence = relative.low === null ? NO_INTERVAL : `, ${familyP(paired)}`;
+  return [
+    `${label} keeps ${percentWithInterval(relative)} of ${baseline}'s mean score over ${tasks} (n = ${numbered(relative.n, 'sample')}${evidence}).`,
+  ];
 }
 
-function speed(method: MethodSummary, baseline: string): string[] {
-  const sentence = (what: string, timing: Speed | undefined): string[] => {
-    if (!timing?.speedup) return [];
-    const { speedup } = timing;
-    const condition = `${countText(timing.contextTokens)} tokens of context${timing.batch > 1 ? `, batch ${timing.batch}` : ''}`;
-    const verdict = speedup.low > 1 ? 'faster' : speedup.high < 1 ? 'slower' : 'as fast within noise';
-    return [
-      `${what} at ${condition}, ${method.label} is ${verdict}: ${ratioText(speedup)} the tokens per second of ${baseline} (n = ${numbered(speedup.n, 'round')}).`,
-    ];
-  };
-  const own = (timings: readonly Speed[]): Speed[] => timings.filter((timing) => timing.cache !== 'dynamic');
-  return [...sentence('Decoding', hardest(own(method.decode))), ...sentence('In prefill', hardest(own(method.prefill)))];
-}
-
-function longest<T extends { readonly length: number }>(items: readonly T[]): T | undefined {
-  return items.toSorted((a, b) => b.length - a.length)[0];
+function lossSentence({ label, perplexity }: MethodSummary, baseline: string): string[] {
+  const paired = perplexity?.toBaseline;
+  if (!paired) return [];
+  const { delta } = paired;
+  const direction = directionOf(paired);
+  const finding =
+    delta.low === null
+      ? `the loss of the answers beside ${baseline}'s is`
+      : direction === null
+        ? `a difference of the answers' loss from ${baseline}'s is not established:`
+        : `the answers' loss is ${direction === 'up' ? 'higher' : 'lower'} than with ${baseline}:`;
+  // A ratio of perplexities says something while both models still know what they are doing; beyond a factor of two it explodes.
+  const ratio = Math.abs(delta.estimate) < Math.LN2 ? `perplexity ${percent(Math.exp(delta.estimate))} of ${baseline}'s, ` : '';
+  const evidence = delta.low === null ? NO_INTERVAL : `, ${familyP(paired)}`;
+  return [
+    `With ${label}, ${finding} ${signedWithInterval(delta, 3, ' nats per token')} (${ratio}n = ${numbered(delta.n, 'sample')}${evidence}).`,
+  ];
 }
 
 function lowerFirst(text: string): string {

@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../model/config.ts';
 import type { Cell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
+import { sampleSource } from './sample-source.ts';
 
 /** A note on the cells' lengths beyond the positions that the model was made for, or null. Not an error: extrapolation may be what is studied. */
 export function beyondPositions(suite: Suite, cells: readonly Cell[], { maxPositions }: ModelConfig): string | null {
@@ -11,7 +12,8 @@ export function beyondPositions(suite: Suite, cells: readonly Cell[], { maxPosit
   return `${are} beyond the ${maxPositions} positions of ${suite.model.path} (max_position_embeddings): what is scored there is extrapolation.`;
 }
 
-function lengthsOf(cell: Cell, { compress }: Suite): readonly number[] {
+function lengthsOf(cell: Cell, suite: Suite): readonly number[] {
+  const { compress } = suite;
   switch (cell.kind) {
     case 'plan':
       return cell.options.method === 'moa' && compress !== undefined ? [...compress.profileLengths, compress.validate.length] : [];
@@ -19,7 +21,9 @@ function lengthsOf(cell: Cell, { compress }: Suite): readonly number[] {
       return [cell.context];
     case 'maxBatch':
       return [cell.contextTokens];
-    default:
+    case 'prefill':
       return [cell.length];
+    default:
+      return [sampleSource(cell, suite, '').sequenceTokens];
   }
 }

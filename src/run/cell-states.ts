@@ -1,5 +1,5 @@
 import { groupBy } from '../core/group-by.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import type { PromptModel } from '../data/readers/prompt-model.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
 import type { RecordLog } from '../results/record-log.ts';
 import { type Cell, expandCells, groupOf, isQuality, type QualityCell } from '../suite/cells.ts';
@@ -8,7 +8,7 @@ import type { RunContext } from './context.ts';
 import { changedParts } from './parts.ts';
 import { type ModelShape, recordedPlan } from './plan-record.ts';
 import { addressed } from './sample-content.ts';
-import { samplesFor } from './samples.ts';
+import { samplesOf } from './samples.ts';
 
 export interface CellState {
   readonly id: string;
@@ -27,8 +27,8 @@ export interface CellState {
 export interface StatesInput extends Pick<RunContext, 'suite' | 'suiteFolder' | 'identity'> {
   readonly log: RecordLog;
   readonly shape: ModelShape;
-  /** What prompts are made with; null where the model has no tokenizer, and then no cell has samples. */
-  readonly prompts: Pick<LanguageModel, 'name' | 'tokenizer' | 'chatTemplate'> | null;
+  /** What prompts are made with; asked for only where recorded samples are compared with those that are asked for now. */
+  readonly prompts: () => PromptModel;
 }
 
 /** What a run with these records would do with each of these cells. */
@@ -71,12 +71,12 @@ function hadResults(cell: Cell, log: RecordLog): boolean {
 /** Recorded samples of those that are asked for. Only where some are on record are the prompts made, to compare. */
 async function countDone(cell: QualityCell, { cell: hash, sampleSet }: Address, { log, prompts, ...input }: StatesInput): Promise<number> {
   const scored = log.scored(hash);
-  if (scored.size === 0 || prompts === null) return 0;
+  if (scored.size === 0) return 0;
   const known = sampleSet === null ? undefined : log.samplesOf(sampleSet);
   if (known !== undefined) return [...known].filter((content) => scored.has(content)).length;
   let done = 0;
-  for await (const { content } of addressed(samplesFor({ ...input, model: prompts }, cell), prompts.tokenizer))
-    if (scored.has(content)) done++;
+  const model = prompts();
+  for await (const { content } of addressed(samplesOf(cell, { ...input, model }), model.tokenizer)) if (scored.has(content)) done++;
   return done;
 }
 

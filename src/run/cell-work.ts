@@ -1,8 +1,7 @@
-import { longBenchDataset } from '../data/readers/longbench-datasets.ts';
-import { taskNamed } from '../data/tasks.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { type Cell, isQuality } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
+import { sampleSource } from './sample-source.ts';
 
 /** What a cell makes the model compute. */
 export interface Work {
@@ -21,7 +20,7 @@ const PROFILE_PASSES = 4;
 /** The work of a cell of which `samplesDone` samples are scored. `first`: whether no other method of the suite profiles the model for it. */
 export function workOf(cell: Cell, suite: Suite, { samplesDone, first }: { readonly samplesDone: number; readonly first: boolean }): Work {
   if (isQuality(cell)) {
-    const steps = cell.kind === 'perplexity' ? 0 : mostNewTokens(cell.task, suite);
+    const steps = cell.kind === 'perplexity' ? 0 : sampleSource(cell, suite, '.').newTokens;
     return times(cell.samples - samplesDone, { ...prompt(cell.length), steps });
   }
   switch (cell.kind) {
@@ -52,11 +51,6 @@ function compressWork({ compress }: Suite, first: boolean): Work {
   // One answer of the dense model a sample, then its loss under every plan of the front: about one a interval of the grid.
   const validated = times(validate.samples, { ...times(intervals + 2, prompt(validate.length)), steps: calibration.answerTokens });
   return first ? [...calibrate, validated].reduce(plus, NOTHING) : validated;
-}
-
-function mostNewTokens(task: string, { quality }: Suite): number {
-  const isRead = quality?.longbench?.source.kind === 'longbench' && quality.longbench.tasks.includes(task);
-  return isRead ? longBenchDataset(task).maxNewTokens : taskNamed(task).maxNewTokens;
 }
 
 function prompt(tokens: number): Work {

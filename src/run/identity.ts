@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { resolve } from 'node:path';
 import { sha256, sha256File } from '../core/hash.ts';
 import { modelIdentity } from '../model/identity.ts';
 import { addonPath } from '../native/addon.ts';
@@ -9,6 +8,7 @@ import { threadVariables } from '../results/environment.ts';
 import { expandCells, isQuality, type QualityCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { type Computation, codeIdentity, type Parts } from './code-identity.ts';
+import { sampleSource } from './sample-source.ts';
 
 /** What runs the cells, known without loading the model: each kind of input by its parts. */
 export interface Identity {
@@ -43,8 +43,8 @@ export async function captureIdentity({ suite, suiteFolder, weightsHash, device 
       timing: codeIdentity('timing'),
     },
     data: (cell) => {
-      const path = dataFile(cell, suite);
-      return path === null ? {} : { 'data file': data.get(resolve(suiteFolder, path)) ?? 'missing' };
+      const path = dataFile(cell, suite, suiteFolder);
+      return path === null ? {} : { 'data file': data.get(path) ?? 'missing' };
     },
   };
 }
@@ -56,22 +56,21 @@ function nativeParts({ backend }: Suite, device: string): Parts {
   return { ...library, 'CUDA library': sha256(readFileSync(cudaLibraryPath())), device };
 }
 
-/** The file that a cell's samples are read from, relative to the suite's folder; null for generated ones. */
-export function dataFile(cell: QualityCell, { quality }: Suite): string | null {
-  if (cell.kind === 'retrieval' && quality?.retrieval?.source.kind === 'longeval')
-    return quality.retrieval.source.files.find(({ length }) => length === cell.length)?.path ?? null;
-  if (cell.kind === 'longbench' && quality?.longbench?.source.kind === 'longbench')
-    return `${quality.longbench.source.folder}/${cell.task}.jsonl`;
-  return null;
+/** The file that a cell's samples are read from; null for generated ones, and where the suite has none. */
+export function dataFile(cell: QualityCell, suite: Suite, suiteFolder: string): string | null {
+  try {
+    return sampleSource(cell, suite, suiteFolder).file?.path ?? null;
+  } catch {
+    return null; // told when the data is checked
+  }
 }
 
 /** Of the files that are there, by absolute path. */
 async function dataHashes(suite: Suite, suiteFolder: string): Promise<ReadonlyMap<string, string>> {
   const hashes = new Map<string, string>();
   for (const cell of expandCells(suite)) {
-    const file = isQuality(cell) ? dataFile(cell, suite) : null;
-    if (file === null) continue;
-    const path = resolve(suiteFolder, file);
+    const path = isQuality(cell) ? dataFile(cell, suite, suiteFolder) : null;
+    if (path === null) continue;
     if (!hashes.has(path) && statSync(path, { throwIfNoEntry: false })?.isFile() === true) hashes.set(path, await sha256File(path));
   }
   return hashes;

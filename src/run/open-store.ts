@@ -7,7 +7,7 @@ export interface OpenOptions {
   readonly suiteName: string;
   readonly resume: boolean;
   /** Whether a folder of another suite may be gone on with. */
-  readonly otherSuite: boolean;
+  readonly otherSuite?: boolean;
   readonly onNote: (note: string) => void;
 }
 
@@ -17,7 +17,7 @@ export function openStore(folder: string, { suiteName, resume, otherSuite, onNot
   const store = RecordStore.open(recordsPath(folder));
   try {
     if (!resume && store.records.length > 0) throw alreadyHoldsRun(folder);
-    if (!otherSuite) refuseOtherSuite(folder, store.records, suiteName);
+    if (otherSuite !== true) refuseOtherSuite(folder, store.records, suiteName);
   } catch (error) {
     store.close();
     throw error;

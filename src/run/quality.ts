@@ -95,7 +95,11 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
       index += samples.length;
     }
   } catch (error) {
-    for (const contender of open) recordFailed(context, contender, error);
+    // The samples are the same for all: what is wrong with them is said once.
+    const [first, ...others] = open;
+    if (first === undefined) return;
+    recordFailed(context, first, error);
+    for (const contender of others) recordSkipped(context, contender, `its samples could not be made or read: see ${first.cell.id}`);
     return;
   }
   for (const contender of open) recordCompleted(context, contender, contender.startedMs);

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
+import { userTurn } from '../model/chat-template.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { loadModel } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
@@ -14,7 +16,8 @@ import { loadSuite } from '../suite/load.ts';
 import type { Suite } from '../suite/schema.ts';
 import { recordAddresses } from './addresses.ts';
 import { beyondPositions } from './beyond-positions.ts';
-import type { RunContext } from './context.ts';
+import { checkData, type DataFacts, shortages } from './check-data.ts';
+import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { captureIdentity } from './identity.ts';
 import { findPlans, makePlans } from './make-plans.ts';
@@ -34,9 +37,13 @@ export interface RunOptions {
   readonly out?: string;
   readonly resume: boolean;
   /** Whether to go on in a folder that holds the run of another suite. */
-  readonly otherSuite: boolean;
+  readonly otherSuite?: boolean;
   readonly only: CellFilter;
   readonly command: string;
+  /** Lets the suite name plans and data outside its own and the working folder. */
+  readonly allowOutside?: boolean;
+  /** Told once, when the folder is open for records. */
+  readonly onFolder?: (folder: string) => void;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   /** Things the user should know as they happen, one sentence each. */
@@ -48,6 +55,8 @@ export interface RunResult {
   readonly completed: number;
   readonly failed: readonly { readonly cellId: string; readonly message: string; readonly hint: string | null }[];
   readonly skipped: readonly { readonly cellId: string; readonly reason: string }[];
+  /** A sentence for each condition that has fewer samples than asked for: such a run is not whole. */
+  readonly short: readonly string[];
 }
 
 /**
@@ -55,7 +64,10 @@ export interface RunResult {
  * folder completed is kept. The report is made from the records afterwards (report/).
  */
 export async function runSuite(options: RunOptions): Promise<RunResult> {
-  const { suite, folder: suiteFolder } = loadSuite(options.suitePath, { generatedTasks: TASK_NAMES });
+  const { suite, folder: suiteFolder } = loadSuite(options.suitePath, {
+    generatedTasks: TASK_NAMES,
+    allowOutside: options.allowOutside === true,
+  });
   const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
   // An earlier run is locked before the model is loaded; a new folder is made only once backend and model are there.
@@ -71,7 +83,11 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
     });
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
+    const facts = await checkData({ suite, suiteFolder, cells, model: () => ({ tokenizer: model.tokenizer, wrapUser: userTurn(model) }) });
+    const short = shortages(facts);
+    for (const sentence of short) options.onNote(sentence);
     using store = earlier ?? openStore(folder, { ...options, suiteName: suite.name });
+    options.onFolder?.(folder);
     const environment = captureEnvironment({
       ...began,
       root: PACKAGE_ROOT,
@@ -91,14 +107,25 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       onNote: options.onNote,
     };
     recordRun(context, { ...options, version: environment.moabench, cells });
+    recordData(store, facts);
     try {
       await runCells(context, cells);
     } finally {
       endStretch(context, options);
     }
-    return { folder, ...outcomes(store, cells) };
+    return { folder, ...outcomes(store, cells), short };
   } finally {
     await backend.dispose();
+  }
+}
+
+/** What has been recorded of a condition before, and still holds, is not written again. */
+function recordData(store: RecordStore, facts: readonly DataFacts[]): void {
+  const known = recordsOf(store.records, 'data');
+  for (const fact of facts) {
+    const last = known.findLast(({ part, task, length }) => part === fact.part && task === fact.task && length === fact.length);
+    if (last !== undefined && contentHash({ ...last, kind: undefined, time: undefined }) === contentHash(fact)) continue;
+    store.append({ kind: 'data', time: now(), ...fact });
   }
 }
 
@@ -123,7 +150,7 @@ function backendDetails(model: LanguageModel, suite: Suite): Environment['backen
 }
 
 /** How the selected cells ended last. */
-function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, 'folder'> {
+function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, 'folder' | 'short'> {
   const last = new Map<string, RecordOf<'outcome'>>();
   for (const record of recordsOf(store.records, 'outcome')) last.set(record.cellId, record);
   const ends = cells.flatMap((cell) => last.get(cell.id) ?? []);

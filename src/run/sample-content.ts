@@ -1,6 +1,5 @@
 import { contentHash, sha256 } from '../core/hash.ts';
-import type { Sample } from '../data/sample.ts';
-import type { Tokenizer } from '../model/tokenizer.ts';
+import type { Sample, TokenCounter } from '../data/sample.ts';
 
 /** A sample as the model gets it, with its address. */
 export interface AddressedSample {
@@ -12,10 +11,10 @@ export interface AddressedSample {
 }
 
 /** Samples with their addresses. Of equal samples, the second and later ones have addresses of their own: each is asked for, and each is scored. */
-export async function* addressed(samples: AsyncIterable<Sample>, tokenizer: Tokenizer): AsyncIterable<AddressedSample> {
+export async function* addressed(samples: AsyncIterable<Sample>, tokenizer: TokenCounter): AsyncIterable<AddressedSample> {
   const seen = new Map<string, number>();
   for await (const sample of samples) {
-    const tokens = tokenizer.encode(sample.prompt);
+    const tokens = Int32Array.from(tokenizer.encode(sample.prompt));
     const once = sampleContent(sample, tokens);
     const before = seen.get(once) ?? 0;
     seen.set(once, before + 1);

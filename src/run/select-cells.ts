@@ -4,22 +4,23 @@ import type { Cell } from '../suite/cells.ts';
 /** Patterns of `--only`: a cell is chosen when its id, its kind or its method matches one; `*` stands for anything. None: all. */
 export type CellFilter = readonly string[];
 
-/** The chosen cells, with the plans that they need. */
+/** The chosen cells, with the plans that they need. @throws INVALID_ARGUMENT for a pattern that matches none. */
 export function selectCells(cells: readonly Cell[], only: CellFilter): readonly Cell[] {
   if (only.length === 0) return cells;
-  const patterns = only.map(toRegExp);
-  const chosen = cells.filter((cell) => patterns.some((p) => p.test(cell.id) || p.test(cell.kind) || p.test(cell.method)));
-  if (chosen.length === 0) {
-    throw new MoaError(`Expected --only to match a cell but ${only.join(', ')} matches none of ${cells.length}`, {
-      code: 'INVALID_ARGUMENT',
-      hint: `Ids look like ${cells
-        .slice(0, 3)
-        .map((cell) => cell.id)
-        .join(', ')}; see --dry-run for all.`,
-    });
-  }
-  const methods = new Set(chosen.map((cell) => cell.method));
-  return cells.filter((cell) => chosen.includes(cell) || (cell.kind === 'plan' && methods.has(cell.method)));
+  const chosen = new Set(only.flatMap((pattern) => matching(cells, pattern)));
+  const methods = new Set(Array.from(chosen, (cell) => cell.method));
+  return cells.filter((cell) => chosen.has(cell) || (cell.kind === 'plan' && methods.has(cell.method)));
+}
+
+function matching(cells: readonly Cell[], pattern: string): readonly Cell[] {
+  const expression = toRegExp(pattern);
+  const found = cells.filter((cell) => [cell.id, cell.kind, cell.method].some((name) => expression.test(name)));
+  if (found.length > 0) return found;
+  const ids = cells.slice(0, 3).map((cell) => cell.id);
+  throw new MoaError(`Expected --only to match a cell but ${pattern} matches none of ${cells.length}`, {
+    code: 'INVALID_ARGUMENT',
+    hint: `Ids look like ${ids.join(', ')}; see --dry-run for all.`,
+  });
 }
 
 function toRegExp(pattern: string): RegExp {

@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { describe } from '../core/errors.ts';
-import { ioError } from '../core/files.ts';
+import { describe, MoaError } from '../core/errors.ts';
 import { contentHash } from '../core/hash.ts';
+import { readInputText } from '../core/read-input.ts';
+import { expandCells } from './cells.ts';
+import { pathsOutside } from './outside.ts';
 import { type Problem, pathText, problemError, problemsOf } from './problems.ts';
 import { type Suite, suiteSchema } from './schema.ts';
 import { didYouMean } from './spelling.ts';
-import { parseYaml, type YamlSource } from './yaml-source.ts';
+import { MAX_BYTES, parseYaml, type YamlSource } from './yaml-source.ts';
+
+/** Each is measured on its own; a suite of more would never end. */
+const MAX_CELLS = 10_000;
 
 export interface LoadedSuite {
   readonly suite: Suite;
@@ -20,6 +24,8 @@ export interface LoadedSuite {
 export interface LoadSuiteOptions {
   /** Names of the tasks that can be generated; others are refused with their line. */
   readonly generatedTasks?: readonly string[];
+  /** Lets plans and data files lie outside the suite's folder and the working folder. `parseSuite` does not look at files. */
+  readonly allowOutside?: boolean;
 }
 
 /**
@@ -27,21 +33,25 @@ export interface LoadSuiteOptions {
  * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE whose message has `file:line:column path: problem` for every problem.
  */
 export function loadSuite(path: string, options: LoadSuiteOptions = {}): LoadedSuite {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw ioError(path, 'read', cause);
-  }
-  const suite = parseSuite(text, path, options);
+  const text = readInputText(path, { what: 'a suite', maxBytes: MAX_BYTES });
+  const source = parseYaml(text, path);
+  const suite = checkedSuite(source, options);
+  const outside = options.allowOutside === false ? pathsOutside(source, suite, dirname(path)) : [];
+  if (outside.length > 0) throw problemError(source, outside);
   return { suite, path, folder: dirname(path), hash: contentHash(suite) };
 }
 
 /** As `loadSuite`, from text; `file` is the name in messages. */
 export function parseSuite(text: string, file: string, options: LoadSuiteOptions = {}): Suite {
-  const source = parseYaml(text, file);
+  return checkedSuite(parseYaml(text, file), options);
+}
+
+function checkedSuite(source: YamlSource, options: LoadSuiteOptions): Suite {
   const parsed = suiteSchema.safeParse(source.value);
   if (!parsed.success) throw problemError(source, problemsOf(source, suiteSchema, parsed.error));
+  const cells = expandCells(parsed.data).length;
+  if (cells > MAX_CELLS)
+    throw new MoaError(`Expected a suite of at most ${MAX_CELLS} cells in ${source.file} but received ${cells}`, { code: 'INVALID_FILE' });
   const unknown = options.generatedTasks === undefined ? [] : unknownTasks(source, parsed.data, options.generatedTasks);
   if (unknown.length > 0) throw problemError(source, unknown);
   return parsed.data;

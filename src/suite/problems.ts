@@ -12,6 +12,7 @@ interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[];
   readonly allOf?: readonly JsonSchema[];
   readonly const?: unknown;
+  readonly enum?: readonly unknown[];
 }
 
 /** One thing that is wrong with a file. */
@@ -30,17 +31,25 @@ function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   return known;
 }
 
-/** Everything that a schema finds wrong with a YAML file, in file order of discovery. */
+/** More are not put into words: each is looked for in the file, and nobody reads them. */
+const MAX_PROBLEMS = 20;
+
+/** What a schema finds wrong with a YAML file, in order of discovery; the first 21 of many. */
 export function problemsOf(source: YamlSource, schema: z.ZodType, error: z.ZodError): readonly Problem[] {
-  return error.issues.flatMap((issue) => problemOf(source, () => jsonSchemaOf(schema), issue));
+  const first = error.issues.slice(0, MAX_PROBLEMS + 1);
+  return first.flatMap((issue) => problemOf(source, () => jsonSchemaOf(schema), issue));
 }
 
 /** The problems as one INVALID_FILE error: the message lists each on its line. */
 export function problemError(source: YamlSource, problems: readonly Problem[]): MoaError {
-  const lines = problems.map(
-    (problem) => problem.message + (problem.hint === undefined || problems.length === 1 ? '' : ` (${problem.hint})`),
-  );
-  const head = problems.length === 1 ? [] : [`${source.file} has ${problems.length} problems:`];
+  const lines = problems
+    .slice(0, MAX_PROBLEMS)
+    .map((problem) => problem.message + (problem.hint === undefined || problems.length === 1 ? '' : ` (${problem.hint})`));
+  const many = problems.length > MAX_PROBLEMS;
+  const head =
+    problems.length === 1
+      ? []
+      : [`${source.file} has ${many ? `more than ${MAX_PROBLEMS}` : problems.length} problems${many ? ', first' : ''}:`];
   const hint = problems.length === 1 ? problems[0]?.hint : undefined;
   return new MoaError([...head, ...lines].join('\n'), { code: 'INVALID_FILE', ...(hint === undefined ? {} : { hint }) });
 }
@@ -54,7 +63,7 @@ export function pathText(path: Path): string {
 function problemOf(source: YamlSource, json: () => JsonSchema, issue: Issue): Problem[] {
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(propertiesAt(json(), source.value, issue.path));
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, MAX_PROBLEMS + 1).map((key) => {
       const meant = didYouMean(key, known);
       const hint = meant === undefined ? `Known keys here: ${known.join(', ')}.` : `Did you mean ${describe(meant)}?`;
       return { message: `${source.locateKey(issue.path, key)} ${pathText([...issue.path, key])}: Unknown key ${describe(key)}`, hint };
@@ -62,7 +71,8 @@ function problemOf(source: YamlSource, json: () => JsonSchema, issue: Issue): Pr
   }
   const received = valueAt(source.value, issue.path);
   const sentence = sentenceOf(issue, received);
-  return [{ message: `${source.locate(issue.path)} ${pathText(issue.path)}: ${sentence}`, hint: hintOf(issue, received) }];
+  const hint = hintOf(issue, received) ?? nameHint(issue, received, json());
+  return [{ message: `${source.locate(issue.path)} ${pathText(issue.path)}: ${sentence}`, hint }];
 }
 
 function sentenceOf(issue: Issue, received: unknown): string {
@@ -118,6 +128,17 @@ function hintOf(issue: Issue, received: unknown): string | undefined {
     values.filter((value): value is string => typeof value === 'string'),
   );
   return meant === undefined ? undefined : `Did you mean ${describe(meant)}?`;
+}
+
+/** `backend: cuda` was written for `backend: { name: cuda }`: text where a map is expected that has a key with a choice of names. */
+function nameHint(issue: Issue, received: unknown, json: JsonSchema): string | undefined {
+  if (typeof received !== 'string' || issue.code !== 'invalid_type' || issue.expected !== 'object') return undefined;
+  const properties = propertiesAt(json, undefined, issue.path);
+  const [key, names] =
+    Object.entries(properties).flatMap(([name, { enum: choices }]) => (choices === undefined ? [] : [[name, choices] as const]))[0] ?? [];
+  if (names === undefined || !Object.keys(properties)[0]?.includes(String(key))) return undefined;
+  const place = issue.path.map(String).join('.');
+  return `Write ${names.map((name) => `${place}: { ${key}: ${String(name)} }`).join(' or ')}.`;
 }
 
 function valueAt(value: unknown, path: Path): unknown {

@@ -4,7 +4,11 @@ import { MoaError } from '../core/errors.ts';
 type Path = readonly PropertyKey[];
 
 /** Larger files are refused unread: a suite is written by hand. */
-const MAX_CHARACTERS = 4 * 1024 * 1024;
+export const MAX_BYTES = 256 * 1024;
+/** No suite comes near these; without them, a small file takes minutes to read (each alias is looked for in the whole file). */
+const MAX_ALIASES = 100;
+const MAX_DEPTH = 50;
+const MAX_ENTRIES = 20_000;
 
 /** A parsed YAML file that knows the line and column of every value. */
 export interface YamlSource {
@@ -31,18 +35,29 @@ export function parseYaml(text: string, file: string): YamlSource {
       cause,
     });
   };
-  if (text.length > MAX_CHARACTERS) throw fail(0, `Expected at most ${MAX_CHARACTERS} characters but received ${text.length}`);
+  if (text.length > MAX_BYTES) throw fail(0, `Expected at most ${MAX_BYTES} characters but received ${text.length}`);
+  if (deepestFlow(text) > MAX_DEPTH || DEEP_BLOCK.test(text))
+    throw fail(0, `Expected lists and maps at most ${MAX_DEPTH} deep but received deeper ones`);
+  if (text.split(/[\n,]/, MAX_ENTRIES + 1).length > MAX_ENTRIES)
+    throw fail(0, `Expected at most ${MAX_ENTRIES} lines and entries but received more`);
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, uniqueKeys: false });
     const error = document.errors[0] ?? document.warnings[0];
+    if (error?.code === 'MULTIPLE_DOCS') throw fail(error.pos[0], 'Expected one document but received several; a suite is one file');
     if (error !== undefined) throw fail(error.pos[0], `${error.message.replace(/\.$/, '')} (${error.code})`);
+    let aliases = 0;
     visit(document, {
       Alias: (_, alias) => {
-        if (alias.resolve(document) === undefined)
-          throw fail(alias.range?.[0] ?? 0, `Expected the anchor &${alias.source} before its alias`);
+        const at = alias.range?.[0] ?? 0;
+        if (++aliases > MAX_ALIASES) throw fail(at, `Expected at most ${MAX_ALIASES} aliases but received more`);
+        if (alias.resolve(document) === undefined) throw fail(at, `Expected the anchor &${alias.source} before its alias`);
+      },
+      Map: (_, map) => {
+        const again = repeatedKey(map);
+        if (again !== undefined) throw fail(offsetOf(again), 'Map keys must be unique (DUPLICATE_KEY)');
       },
     });
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
     const at = (offset: number): string => {
       const { line, col } = lines.linePos(offset);
       return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
@@ -62,6 +77,30 @@ export function parseYaml(text: string, file: string): YamlSource {
     if (cause instanceof MoaError) throw cause;
     throw fail(0, `Could not parse the YAML: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
+}
+
+/** Lists in lists on one line: `- - - 1`. */
+const DEEP_BLOCK = new RegExp(`(?:[-?][ \\t]+){${MAX_DEPTH}}`);
+
+/** How deep `[` and `{` nest, taking those in text for brackets too: no suite has more of them in its text than this tells apart. */
+function deepestFlow(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = bracket === '[' || bracket === '{' ? depth + 1 : Math.max(0, depth - 1);
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
+
+/** The first key that a map has twice. The parser's own check compares every key with every other. */
+function repeatedKey(map: YAMLMap): Node | undefined {
+  const seen = new Set<unknown>();
+  for (const { key } of map.items) {
+    if (!isScalar(key)) continue;
+    if (seen.has(key.value)) return key;
+    seen.add(key.value);
+  }
+  return undefined;
 }
 
 /** The node at a path, or the deepest of its parents that exists. */

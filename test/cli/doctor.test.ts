@@ -6,7 +6,7 @@ const machine = {
   memory: { totalBytes: 8 * 2 ** 30, freeBytes: 2 ** 30 },
   tfjs: { flavour: 'tfjs-cpu', version: '4.22.0', reason: 'the other is not installed' },
 } as const;
-const cpu = { name: 'cpu', available: true, description: 'cpu: 2 threads, OpenBLAS 0.3' } as const;
+const cpu = { name: 'cpu', available: true, description: 'cpu: 2 threads, AVX-512' } as const;
 
 test('a missing backend says why, and what to do on the next line', () => {
   const cuda = { name: 'cuda', available: false, reason: 'Expected a driver but there is none', hint: 'Install it.' } as const;
@@ -15,7 +15,7 @@ test('a missing backend says why, and what to do on the next line', () => {
       .split('\n')
       .slice(2, 5),
   ).toEqual([
-    'cpu       yes  cpu: 2 threads, OpenBLAS 0.3',
+    'cpu       yes  cpu: 2 threads, AVX-512',
     'cuda      no   Expected a driver but there is none',
     '               hint: Install it.',
   ]);

@@ -24,3 +24,18 @@ test('an error has its hint on the next line; only an unexpected one has a stack
   );
   expect(errorText(new Error('unexpected'))).toMatch(/unexpected\n +at /);
 });
+
+test('a refusal of the operating system that no stage has put into words is a sentence, without a stack', () => {
+  const error = Object.assign(new Error('EROFS: read-only file system, open'), {
+    errno: -30,
+    code: 'EROFS',
+    syscall: 'mkdir',
+    path: 'runs/a',
+  });
+  expect(errorText(error)).toBe('error: Could not write runs/a: the file system is read-only\n  hint: Check the path and its permissions.');
+});
+
+test('what a file had instead is shown in the terminal, beside the message that is recorded', () => {
+  const error = new MoaError('Expected JSON in a but received other text', { code: 'INVALID_FILE', found: '"x"', hint: 'Look at it.' });
+  expect(errorText(error)).toBe('error: Expected JSON in a but received other text\n  found: "x"\n  hint: Look at it.');
+});

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runResultText } from '../../src/cli/run-result-text.ts';
 
-test('what failed has its hint below, what was skipped its reason', () => {
+test('what failed has its hint below, what was skipped its reason, what has too few samples their number', () => {
   const result = {
     folder: 'runs/a',
     completed: 2,
@@ -10,6 +10,7 @@ test('what failed has its hint below, what was skipped its reason', () => {
       { cellId: 'plan/odd', message: 'unexpected', hint: null },
     ],
     skipped: [{ cellId: 'retrieval/lines/512/lost', reason: 'method lost has no plan' }],
+    short: ['a.jsonl has 3 of the 200 samples asked for (qasper, length 512).'],
   };
   expect(runResultText(result, '').split('\n')).toEqual([
     '2 cells completed, 2 failed, 1 skipped',
@@ -17,6 +18,7 @@ test('what failed has its hint below, what was skipped its reason', () => {
     '          hint: Check the path.',
     '  failed  plan/odd: unexpected',
     '  skipped retrieval/lines/512/lost: method lost has no plan',
+    '  short   a.jsonl has 3 of the 200 samples asked for (qasper, length 512).',
     'report: runs/a/report.html',
   ]);
 });

@@ -1,11 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
-import { ioError, writeFileAtomic } from '../../src/core/files.ts';
+import { expect, test } from 'vitest';
+import { ioError, makeFolder, writeFileAtomic } from '../../src/core/files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'moabench-files-'));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 test('writes the whole file, makes its folder, replaces an old one, and leaves nothing else behind', () => {
   const path = join(folder, 'a', 'b.json');
@@ -29,6 +28,22 @@ test('a folder that cannot be used is an IO error that names the target, not the
   expect(() => writeFileAtomic(path, 'x')).toThrow(
     expect.objectContaining({ code: 'IO', message: `Could not write ${path}: a part of its path is not a folder` }),
   );
+});
+
+test('a folder that the kernel lets nobody make is an error, not a wait without end', () => {
+  expect(() => makeFolder('/proc/moabench/run')).toThrow(
+    expect.objectContaining({ code: 'IO', message: expect.stringMatching(/^Could not create \/proc\/moabench\/run: /) }),
+  );
+  expect(() => writeFileAtomic('/proc/moabench/a.json', 'x')).toThrow(expect.objectContaining({ code: 'IO' }));
+});
+
+test('makeFolder makes what is missing, and takes a link to a folder for one', () => {
+  const path = join(folder, 'deep', 'er', 'still');
+  makeFolder(path);
+  makeFolder(path);
+  symlinkSync(path, join(folder, 'linked'));
+  makeFolder(join(folder, 'linked', 'new'));
+  expect(readdirSync(path)).toEqual(['new']);
 });
 
 test('a full disk is one sentence with a way on', () => {

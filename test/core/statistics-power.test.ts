@@ -7,7 +7,7 @@ import { mcnemarExact } from '../../src/core/statistics-proportion.ts';
 /** Every run of `pairs` pairs, one after another: the chance of those that the test calls a loss. */
 function enumeratedPower({ pairs, background, difference }: { pairs: number; background: number; difference: number }): number {
   const walk = (left: number, lost: number, gained: number): number => {
-    if (left === 0) return lost > gained && mcnemarExact(gained, lost).p < 0.05 ? 1 : 0;
+    if (left === 0) return lost > gained && mcnemarExact(gained, lost).midP < 0.05 ? 1 : 0;
     return (
       (background + difference) * walk(left - 1, lost + 1, gained) +
       background * walk(left - 1, lost, gained + 1) +
@@ -30,10 +30,10 @@ test('the power is that of enumeration', () => {
 });
 
 test.each([
-  // P(X >= 6), X ~ Binomial(pairs, 0.05): six losses and no gain are the least that is significant
-  [8, 0.0000004],
-  [36, 0.00834],
-  [128, 0.62161],
+  // P(X >= 5), X ~ Binomial(pairs, 0.05): five losses and no gain are the least that is significant
+  [8, 0.0000154],
+  [36, 0.0323627],
+  [128, 0.7720603],
 ])('%i pairs find a loss of 5 points with probability %d', (pairs, power) => {
   expect(mcnemarPower({ pairs, background: 0, difference: 0.05 })).toBeCloseTo(power, 5);
 });
@@ -50,20 +50,20 @@ test('the power with noise is that of simulated studies', () => {
       if (u < background + difference) lost++;
       else if (u < 2 * background + difference) gained++;
     }
-    if (lost > gained && mcnemarExact(gained, lost).p < 0.05) found++;
+    if (lost > gained && mcnemarExact(gained, lost).midP < 0.05) found++;
   }
   // Three standard errors of a share near 0.7 in 2000 studies.
   expect(Math.abs(found / studies - mcnemarPower({ pairs, background, difference }))).toBeLessThan(0.031);
 });
 
 test.each([
-  [6, 0, 0.9635], // 0.8 ** (1 / 6)
-  [8, 0, 0.8014],
-  [36, 0, 0.2107],
-  [128, 0, 0.0611],
-  [400, 0, 0.0197],
-  [128, 0.05, 0.12],
-  [400, 0.05, 0.0569],
+  [5, 0, 0.9564], // 0.8 ** (1 / 5)
+  [8, 0, 0.6968],
+  [36, 0, 0.1797],
+  [128, 0, 0.052],
+  [400, 0, 0.0167],
+  [128, 0.05, 0.1117],
+  [400, 0.05, 0.0543],
 ])('%i pairs with %d noise each way show a difference of %d', (pairs, background, expected) => {
   const detectable = detectableDifference({ pairs, background }) ?? Number.NaN;
   expect(detectable).toBeCloseTo(expected, 4);
@@ -72,9 +72,15 @@ test.each([
 });
 
 test('too few pairs show nothing', () => {
-  expect(detectableDifference({ pairs: 5, background: 0 })).toBeNull();
+  expect(detectableDifference({ pairs: 4, background: 0 })).toBeNull();
   expect(detectableDifference({ pairs: 8, background: 0.2 })).toBeNull();
   expect(detectableDifference({ pairs: 100, background: 0.5 })).toBeNull();
+});
+
+test('a stricter level, as a family of comparisons asks for, shows less', () => {
+  const at = (alpha: number): number | null => detectableDifference({ pairs: 36, background: 0, alpha });
+  expect(at(0.05 / 6)).toBeGreaterThan(at(0.05) ?? 1);
+  expect(detectableDifference({ pairs: 6, background: 0, alpha: 0.05 / 6 })).toBeNull();
 });
 
 test('arguments out of range are typed errors', () => {

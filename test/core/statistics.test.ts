@@ -29,6 +29,13 @@ test('empty lists and levels out of range are typed errors', () => {
   }
 });
 
+test('values that are not numbers are typed errors, wherever they are', () => {
+  for (const call of [mean, median, standardDeviation, medianAbsoluteDeviation, (values: number[]) => quantile(values, 0.25)]) {
+    for (const values of [[Number.NaN], [1, 2, Number.NaN], [Number.NaN, 1, 2]])
+      expect(() => call(values)).toThrow(expect.objectContaining({ name: 'MoaError', code: 'INVALID_ARGUMENT' }));
+  }
+});
+
 test('quantiles are monotone in the level, within the range, and ignore order', () => {
   fc.assert(
     fc.property(numbers, fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (values, a, b) => {

@@ -4,7 +4,7 @@ import { effectiveContext } from '../../src/evaluate/effective-context.ts';
 
 const of = (counts: Readonly<Record<number, readonly [correct: number, n: number]>>, threshold = 0.9) =>
   effectiveContext(
-    Object.entries(counts).map(([length, [correct, n]]) => ({ length: Number(length), correct, n })),
+    Object.entries(counts).map(([length, [correct, n]]) => ({ length: Number(length), share: correct / n, trials: n })),
     { threshold, seed: 'seed' },
   );
 
@@ -48,7 +48,7 @@ test('the order of lengths is no matter, and the interval of tested lengths hold
   );
   fc.assert(
     fc.property(counts, (list) => {
-      const data = list.map(({ length, correct, wrong }) => ({ length, correct, n: correct + wrong }));
+      const data = list.map(({ length, correct, wrong }) => ({ length, share: correct / (correct + wrong), trials: correct + wrong }));
       const options = { threshold: 0.9, seed: 'seed' };
       const result = effectiveContext(data, options);
       expect(effectiveContext(data.toReversed(), options)).toEqual(result);

@@ -26,7 +26,12 @@ const text = fc.string({
 });
 
 test('every metric gives 0..1 for any text, and 1 (0.999... for ROUGE) for the answer itself', () => {
-  const answers: Partial<Record<keyof typeof METRICS, string>> = { 'last-integer': '17', retrieval: 'Paragraph 3', count: '5' };
+  const answers: Partial<Record<keyof typeof METRICS, string>> = {
+    'last-integer': '17',
+    retrieval: 'Paragraph 3',
+    'retrieval-zh': '段落3',
+    count: '5',
+  };
   fc.assert(
     fc.property(fc.constantFrom(...metricNameSchema.options), text, (metric, output) => {
       const answer = answers[metric] ?? 'line one of seven';

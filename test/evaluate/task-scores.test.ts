@@ -22,7 +22,7 @@ const sparse = dense.map((sample) => ({ ...sample, score: 0.9 * sample.score }))
 const meanOf = (task: string): number => mean(dense.filter((sample) => sample.task === task).map(({ score }) => score));
 
 test('tasks weigh the same in their category and overall', () => {
-  const scores = taskScores(dense, null, 'seed');
+  const scores = taskScores(dense, null);
   expect(scores.tasks.map(({ name, category, score }) => [name, category, score.n])).toEqual([
     ['hotpotqa', 'multi-doc-qa', 40],
     ['2wikimqa', 'multi-doc-qa', 20],
@@ -39,32 +39,47 @@ test('tasks weigh the same in their category and overall', () => {
   expect(scores).toMatchObject({ mean: { relative: null }, meanToBaseline: null });
 });
 
-test('relative to dense: pairing makes a constant ratio certain, in any order of samples', () => {
-  const scores = taskScores(sparse.toReversed(), dense, 'seed');
-  for (const { relative } of [scores.mean, ...scores.categories, ...scores.tasks]) {
-    expect(relative?.estimate).toBeCloseTo(0.9, 12);
-    expect(relative?.low).toBeCloseTo(0.9, 12);
-    expect(relative?.high).toBeCloseTo(0.9, 12);
-  }
-  expect(scores.meanToBaseline).toMatchObject({ test: 'sign-flip', lost: 90, gained: 0 });
+test('a ratio is of the same samples, in any order; without a spread it has no interval', () => {
+  const scores = taskScores(sparse.toReversed(), dense);
+  for (const { relative } of [scores.mean, ...scores.categories, ...scores.tasks])
+    expect(relative).toMatchObject({ estimate: expect.closeTo(0.9, 12), low: null, high: null });
+  expect(scores.meanToBaseline).toMatchObject({ test: 'stratified-t', lost: 90, gained: 0 });
   expect(scores.meanToBaseline?.delta.high).toBeLessThan(0);
   expect(scores.meanToBaseline?.p).toBeLessThan(0.001);
+});
+
+test('pairing makes a ratio more certain than its two means are', () => {
+  const noisy = sparse.map((sample, i) => ({ ...sample, score: sample.score * (1 + 0.02 * (Math.floor(i / 2) % 3)) }));
+  const { relative, score } = taskScores(noisy, dense).mean;
+  expect(relative?.low).toBeGreaterThan(0.9);
+  expect(relative?.high).toBeLessThan(0.94);
+  expect((relative?.high ?? 1) - (relative?.low ?? 0)).toBeLessThan(((score.high ?? 0) - (score.low ?? 1)) / score.estimate);
 });
 
 test('only samples that both answered are compared', () => {
   const scores = taskScores(
     sparse,
     dense.filter((sample) => sample.task !== 'trec'),
-    'seed',
   );
   expect(scores.tasks.map(({ relative }) => relative?.n ?? null)).toEqual([40, 20, null]);
   expect(scores.mean.relative).toBeNull();
   expect(scores.meanToBaseline?.delta.n).toBe(60);
 });
 
-test('a baseline that scores nothing, or nearly so, bounds no ratio', () => {
+test('there is no ratio to a baseline that scores nothing, and no interval to one that nearly does', () => {
   const baseline = (right: number) => dense.map((sample, i) => ({ ...sample, score: i < right ? 1 : 0 }));
-  for (const right of [0, 1]) expect(taskScores(sparse, baseline(right), 'seed').tasks[0]?.relative).toBeNull();
-  const most = taskScores(sparse, baseline(30), 'seed').tasks[0]?.relative;
+  expect(taskScores(sparse, baseline(0)).tasks[0]?.relative).toBeNull();
+  expect(taskScores(sparse, baseline(2)).tasks[0]?.relative).toMatchObject({ low: null, high: null });
+  const most = taskScores(sparse, baseline(30)).tasks[0]?.relative;
   expect(most?.high).toBeGreaterThan(most?.estimate ?? Number.NaN);
+});
+
+test('five documents a task are points, six have an interval', () => {
+  const of = (documents: number) =>
+    taskScores(
+      dense.filter((_, i) => i < 2 * documents),
+      null,
+    ).mean.score;
+  expect(of(5)).toMatchObject({ low: null, high: null, n: 10 });
+  expect(of(6).low).toBeLessThan(of(6).estimate);
 });

@@ -52,7 +52,7 @@ describe('a bad tokenizer.json', () => {
     ['no JSON', '{', /t.json/],
     ['a list', '[]', /t.json/],
     ['no model', '{"added_tokens":[]}', /model/],
-    ['an unknown model', JSON.stringify({ ...json, model: { ...json.model, type: 'Magic' } }), /Magic/],
+    ['an unknown model', JSON.stringify({ ...json, model: { ...json.model, type: 'Magic' } }), /for model.type/],
     ['a vocabulary of text', JSON.stringify({ ...json, model: { ...json.model, vocab: { a: 'b' } } }), /vocab/],
     ['negative ids', JSON.stringify({ ...json, model: { ...json.model, vocab: { a: -1 } } }), /vocab/],
     ['merges that are no list', JSON.stringify({ ...json, model: { ...json.model, merges: 3 } }), /t.json/],

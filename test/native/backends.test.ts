@@ -16,7 +16,7 @@ describe('listBackends', () => {
     vi.stubEnv('MOABENCH_CUDA_LIBRARY', '/nowhere/libmoabench_cuda.so');
     const { listBackends } = await load();
     expect(listBackends()).toEqual([
-      { name: 'cpu', available: true, description: expect.stringMatching(/^cpu: 3 threads, .+, (OpenBLAS|built-in GEMM)$/) },
+      { name: 'cpu', available: true, description: expect.stringMatching(/^cpu: 3 threads, [^,]+$/) },
       {
         name: 'cuda',
         available: false,

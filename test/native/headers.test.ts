@@ -1,4 +1,4 @@
-// The programs of native/tests, which test the headers that host and device code share; one test each.
+// The programs of native/tests, which test headers of the native code; one test each.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -10,5 +10,8 @@ const names = readdirSync('native/tests')
 
 test.each(names)('%s', (name) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/native-tests.mjs', name], { encoding: 'utf8' });
-  expect({ status, output: `${stdout}${stderr}` }).toEqual({ status: 0, output: `native-tests: ${name} passed\n` });
+  expect({ status, output: `${stdout}${stderr}` }).toEqual({
+    status: 0,
+    output: expect.stringMatching(new RegExp(`^(native-tests: .+ was compiled but not run: .+\\n)*native-tests: ${name} passed\\n$`)),
+  });
 });

@@ -25,7 +25,7 @@ describe('plan files', () => {
 
   it.each([
     ['version', { version: 2 }, /plan\.json but received 2 for version/],
-    ['an unknown field', { colour: 'red' }, /Unrecognized key.*colour/],
+    ['an unknown field', { colour: 'red' }, /one key is unknown here/],
     ['a missing layer', { rules: { alpha: [[0, 0]], beta: samplePlan().rules.beta } }, /rules\.alpha: Expected 2 layers but received 1/],
     [
       'a missing head',
@@ -43,7 +43,7 @@ describe('plan files', () => {
           beta: samplePlan().rules.beta,
         },
       },
-      /received "x" for rules\.alpha\.0\.1/,
+      /received text of 1 characters for rules\.alpha\.0\.1/,
     ],
     ['a sink of no blocks', { sink: 63 }, /received 63 for sink/],
     ['query heads that do not divide', { model: { ...samplePlan().model, heads: 5 } }, /model\.kvHeads: Expected a divisor of the 5 heads/],
@@ -109,5 +109,22 @@ describe('plan files', () => {
     );
     const options = { name: 'p', model: samplePlan().model, lengths: [1024], source: path };
     expect(errorOf(() => importPublished(readPublished(path), options)).message).toMatch(/betas\.1 in .*ragged\.json but received 2/);
+  });
+});
+
+describe('a file of the other format', () => {
+  const published = 'test/fixtures/plans/gradientai--Llama-3-8B-Instruct-262k.moa.json';
+
+  it('is told from a plan, with the command that converts it', () => {
+    expect(errorOf(() => loadPlan(published))).toMatchObject({
+      code: 'INVALID_FILE',
+      hint: expect.stringContaining(`moabench plan convert ${published} --kv-heads <n>`),
+    });
+  });
+
+  it('is told from a published plan', () => {
+    const own = join(folder, 'own.json');
+    savePlan(own, samplePlan());
+    expect(errorOf(() => readPublished(own)).hint).toContain('plan inspect');
   });
 });

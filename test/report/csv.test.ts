@@ -22,3 +22,20 @@ it('puts the accounts of plan, allocator and device side by side', () => {
 it('has no such table for host memory', () => {
   expect(csvFiles(summary, selectRecords(records, suite)).has('device-memory.csv')).toBe(false);
 });
+
+it.each([
+  ['=1+1', `'=1+1`],
+  ['+1', `'+1`],
+  ['-1', `'-1`],
+  ['@SUM(A1)', `'@SUM(A1)`],
+  [' =1+1', `"' =1+1"`],
+  ['\n=1+1', `"'\n=1+1"`],
+  ['\ufeff=1+1', `'\ufeff=1+1`],
+  ['\t=1+1', `'\t=1+1`],
+  ['\uff1d1+1', `'\uff1d1+1`],
+  ['a =1+1', 'a =1+1'],
+])('the answer %j is no formula in a spreadsheet', (output, written) => {
+  const answered = records.map((r) => (r.kind === 'sample' ? { ...r, output } : r));
+  const table = csvFiles(summary, selectRecords(answered, suite)).get('samples.csv') ?? '';
+  expect(table.replaceAll('"', '')).toContain(`,${written.replaceAll('"', '')},`);
+});

@@ -19,9 +19,20 @@ describe('makeReport', () => {
     const paths = [...report.files.keys()];
     expect(paths).toEqual(expect.arrayContaining(['summary.json', 'report.md', 'report.html']));
     expect(paths.filter((path) => path.startsWith('csv/')).sort()).toEqual(
-      ['capacity', 'contrasts', 'depth', 'memory', 'methods', 'perplexity', 'retrieval', 'samples', 'scores', 'speed', 'timings'].map(
-        (name) => `csv/${name}.csv`,
-      ),
+      [
+        'capacity',
+        'contrasts',
+        'depth',
+        'families',
+        'memory',
+        'methods',
+        'perplexity',
+        'retrieval',
+        'samples',
+        'scores',
+        'speed',
+        'timings',
+      ].map((name) => `csv/${name}.csv`),
     );
     expect(paths.filter((path) => path.endsWith('.svg')).sort()).toEqual(
       [

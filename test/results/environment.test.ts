@@ -1,20 +1,29 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { captureEnvironment, environmentSchema } from '../../src/results/environment.ts';
+import { describeWith } from '../needs.ts';
 
+const ROOT = join(import.meta.dirname, '../..');
 const backend = { name: 'cpu', description: 'test', details: { threads: 2 } };
 
 describe('captureEnvironment', () => {
   it('describes this machine and checkout', () => {
-    const environment = captureEnvironment({ root: join(import.meta.dirname, '../..'), backend });
+    const environment = captureEnvironment({ root: ROOT, backend });
     expect(environmentSchema.parse(JSON.parse(JSON.stringify(environment)))).toEqual(environment);
     expect(environment.cpu.usableCores).toBeGreaterThan(0);
     expect(environment.memory.totalBytes).toBeGreaterThan(2 ** 20);
     expect(environment.node).toBe(process.version);
     expect(environment.packages.zod).toMatch(/^\d/);
-    expect(environment.git?.commit).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  const git = spawnSync('git', ['-C', ROOT, 'rev-parse', 'HEAD']).status === 0;
+  describeWith({ what: 'a git checkout', found: git, how: 'install git, clone the repository' })('of a checkout', () => {
+    it('names the commit', () => {
+      expect(captureEnvironment({ root: ROOT, backend }).git?.commit).toMatch(/^[0-9a-f]{40}$/);
+    });
   });
 
   it('knows nothing of the code outside a checkout', () => {

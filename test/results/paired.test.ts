@@ -1,21 +1,18 @@
 import { expect, it } from 'vitest';
 import { pairedBinary } from '../../src/evaluate/paired.ts';
-import { adjustFamily, toPaired } from '../../src/results/paired.ts';
+import { directionOf, toPaired } from '../../src/results/paired.ts';
 
-/** 10 samples of which the other method alone has `lost` right. */
-const paired = (lost: number) =>
-  toPaired('dense', pairedBinary(Array.from({ length: 10 }, (_, i) => ({ own: i < lost ? 0 : 1, other: 1, cluster: `${i}` }))));
+const pairs = Array.from({ length: 10 }, (_, i) => ({ own: i < 8 ? 0 : 1, other: 1, cluster: `${i}` }));
 
-it('adjusts by Holm and leaves gaps where nothing was compared', () => {
-  const [first, gap, second] = adjustFamily([paired(6), null, paired(8)]);
-  expect(gap).toBeNull();
-  expect(second).toMatchObject({ other: 'dense', lost: 8, gained: 0 });
-  expect(second?.p).toBeCloseTo(2 / 256, 12);
-  expect(second?.pHolm).toBeCloseTo(2 * (2 / 256), 12);
-  expect(first?.pHolm).toBeCloseTo(2 / 64, 12);
-});
-
-it('is a family of its own until it is adjusted, and nothing for nothing', () => {
-  expect(paired(6)?.pHolm).toBe(paired(6)?.p);
+it('has no direction before it is adjusted for its family, and nothing for nothing', () => {
+  const paired = toPaired('dense', pairedBinary([pairs]));
+  expect(paired).toMatchObject({ other: 'dense', lost: 8, gained: 0, pHolm: null, comparisons: 0 });
+  if (paired === null) throw new Error('no pairs');
+  expect(directionOf(paired)).toBeNull();
+  expect(directionOf({ ...paired, pHolm: 0.04 })).toBe('down');
+  expect(directionOf({ ...paired, pHolm: 0.04, delta: { ...paired.delta, estimate: 0.2 } })).toBe('up');
+  // The unadjusted interval leaves out 0: that alone says nothing in a family.
+  expect(paired.delta.high).toBeLessThan(0);
+  expect(directionOf({ ...paired, pHolm: 0.06 })).toBeNull();
   expect(toPaired('dense', null)).toBeNull();
 });

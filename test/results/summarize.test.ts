@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { holm } from '../../src/core/statistics-tests.ts';
 import type { Environment } from '../../src/results/environment.ts';
 import { type RecordOf, type RunRecord, UNKNOWN_STRETCH, WITHOUT_PLAN } from '../../src/results/record.ts';
 import { summarize } from '../../src/results/summarize.ts';
@@ -7,8 +8,7 @@ import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../repor
 
 const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'heads-25', 'moa-25'] });
 const records = syntheticRecords(suite);
-const summaryOf = (list: readonly RunRecord[], cells?: ReadonlySet<string>): Summary =>
-  summarize({ records: list, suite, ...(cells === undefined ? {} : { cells }) });
+const summaryOf = (list: readonly RunRecord[]): Summary => summarize({ records: list, suite });
 const summary = summaryOf(records);
 // Less to bootstrap: retrieval and the baseline's timings.
 const retrievalOnly = (list: readonly RunRecord[]): RunRecord[] =>
@@ -20,6 +20,15 @@ const retrievalOnly = (list: readonly RunRecord[]): RunRecord[] =>
         : record.kind !== 'loss',
   );
 const checkOf = (summary: Summary, id: string): string | undefined => summary.checks.find((check) => check.id === id)?.status;
+
+/** Records of where the results of chosen cells lie. */
+function addresses(chosen: (cellId: string) => boolean): RunRecord[] {
+  return records.flatMap((record): RunRecord[] => {
+    if (record.kind !== 'outcome' || !chosen(record.cellId)) return [];
+    const { time, cell, method, cellId } = record;
+    return [{ kind: 'cell', time, cell, method, cellId, parts: {}, sampleSet: null }];
+  });
+}
 
 describe('summarize', () => {
   const method = (id: string): MethodSummary | undefined => summary.methods.find((candidate) => candidate.id === id);
@@ -36,7 +45,7 @@ describe('summarize', () => {
       const here = own.filter((sample) => sample.length === at.length);
       expect(at).toMatchObject({ correct: here.filter((sample) => sample.correct).length, accuracy: { n: here.length } });
     }
-    expect(method('moa-25')?.retrieval?.mean.n).toBe(own.length);
+    expect(method('moa-25')?.retrieval?.mean?.n).toBe(own.length);
     expect(method('moa-25')?.retrieval?.depths.reduce((n, cell) => n + cell.accuracy.n, 0)).toBe(own.length);
   });
 
@@ -44,7 +53,7 @@ describe('summarize', () => {
     expect(method('dense')).toMatchObject({
       retrieval: { meanToBaseline: null },
       scores: { mean: { relative: null } },
-      perplexity: { relative: null },
+      perplexity: { toBaseline: null },
     });
     expect(method('uniform-25')?.retrieval?.meanToBaseline).toMatchObject({ other: 'dense', gained: 0 });
     expect(method('uniform-25')?.retrieval?.meanToBaseline?.delta.high).toBeLessThan(0);
@@ -74,6 +83,31 @@ describe('summarize', () => {
     ).toBeDefined();
   });
 
+  it('names every family of comparisons and how many it holds', () => {
+    expect(summary.families).toEqual([
+      { name: 'retrieval over all lengths, each method against dense', comparisons: 3 },
+      { name: 'retrieval at each length, each method against dense', comparisons: 12 },
+      { name: 'retrieval over all lengths, methods of equal memory with each other', comparisons: 3 },
+      { name: 'mean task score, each method against dense', comparisons: 3 },
+      { name: 'loss of the answers, each method against dense', comparisons: 3 },
+    ]);
+    const own = summary.methods.flatMap(({ retrieval }) => retrieval?.meanToBaseline ?? []);
+    expect(own.map(({ pHolm }) => pHolm)).toEqual(holm(own.map(({ p }) => p ?? Number.NaN)));
+    for (const { comparisons } of own) expect(comparisons).toBe(3);
+  });
+
+  it('has one estimate for one quantity: differences are those of the means, and of the methods contrasted', () => {
+    const meanOf = (id: string): number => method(id)?.retrieval?.mean?.estimate ?? Number.NaN;
+    for (const { id, retrieval, scores } of summary.methods.slice(1)) {
+      expect(retrieval?.meanToBaseline?.delta.estimate).toBeCloseTo(meanOf(id) - meanOf('dense'), 12);
+      const [own, dense] = [scores?.mean, method('dense')?.scores?.mean];
+      expect(scores?.meanToBaseline?.delta.estimate).toBeCloseTo((own?.score.estimate ?? 0) - (dense?.score.estimate ?? 1), 12);
+      expect(own?.relative?.estimate).toBeCloseTo((own?.score.estimate ?? 0) / (dense?.score.estimate ?? 1), 12);
+    }
+    for (const { method: id, paired } of summary.contrasts)
+      expect(paired.delta.estimate).toBeCloseTo(meanOf(id) - meanOf(paired.other), 12);
+  });
+
   it('passes a healthy run', () => {
     expect(summary.checks.filter((check) => check.status === 'failed').map((check) => check.id)).toEqual(['power', 'clean-code']);
   });
@@ -92,9 +126,8 @@ describe('summarize', () => {
     expect(summaryOf(retrievalOnly(records))).toEqual(summaryOf(retrievalOnly(records)));
   });
 
-  it('leaves out cells that the suite no longer has', () => {
-    const cells = new Set(records.flatMap((record) => (record.kind === 'sample' && record.part === 'retrieval' ? [record.cell] : [])));
-    const only = summaryOf(records, cells);
+  it('leaves out what the newest addresses of the cells do not name', () => {
+    const only = summaryOf([...records, ...addresses((cellId) => cellId.startsWith('retrieval/'))]);
     expect(only.methods[0]).toMatchObject({ scores: null, perplexity: null, prefill: [], decode: [] });
     expect(only.methods[0]?.retrieval?.mean).toEqual(summary.methods[0]?.retrieval?.mean);
   });
@@ -209,11 +242,79 @@ describe('checks', () => {
     expect(summary.contrasts.map(({ method }) => method)).toEqual(['heads-25']);
   });
 
+  it('compares a freer method that has fewer bytes, as one with no more', () => {
+    const summary = broken((record) =>
+      record.kind === 'sample' && record.method === 'moa-25'
+        ? { ...record, kvBytes: { planned: record.kvBytes.planned * 0.95, resident: record.kvBytes.resident * 0.95 } }
+        : record,
+    );
+    expect(checkOf(summary, 'equal-budgets')).toBe('passed');
+    expect(summary.contrasts.map(({ method, budget, paired }) => [method, budget, paired.other])).toEqual([
+      ['heads-25', 'equal', 'uniform-25'],
+      ['moa-25', 'fewer', 'uniform-25'],
+      ['moa-25', 'fewer', 'heads-25'],
+    ]);
+    expect(summary.verdicts).toContainEqual(
+      expect.stringMatching(/^With no more KV memory \(down to 95\.0% of it\), MoA 25% is better at retrieval than Uniform 25%: /),
+    );
+  });
+
   it('sees a method that answered other samples', () => {
     const summary = broken((record) =>
       record.kind === 'sample' && record.method === 'moa-25' && record.sampleId.endsWith('/3') ? null : record,
     );
     expect(checkOf(summary, 'same-samples')).toBe('failed');
+    // Every length lacks a sample of one method's: it has no whole cell, and the others are compared without it.
+    const [, , , moa] = summary.methods;
+    expect(moa?.retrieval).toMatchObject({ mean: null, meanToBaseline: null, effectiveContext: null });
+    expect(moa?.retrieval?.lengths.map(({ whole, toBaseline }) => [whole, toBaseline])).toEqual(Array(4).fill([false, null]));
+    expect(summary.methods[1]?.retrieval?.mean?.n).toBe(40);
+    expect(summary.verdicts.some((verdict) => verdict.includes('MoA 25%') && verdict.includes('retrieval'))).toBe(false);
+  });
+
+  it('sees a length that two of four methods lack, and has all means over the others', () => {
+    const lacking = (record: RunRecord): boolean =>
+      (record.kind === 'sample' && record.length === 8192 && ['moa-25', 'uniform-25'].includes(record.method)) ||
+      (record.kind === 'outcome' && /^retrieval\/.*\/8192\/(moa|uniform)-25$/.test(record.cellId));
+    const summary = broken((record) => (lacking(record) ? null : record));
+    expect(summary.checks.find(({ id }) => id === 'same-samples')).toMatchObject({
+      status: 'failed',
+      message: expect.stringContaining('missing under retrieval lines 8192 (uniform-25, moa-25).'),
+    });
+    expect(summary.common.lengths).toEqual({ used: [1024, 2048, 4096], leftOut: [8192] });
+    for (const { retrieval } of summary.methods) {
+      expect(retrieval?.mean?.n).toBe(30);
+      expect(retrieval?.effectiveContext?.longestTested).toBe(4096);
+    }
+    expect(summary.methods[0]?.retrieval?.lengths.map(({ length }) => length)).toEqual([1024, 2048, 4096, 8192]);
+    expect(summary.contrasts.every(({ paired }) => paired.delta.n === 30)).toBe(true);
+    expect(summary.verdicts).toContainEqual(
+      expect.stringMatching(/of the retrieval questions at 1,024, 2,048 and 4,096 tokens, worse than/),
+    );
+  });
+
+  it('concludes nothing from a cell that failed with one of its samples scored', () => {
+    const summary = broken((record) => {
+      if (record.kind === 'sample') return record.length === 1024 && Number(record.sampleId.split('/').at(-1)) < 1 ? record : null;
+      if (record.kind !== 'outcome' || !record.cellId.startsWith('retrieval/lines/1024/')) return record;
+      const { time, cell, method, cellId } = record;
+      return {
+        kind: 'outcome',
+        time,
+        cell,
+        method,
+        cellId,
+        status: 'failed',
+        error: { code: 'E', message: 'lost', hint: null, sampleId: null },
+      };
+    });
+    for (const { retrieval } of summary.methods) {
+      expect(retrieval?.lengths.map(({ accuracy, whole }) => [accuracy.n, whole])).toEqual([[1, false]]);
+      expect(retrieval).toMatchObject({ mean: null, meanToBaseline: null, effectiveContext: null });
+    }
+    expect(checkOf(summary, 'baseline-able')).toBe('untested');
+    expect(summary.families.filter(({ name }) => name.startsWith('retrieval'))).toEqual([]);
+    expect(summary.verdicts.some((verdict) => verdict.includes('retrieval'))).toBe(false);
   });
 
   it('sees truncated prompts, and counts them in the right number', () => {
@@ -241,14 +342,22 @@ describe('checks', () => {
     expect(small.checks.find(({ id }) => id === 'power')).toMatchObject({
       status: 'failed',
       severity: 'note',
-      message: expect.stringContaining('With 8 pairs over all lengths, true differences of 80.1 points and more show up'),
+      message: expect.stringContaining('With 8 pairs over all lengths and 3 comparisons, true differences of 80.1 points and more show up'),
     });
     const tiny = broken((record) => (record.kind === 'sample' && !record.sampleId.endsWith('/0') ? null : record));
-    expect(tiny.checks.find(({ id }) => id === 'power')?.message).toContain('With 4 pairs over all lengths, not even a total loss');
+    expect(tiny.checks.find(({ id }) => id === 'power')?.message).toContain(
+      'With 4 pairs over all lengths and 3 comparisons, not even a total loss',
+    );
     const large = summaryOf(
       retrievalOnly(records).flatMap((record): RunRecord[] =>
         record.kind === 'sample'
-          ? Array.from({ length: 3 }, (_, i) => ({ ...record, score: 1, correct: true, sampleId: `${record.sampleId}/${i}` }))
+          ? Array.from({ length: 3 }, (_, i) => ({
+              ...record,
+              score: 1,
+              correct: true,
+              sampleId: `${record.sampleId}/${i}`,
+              cluster: `${record.cluster}/${i}`,
+            }))
           : [record],
       ),
     );
@@ -261,6 +370,7 @@ describe('checks', () => {
     const early: RunRecord = { kind: 'outcome', time: '2026-01-01T00:00:00Z', cell: WITHOUT_PLAN, method: 'moa-25', cellId, ...skipped };
     const { cells } = summaryOf([
       early,
+      ...addresses(() => true),
       ...retrievalOnly(records).filter((record) => record.kind !== 'outcome' || record.cellId !== cellId),
     ]);
     expect(cells.skipped).toEqual([]);

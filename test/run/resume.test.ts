@@ -167,7 +167,7 @@ describe('--resume', () => {
     expect(counted(out, 'sample')).toHaveLength(12);
     expect(counted(out, 'measurement')).toHaveLength(4);
     const summary = summaryOf(out);
-    expect(summary.methods.map((method) => method.retrieval?.mean.n)).toEqual([3, 3]);
+    expect(summary.methods.map((method) => method.retrieval?.mean?.n)).toEqual([3, 3]);
     expect(summary.cells).toMatchObject({ completed: 6, missing: [] });
   });
 
@@ -176,11 +176,11 @@ describe('--resume', () => {
     writeSuite({ samples: 2 });
     await run(out);
     expect(counted(out, 'sample')).toHaveLength(6);
-    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean.n)).toEqual([2, 2]);
+    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean?.n)).toEqual([2, 2]);
     writeSuite({ samples: 4 });
     await run(out);
     expect(counted(out, 'sample')).toHaveLength(8);
-    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean.n)).toEqual([4, 4]);
+    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean?.n)).toEqual([4, 4]);
     expect(new Set(counted(out, 'stretch').map(({ id }) => id)).size).toBe(2); // one each: the run with fewer samples measured nothing
   });
 
@@ -203,7 +203,7 @@ describe('--resume', () => {
     expect(notes).toEqual([`Line ${at + 1} of records.jsonl is damaged and was left out; what was measured there is measured again.`]);
     expect(counted(out, 'sample')).toHaveLength(6);
     expect(counted(out, 'measurement')).toHaveLength(2);
-    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean.n)).toEqual([3, 3]);
+    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean?.n)).toEqual([3, 3]);
   });
 
   test('an edited plan file is not measured: the recorded plan is, and its file is written again', async () => {
@@ -276,6 +276,6 @@ describe('--resume', () => {
     writeFileSync(join(folder, 'b.jsonl'), `${item(4)}\n${item(2)}\n${item(1)}\n`);
     await run(out);
     expect(counted(out, 'sample')).toHaveLength(8);
-    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean.n)).toEqual([3, 3]);
+    expect(summaryOf(out).methods.map((method) => method.retrieval?.mean?.n)).toEqual([3, 3]);
   });
 });

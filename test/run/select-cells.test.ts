@@ -32,3 +32,7 @@ test('kinds and methods are patterns too; dots and brackets are not special', ()
 test('a pattern that matches nothing shows what ids look like', () => {
   expect(() => ids('nonsense')).toThrow(/nonsense matches none of \d+/);
 });
+
+test('a pattern that matches nothing is refused beside others that match', () => {
+  expect(() => ids('retrieval', 'nope')).toThrow(/ nope matches none of \d+/);
+});

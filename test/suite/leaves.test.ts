@@ -38,7 +38,7 @@ const plans: Observer = (suite) => cellsOf(suite, 'plan').map((cell) => planCell
 const results: Observer = (suite) =>
   expandCells(suite).flatMap((cell) => [
     ...(cell.kind === 'plan' ? [] : [cellHash(cell, suite, identity, samplePlan())]),
-    ...(isQuality(cell) ? [sampleSetHash(cell, suite, identity), dataFile(cell, suite)] : []),
+    ...(isQuality(cell) ? [sampleSetHash(cell, suite, identity), dataFile(cell, suite, '.')] : []),
   ]);
 const generation: Observer = (suite) => generationOptions({ suite } as RunContext);
 const summary: Observer = (suite) => summarize({ records: [], suite });

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -120,8 +120,42 @@ describe('parseSuite', () => {
     expect(messageOf(bomb)).toContain('Could not parse the YAML');
   });
 
-  it('refuses nesting that is too deep', () => {
-    expect(messageOf('['.repeat(20_000))).toMatch(/^s\.yaml:\d+:\d+ /);
+  const many = (count: number, make: (i: number) => string): string => Array.from({ length: count }, (_, i) => make(i)).join('');
+  it.each([
+    ['brackets', '['.repeat(200_000), 's.yaml:1:1 Expected lists and maps at most 50 deep but received deeper ones'],
+    ['nested dashes', '- '.repeat(100_000), 's.yaml:1:1 Expected lists and maps at most 50 deep but received deeper ones'],
+    ['aliases', `a: &a 1\nb: [${many(101, () => '*a,')}]`, 's.yaml:2:305 Expected at most 100 aliases but received more'],
+    ['entries', `a: &a 1\nb: [${many(60_000, () => '*a,')}]`, 's.yaml:1:1 Expected at most 20000 lines and entries but received more'],
+    ['problems', many(5000, (i) => `k${i}: 1\n`), 's.yaml has more than 20 problems, first:'],
+    ['bytes', ' '.repeat(2 ** 18 + 1), 's.yaml:1:1 Expected at most 262144 characters but received 262145'],
+    [
+      'cells',
+      GOOD.replace(
+        / {2}- \{ id: dense.*\n/,
+        many(200, (i) => `  - { id: a${i}, method: dense }\n`),
+      ).replace('lengths: [1024], samples', `lengths: [${many(50, (i) => `${1000 + i},`)}], samples`),
+      'Expected a suite of at most 10000 cells in s.yaml but received 10251',
+    ],
+  ])('bounds %s', (_, text, expected) => {
+    expect(messageOf(text)).toContain(expected);
+  });
+
+  it('takes merge keys, and says that a file is one document', () => {
+    const merged = GOOD.replace(
+      '  - { id: dense, method: dense }',
+      '  - &first { id: dense, method: dense }\n  - { <<: *first, id: again, label: Again }',
+    );
+    expect(parseSuite(merged, 's.yaml').methods[1]).toEqual({ id: 'again', method: 'dense', label: 'Again' });
+    expect(messageOf(`${GOOD}---\n${GOOD}`)).toMatch(/^s\.yaml:15:1 Expected one document but received several/);
+  });
+
+  it('shows how a backend is named', () => {
+    expect(() => parseSuite(`${GOOD}backend: gpu\n`, 's.yaml')).toThrow(
+      expect.objectContaining({
+        message: 's.yaml:15:10 backend: Expected a map of keys but received "gpu"',
+        hint: 'Write backend: { name: cpu } or backend: { name: cuda } or backend: { name: tfjs }.',
+      }),
+    );
   });
 
   it('gives a typed error or a suite for any mutation of a good file', () => {
@@ -200,4 +234,50 @@ describe('loadSuite', () => {
   it('says which file does not exist', () => {
     expect(() => loadSuite('/no/such/suite.yaml')).toThrow('Could not read /no/such/suite.yaml: it does not exist');
   });
+});
+
+describe('paths of a suite', () => {
+  const root = mkdtempSync(join(tmpdir(), 'outside-'));
+  const home = join(root, 'home');
+  mkdirSync(home);
+  symlinkSync('/etc/passwd', join(home, 'linked.json'));
+  symlinkSync('/etc', join(home, 'etc'));
+  writeFileSync(join(root, 'beside.json'), '{}');
+  const suiteOf = (lines: string): string => {
+    const path = join(home, 's.yaml');
+    writeFileSync(path, lines);
+    return path;
+  };
+  const plan = (path: string): string =>
+    GOOD.replace('  - { id: moa-50, method: moa, density: 0.5 }', `  - { id: p, method: plan, path: ${path} }`);
+  const longEval = (path: string): string =>
+    GOOD.replace('lengths: [1024]', `lengths: [1024], source: { kind: longeval, files: [{ path: ${path}, length: 1024 }] }`);
+  const longBench = (folder: string): string =>
+    `${GOOD}  longbench: { tasks: [qasper, passwd], length: 1024, samples: 1, source: { kind: longbench, folder: ${folder} } }\n`;
+
+  it.each([
+    ['a plan', plan('/etc/passwd'), 's.yaml:7:34 methods[1].path: '],
+    ['a process', plan('/proc/self/environ'), 'methods[1].path: '],
+    ['a plan by a link', plan('linked.json'), 'methods[1].path: '],
+    ['a plan below a link', plan('etc/none.json'), 'methods[1].path: '],
+    ['a plan beside', plan('../beside.json'), 'methods[1].path: '],
+    ['LongEval cases', longEval('/etc/passwd'), 'quality.retrieval.source.files[0].path: '],
+    ['a LongBench folder', longBench('etc'), 'quality.longbench.source.folder: '],
+  ])('that name %s outside are refused with their line, unless it is allowed', (_, text, place) => {
+    const path = suiteOf(text);
+    expect(() => loadSuite(path, { allowOutside: false })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_FILE',
+        message: expect.stringContaining(`${place}Expected a path inside the suite's folder or the working folder but received `),
+      }),
+    );
+    expect(loadSuite(path, { allowOutside: true }).suite.name).toBe('quick');
+  });
+
+  it.each([['plan.json'], ['./new/plan.json'], [`${process.cwd()}/plan.json`], ['..plan.json']])(
+    'may name %s, which lies inside',
+    (path) => {
+      expect(loadSuite(suiteOf(plan(path)), { allowOutside: false }).suite.methods[1]).toMatchObject({ path });
+    },
+  );
 });

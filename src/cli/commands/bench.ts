@@ -3,6 +3,7 @@ import { type KernelBenchOptions, runKernelBench } from '../../measure/kernel-be
 import type { FloatDType } from '../../native/backend.ts';
 import { createBackend } from '../../native/backends.ts';
 import { interruptible } from '../interrupt.ts';
+import { print } from '../output.ts';
 import { deviceIndex, integer } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
@@ -54,10 +55,10 @@ export function benchCommand(): Command {
       try {
         const report = await interruptible(
           (signal) => runKernelBench(backend, { ...SHAPES[name], ...given, ...dtypes, signal, onProgress: display.onProgress }),
-          () => display.stop(),
+          { beforeExit: () => display.stop() },
         );
         display.stop();
-        process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${report.text}\n`);
+        print(json ? `${JSON.stringify(report)}\n` : `${report.text}\n`);
       } finally {
         await backend.dispose();
       }

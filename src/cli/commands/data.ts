@@ -5,6 +5,7 @@ import { listDatasets } from '../../data/datasets.ts';
 import { generateSamples } from '../../data/generate.ts';
 import { TASK_NAMES, taskNamed } from '../../data/tasks.ts';
 import { Tokenizer } from '../../model/tokenizer.ts';
+import { print } from '../output.ts';
 import { integer } from '../parse.ts';
 
 interface GenerateFlags {
@@ -27,10 +28,10 @@ export function dataCommand(): Command {
     .option('--json', 'as JSON', false)
     .action((flags: { json: boolean }) => {
       const datasets = listDatasets();
-      if (flags.json) process.stdout.write(`${JSON.stringify({ datasets, generated: TASK_NAMES })}\n`);
+      if (flags.json) print(`${JSON.stringify({ datasets, generated: TASK_NAMES })}\n`);
       else {
-        for (const d of datasets) process.stdout.write(`${d.name.padEnd(24)} ${d.licence.padEnd(14)} ${d.source} @ ${d.revision}\n`);
-        process.stdout.write(`generated tasks: ${TASK_NAMES.join(', ')}\n`);
+        for (const d of datasets) print(`${d.name.padEnd(24)} ${d.licence.padEnd(14)} ${d.source} @ ${d.revision}\n`);
+        print(`generated tasks: ${TASK_NAMES.join(', ')}\n`);
       }
     });
   data
@@ -46,7 +47,7 @@ export function dataCommand(): Command {
       const tokenizer = Tokenizer.read(flags.model ?? BUNDLED_MODEL);
       const { length: targetTokens, count, seed } = flags;
       for (const sample of generateSamples({ task: taskNamed(flags.task).name, targetTokens, count, seed, tokenizer, split: 'eval' })) {
-        process.stdout.write(`${JSON.stringify(sample)}\n`);
+        print(`${JSON.stringify(sample)}\n`);
         await setImmediate(); // a reader that went away is noticed before the next sample is made
       }
     });

@@ -2,6 +2,7 @@ import { freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { listBackends } from '../../native/backends.ts';
 import { tfjsFlavour } from '../../reference/tfjs-load.ts';
+import { print } from '../output.ts';
 
 /** moabench doctor: what this machine has, and why something is missing. */
 export function doctorCommand(): Command {
@@ -15,7 +16,7 @@ export function doctorCommand(): Command {
         backends: listBackends(),
         tfjs: await tfjsFlavour(),
       };
-      process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : doctorText(report));
+      print(flags.json ? `${JSON.stringify(report)}\n` : doctorText(report));
     });
 }
 
@@ -34,15 +35,6 @@ export function doctorText({ node, memory, backends, tfjs }: DoctorReport): stri
     lines.push(`${b.name.padEnd(9)} ${b.available ? `yes  ${b.description}` : `no   ${b.reason}`}`);
     if (!b.available && b.hint !== undefined) lines.push(`${''.padEnd(14)} hint: ${b.hint}`);
   }
-  const cpu = backends.find((b) => b.name === 'cpu');
-  if (cpu?.available) lines.push(`${'openblas'.padEnd(9)} ${blasText(cpu.description)}`);
   lines.push(`${'tfjs'.padEnd(9)} yes  ${tfjs.flavour} ${tfjs.version}: ${tfjs.reason}`);
   return `${lines.join('\n')}\n`;
-}
-
-/** Which GEMM library the addon was built with, from the backend's own description. */
-function blasText(description: string): string {
-  return /openblas/i.test(description)
-    ? 'yes  used for large matrix products'
-    : 'no   not found when the addon was built; install it (Debian: libopenblas-dev) and run `npm run build:native`; the built-in GEMM is used';
 }

@@ -11,6 +11,7 @@ import { lintPlan } from '../../plan/lint.ts';
 import type { Plan } from '../../plan/schema.ts';
 import { planSvg } from '../../plan/svg.ts';
 import { EXIT } from '../exit-code.ts';
+import { print, printColoured } from '../output.ts';
 import { integer, integers } from '../parse.ts';
 
 const LENGTHS = [4096, 8192, 16384] as const;
@@ -41,8 +42,8 @@ function inspect(): Command {
       const plan = loadPlan(path);
       const lengths = flags.lengths ?? LENGTHS;
       if (flags.svg !== undefined) writeFileAtomic(flags.svg, planSvg(plan, { lengths }));
-      else if (flags.json) process.stdout.write(`${JSON.stringify(plan)}\n`);
-      else process.stdout.write(`${inspectPlan(plan, { lengths, width: Math.max(40, process.stdout.columns ?? 100) })}\n`);
+      else if (flags.json) print(`${JSON.stringify(plan)}\n`);
+      else printColoured(`${inspectPlan(plan, { lengths, width: Math.max(40, process.stdout.columns ?? 100) })}\n`);
     });
 }
 
@@ -80,7 +81,7 @@ Examples:
       if (flags.to === 'published') writeFileAtomic(flags.out, `${JSON.stringify(exportPublished(loadPlan(path)))}\n`);
       else if (flags.to === 'moabench') importPlan(path, flags);
       else throw invalidArgument('moabench or published', '--to', flags.to);
-      process.stdout.write(`wrote ${flags.out}\n`);
+      print(`wrote ${flags.out}\n`);
     });
 }
 
@@ -95,10 +96,10 @@ function importPlan(path: string, flags: ConvertFlags): void {
   });
   savePlan(flags.out, plan);
   if (model.heads === model.kvHeads) return;
-  process.stdout.write(`${tax.disagree} of ${tax.groups} groups had different rules; group: max costs\n`);
+  print(`${tax.disagree} of ${tax.groups} groups had different rules; group: max costs\n`);
   for (const [tokens, d] of Object.entries(tax.densities)) {
     const text = `  ${tokens.padStart(7)} tokens: density ${d.published.toFixed(4)} -> ${d.imported.toFixed(4)} (+${(d.increase * 100).toFixed(1)} points)\n`;
-    process.stdout.write(text);
+    print(text);
   }
 }
 
@@ -120,9 +121,9 @@ function lint(): Command {
     .addHelpText('after', '\nExample:\n  $ moabench plan lint plan.json --model models/reference')
     .action((path: string, flags: { readonly model?: string; readonly json: boolean }) => {
       const findings = lintPlan(loadPlan(path), flags.model === undefined ? {} : { model: modelConfig(flags.model) });
-      if (flags.json) process.stdout.write(`${JSON.stringify(findings)}\n`);
-      else if (findings.length === 0) process.stdout.write('nothing odd\n');
-      else for (const f of findings) process.stdout.write(`${f.severity.padEnd(8)}${f.code.padEnd(20)}${f.message}\n`);
+      if (flags.json) print(`${JSON.stringify(findings)}\n`);
+      else if (findings.length === 0) print('nothing odd\n');
+      else for (const f of findings) print(`${f.severity.padEnd(8)}${f.code.padEnd(20)}${f.message}\n`);
       process.exitCode = findings.some((f) => f.severity === 'error') ? EXIT.someFailed : EXIT.completed;
     });
 }

@@ -1,4 +1,9 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { MoaError } from '../../core/errors.ts';
+import { recordsPath } from '../../run/run-folder.ts';
+import { print } from '../output.ts';
 
 /** moabench report: summary, tables, charts and pages again, from the records of a run folder. */
 export function reportCommand(): Command {
@@ -8,8 +13,36 @@ export function reportCommand(): Command {
     .option('--json', 'print the summary as JSON', false)
     .addHelpText('after', '\nExample:\n  $ moabench report runs/quick-20261123-231500')
     .action(async (folder: string, flags: { json: boolean }) => {
+      checkRunFolder(folder);
       const { writeRunReport } = await import('../../run/write-report.ts');
       const report = await writeRunReport(folder);
-      process.stdout.write(flags.json ? `${JSON.stringify(report.summary)}\n` : `${report.text}\nreport: ${folder}/report.html\n`);
+      print(flags.json ? `${JSON.stringify(report.summary)}\n` : `${report.text}\nreport: ${folder}/report.html\n`);
     });
+}
+
+/** Where there is no run but there are runs below, says which. */
+function checkRunFolder(folder: string): void {
+  if (existsSync(recordsPath(folder))) return;
+  const below = runsIn(folder);
+  throw new MoaError(`Expected a run folder (with records.jsonl) for the folder but received ${folder}`, {
+    code: 'NOT_FOUND',
+    hint:
+      below.length === 0
+        ? 'Name the folder that a run said its report is in.'
+        : `There are runs in it: ${below.join(', ')}. Name one of them.`,
+  });
+}
+
+/** The newest runs directly in a folder, at most 3; run folders end in their time. */
+function runsIn(folder: string): string[] {
+  try {
+    const runs = readdirSync(folder).map((entry) => join(folder, entry));
+    return runs
+      .filter((path) => existsSync(recordsPath(path)))
+      .sort()
+      .slice(-3)
+      .reverse();
+  } catch {
+    return []; // no folder, or not readable: there is nothing to propose
+  }
 }

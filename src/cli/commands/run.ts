@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
+import { print, tell } from '../output.ts';
 import { progressDisplay } from '../progress-display.ts';
 import { runResultText } from '../run-result-text.ts';
 import { shellCommand } from '../shell-command.ts';
@@ -13,6 +14,7 @@ interface RunFlags {
   readonly only: string[];
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly allowOutside: boolean;
 }
 
 /** moabench run: a suite end to end. */
@@ -29,7 +31,7 @@ Examples:
   $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
     )
     .action(async (suite: string, flags: RunFlags) => {
-      await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags.only) });
+      await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags) });
     });
 }
 
@@ -41,7 +43,7 @@ export function compressCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ moabench compress suites/quick.yaml --only moa-50 --out runs/plans')
     .action(async (suite: string, flags: RunFlags) => {
       const only = flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`);
-      await execute(suite, flags, { only, command: commandAgain('compress', suite, flags.only) });
+      await execute(suite, flags, { only, command: commandAgain('compress', suite, flags) });
     });
 }
 
@@ -53,11 +55,12 @@ function suiteCommand(name: string): Command {
     .option('--other-suite', 'with --resume: go on also where the folder holds the run of another suite', false)
     .option('--dry-run', 'print what would be done, why, and an estimate of time, memory and disk; run nothing', false)
     .option('--json', 'print the result as JSON on stdout', false)
+    .option('--allow-outside', 'let the suite name plans and data outside its folder and the working folder', false)
     .option('--quiet', 'no progress', false);
 }
 
-function tell(note: string): void {
-  process.stderr.write(`note: ${note}\n`);
+function tellNote(note: string): void {
+  tell(`note: ${note}\n`);
 }
 
 interface Selection {
@@ -67,8 +70,9 @@ interface Selection {
 }
 
 /** The command that does this again from nothing: in a folder of its own, without options that only change what is printed. */
-function commandAgain(name: string, suite: string, only: readonly string[]): string {
-  return shellCommand(['moabench', name, suite, ...(only.length === 0 ? [] : ['--only', ...only])]);
+function commandAgain(name: string, suite: string, { only, allowOutside }: Pick<RunFlags, 'only' | 'allowOutside'>): string {
+  const outside = allowOutside ? ['--allow-outside'] : [];
+  return shellCommand(['moabench', name, suite, ...(only.length === 0 ? [] : ['--only', ...only]), ...outside]);
 }
 
 async function execute(suitePath: string, flags: RunFlags, { only, command }: Selection): Promise<void> {
@@ -80,15 +84,17 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
       only,
       resume: flags.resume,
       otherSuite: flags.otherSuite,
-      onNote: tell,
+      allowOutside: flags.allowOutside,
+      onNote: tellNote,
       ...(flags.out === undefined ? {} : { out: flags.out }),
     });
-    process.stdout.write(`${flags.json ? JSON.stringify(planned) : dryRunText(planned)}\n`);
+    print(`${flags.json ? JSON.stringify(planned) : dryRunText(planned)}\n`);
     return;
   }
   const { runSuite } = await import('../../run/run-suite.ts');
   const { writeRunReport } = await import('../../run/write-report.ts');
   const display = progressDisplay({ quiet: flags.quiet });
+  let folder: string | undefined;
   const result = await interruptible(
     async (signal) => {
       const run = await runSuite({
@@ -97,17 +103,27 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
         otherSuite: flags.otherSuite,
         only,
         command,
+        allowOutside: flags.allowOutside,
         signal,
+        onFolder: (path) => {
+          folder = path;
+        },
         onProgress: display.onProgress,
-        onNote: tell,
+        onNote: tellNote,
         ...(flags.out === undefined ? {} : { out: flags.out }),
       });
       const report = await writeRunReport(run.folder);
       return { ...run, report };
     },
-    () => display.stop(),
+    {
+      beforeExit: () => display.stop(),
+      howToGoOn: () =>
+        folder === undefined
+          ? 'Nothing was recorded yet.'
+          : `The run is in ${folder}. Go on with: ${command} ${shellCommand(['--out', folder])} --resume`,
+    },
   );
   display.stop();
-  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
-  process.exitCode = result.failed.length > 0 ? EXIT.someFailed : EXIT.completed;
+  print(flags.json ? `${JSON.stringify(result)}\n` : `${runResultText(result, result.report.text)}\n`);
+  process.exitCode = result.failed.length + result.short.length > 0 ? EXIT.someFailed : EXIT.completed;
 }

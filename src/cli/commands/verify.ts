@@ -7,6 +7,7 @@ import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
 import { numbered } from '../../results/phrases.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
+import { print } from '../output.ts';
 import { deviceIndex } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
@@ -48,12 +49,12 @@ export function verifyCommand(): Command {
               onCase: ({ op }, done, total) => display.onProgress({ stage: 'verify', done, total, detail: op }),
               ...(ops === undefined ? {} : { filter: ({ op }) => ops.includes(op) }),
             }),
-          () => display.stop(),
+          { beforeExit: () => display.stop() },
         );
         display.stop();
         if (report.cases.length + report.skipped.length === 0)
           throw new MoaError(`Expected names of ops for --op but received ${ops?.join(', ')}`, { code: 'INVALID_ARGUMENT' });
-        process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : verifyText(report));
+        print(flags.json ? `${JSON.stringify(report)}\n` : verifyText(report));
         process.exitCode = report.failed > 0 ? EXIT.someFailed : EXIT.completed;
       } finally {
         await backend.dispose();

@@ -62,7 +62,23 @@ export function placeFacts({ sentences, facts, queried, rng }: PlaceOptions): { 
   const gaps = facts.map(() => rng.int(0, sentences.length)).sort((a, b) => a - b);
   const order = facts.map((_, index) => index);
   if (queried !== undefined) {
-    gaps[queried.index] = gapInDecile(sentences, queried.decile, rng);
+    const others = facts.map((fact, index) => ({
+      gap: gaps[index] as number,
+      characters: index === queried.index ? 0 : fact.length + 1,
+      index,
+    }));
+    const before = charactersBefore(sentences, (gap) =>
+      others.reduce(
+        (sum, other) => sum + (other.gap < gap || (other.gap === gap && other.index < queried.index) ? other.characters : 0),
+        0,
+      ),
+    );
+    const characters = [...sentences, ...facts].reduce((sum, text) => sum + text.length + 1, 0);
+    gaps[queried.index] = gapInDecile(
+      before.map((share) => share / Math.max(characters - 1, 1)),
+      queried.decile,
+      rng,
+    );
     order.sort((a, b) => (gaps[a] as number) - (gaps[b] as number) || a - b);
   }
   const pieces: string[] = [];
@@ -77,15 +93,17 @@ export function placeFacts({ sentences, facts, queried, rng }: PlaceOptions): { 
   return { pieces, positions };
 }
 
-/** A random gap whose share of text before it lies in [decile, decile + 1) tenths; the nearest to its middle if there is none. */
-function gapInDecile(sentences: readonly string[], decile: number, rng: Rng): number {
-  const total = sentences.reduce((sum, sentence) => sum + sentence.length + 1, 0);
+/** Characters before each gap between sentences: those of the sentences and what `more` says. */
+function charactersBefore(sentences: readonly string[], more: (gap: number) => number): number[] {
   let before = 0;
-  const shares = [0];
-  for (const sentence of sentences) {
-    before += sentence.length + 1;
-    shares.push(before / Math.max(total, 1));
-  }
+  return Array.from({ length: sentences.length + 1 }, (_, gap) => {
+    if (gap > 0) before += (sentences[gap - 1] as string).length + 1;
+    return before + more(gap);
+  });
+}
+
+/** A random gap whose share of text before it lies in [decile, decile + 1) tenths; the nearest to its middle if there is none. */
+function gapInDecile(shares: readonly number[], decile: number, rng: Rng): number {
   const inside = shares.flatMap((share, gap) => (share * 10 >= decile && share * 10 < decile + 1 ? [gap] : []));
   if (inside.length > 0) return rng.pick(inside);
   const middle = (decile + 0.5) / 10;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sha256 } from '../../core/hash.ts';
-import type { Sample } from '../sample.ts';
-import { readJsonLines } from './json-lines.ts';
+import { promptLength, type Sample } from '../sample.ts';
+import { type JsonLine, readJsonLines } from './json-lines.ts';
 import { type LongBenchDataset, longBenchDataset } from './longbench-datasets.ts';
 import { countedPrompt, type PromptModel, truncateMiddle } from './prompt-model.ts';
 
@@ -17,6 +17,13 @@ const itemSchema = z.object({
   language: z.string(),
   _id: z.string().min(1),
 });
+
+export type LongBenchItem = z.infer<typeof itemSchema>;
+
+/** The items of a LongBench `.jsonl` file as they stand there. Throws INVALID_FILE for malformed lines. */
+export function longBenchItems(path: string): AsyncIterable<JsonLine<LongBenchItem>> {
+  return readJsonLines(path, itemSchema);
+}
 
 export interface LongBenchOptions {
   /** Name of the dataset, as in datasets/longbench.json; "_e" may follow. */
@@ -34,7 +41,7 @@ export interface LongBenchOptions {
 export async function* readLongBench(path: string, options: LongBenchOptions): AsyncGenerator<Sample> {
   const dataset = longBenchDataset(options.dataset);
   const { targetTokens, model, lengths = [0, Number.POSITIVE_INFINITY] } = options;
-  for await (const { line, value } of readJsonLines(path, itemSchema)) {
+  for await (const { line, value } of longBenchItems(path)) {
     if (value.length < lengths[0] || value.length >= lengths[1]) continue;
     const { prompt, wholeTokens } = fittedPrompt(value, dataset, options);
     const promptTokens = countedPrompt(prompt, model, { targetTokens, where: `${path}:${line}` });
@@ -59,24 +66,24 @@ export async function* readLongBench(path: string, options: LongBenchOptions): A
 
 /** The prompt cut in the middle to fit, and the tokens that it would have had whole. */
 function fittedPrompt(
-  item: z.infer<typeof itemSchema>,
+  item: LongBenchItem,
   dataset: LongBenchDataset,
   { targetTokens, truncateTo, model }: LongBenchOptions,
 ): { readonly prompt: string; readonly wholeTokens: number } {
   const { tokenizer } = model;
   const wrap = dataset.chat ? model.wrapUser : (text: string): string => text;
   const plain = dataset.prompt.replace(/\{(context|input)\}/g, (_, field: 'context' | 'input') => item[field]);
-  const frame = tokenizer.encode(wrap('')).length;
+  const frame = promptLength(tokenizer, wrap(''));
   let room = Math.min(truncateTo ?? Number.POSITIVE_INFINITY, targetTokens - frame);
   let prompt = wrap(truncateMiddle(plain, room, tokenizer));
   // Tokens may merge differently where text and markers meet: give back what that costs, a few tokens at most.
   for (
-    let over = tokenizer.encode(prompt).length - targetTokens;
+    let over = promptLength(tokenizer, prompt) - targetTokens;
     over > 0 && room > over;
-    over = tokenizer.encode(prompt).length - targetTokens
+    over = promptLength(tokenizer, prompt) - targetTokens
   ) {
     room -= over;
     prompt = wrap(truncateMiddle(plain, room, tokenizer));
   }
-  return { prompt, wholeTokens: tokenizer.encode(wrap(plain)).length };
+  return { prompt, wholeTokens: promptLength(tokenizer, wrap(plain)) };
 }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { Sample } from '../sample.ts';
-import { readJsonLines } from './json-lines.ts';
+import { type JsonLine, readJsonLines } from './json-lines.ts';
 import { countedPrompt, type PromptModel } from './prompt-model.ts';
 
 /** A line of LongChat's `<n>_lines.jsonl` (longeval/utils.py, `generate_lines_testcases`). Other fields, such as token counts of other tokenizers, are ignored. */
@@ -17,18 +17,25 @@ const testCaseSchema = z
   .refine((test) => test.random_idx[1] < test.num_lines, { path: ['random_idx'], message: 'the index must be below num_lines' })
   .refine((test) => test.prompt.includes(test.correct_line), { path: ['correct_line'], message: 'must occur in the prompt' });
 
+export type LongEvalTest = z.infer<typeof testCaseSchema>;
+
+/** The test cases of a LongEval file as they stand there. Throws INVALID_FILE for malformed lines. */
+export function longEvalTests(path: string): AsyncIterable<JsonLine<LongEvalTest>> {
+  return readJsonLines(path, testCaseSchema);
+}
+
 export interface LongEvalOptions {
-  /** The length that these test cases stand for: no prompt may have more tokens. */
+  /** No prompt may have more tokens. */
   readonly targetTokens: number;
   readonly model: PromptModel;
 }
 
 /** LongEval's limit; answers are a short sentence. */
-const MAX_NEW_TOKENS = 100;
+export const LONGEVAL_NEW_TOKENS = 100;
 
 /** Samples of a LongEval line-retrieval test-case file, scored by the last integer. Throws INVALID_FILE for malformed lines and for prompts longer than `targetTokens`. */
 export async function* readLongEval(path: string, { targetTokens, model }: LongEvalOptions): AsyncGenerator<Sample> {
-  for await (const { line, value } of readJsonLines(path, testCaseSchema)) {
+  for await (const { line, value } of longEvalTests(path)) {
     const prompt = model.wrapUser(value.prompt);
     const id = `longeval/${basename(path)}/${line}`;
     const start = prompt.indexOf(value.correct_line);
@@ -39,7 +46,7 @@ export async function* readLongEval(path: string, { targetTokens, model }: LongE
       prompt,
       answers: [String(value.expected_number)],
       metric: 'last-integer',
-      maxNewTokens: MAX_NEW_TOKENS,
+      maxNewTokens: LONGEVAL_NEW_TOKENS,
       targetTokens,
       promptTokens: countedPrompt(prompt, model, { targetTokens, where: `${path}:${line}` }),
       depth: value.random_idx[1] / value.num_lines,

@@ -1,5 +1,5 @@
 import { MoaError } from '../../core/errors.ts';
-import type { TokenCounter } from '../sample.ts';
+import { promptLength, type TokenCounter } from '../sample.ts';
 
 /** What a reader needs of the model that its prompts are for. */
 export interface PromptModel {
@@ -10,7 +10,7 @@ export interface PromptModel {
 
 /** Tokens of a prompt that must not be longer than `targetTokens`. Throws INVALID_FILE naming `where`. */
 export function countedPrompt(prompt: string, { tokenizer }: PromptModel, limit: { targetTokens: number; where: string }): number {
-  const tokens = tokenizer.encode(prompt).length;
+  const tokens = promptLength(tokenizer, prompt);
   if (tokens > limit.targetTokens) {
     throw new MoaError(`Expected a prompt of at most ${limit.targetTokens} tokens for ${limit.where} but received ${tokens}`, {
       code: 'INVALID_FILE',

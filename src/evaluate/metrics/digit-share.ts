@@ -9,7 +9,16 @@ export function countScore(prediction: string, reference: string): number {
 
 /** LongBench `retrieval_score`: as `countScore`, against the number of the reference "Paragraph <n>". Throws INVALID_ARGUMENT for a reference of another form. */
 export function retrievalScore(prediction: string, reference: string): number {
-  const paragraph = /Paragraph (\p{Nd}+)/u.exec(reference)?.[1];
-  if (paragraph === undefined) throw invalidArgument('"Paragraph <number>"', 'a reference of the retrieval metric', reference);
-  return countScore(prediction, paragraph);
+  return numberScore(prediction, reference, { form: /Paragraph (\p{Nd}+)/u, name: '"Paragraph <number>"' });
+}
+
+/** LongBench `retrieval_zh_score`: as `retrievalScore`, for a reference "段落<n>". */
+export function chineseRetrievalScore(prediction: string, reference: string): number {
+  return numberScore(prediction, reference, { form: /段落(\p{Nd}+)/u, name: '"段落<number>"' });
+}
+
+function numberScore(prediction: string, reference: string, { form, name }: { form: RegExp; name: string }): number {
+  const number = form.exec(reference)?.[1];
+  if (number === undefined) throw invalidArgument(name, 'a reference of the retrieval metric', reference);
+  return countScore(prediction, number);
 }

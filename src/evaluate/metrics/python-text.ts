@@ -2,7 +2,7 @@
  * Python's text rules where they differ from JavaScript's; the official scores depend on them.
  * White space has U+001C..U+001F and U+0085 but not U+FEFF; words and digits are Unicode-wide; rounding is half to even on the binary value.
  */
-const SPACE = '\\t\\n\\v\\f\\r\\x1c-\\x1f \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+export const SPACE = '\\t\\n\\v\\f\\r\\x1c-\\x1f \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const SPACES = new RegExp(`[${SPACE}]+`, 'u');
 const OUTER_SPACES = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'gu');
 const DIGITS = /\p{Nd}+/gu;

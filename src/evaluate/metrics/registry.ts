@@ -1,7 +1,8 @@
 import type { MetricName } from '../../data/sample.ts';
+import { chineseRougeL, chineseTokenF1 } from './chinese.ts';
 import { classificationScore } from './classification.ts';
 import { codeSimilarity } from './code-similarity.ts';
-import { countScore, retrievalScore } from './digit-share.ts';
+import { chineseRetrievalScore, countScore, retrievalScore } from './digit-share.ts';
 import { exactMatch } from './exact-match.ts';
 import { lastIntegerMatch } from './last-integer.ts';
 import { rougeL } from './rouge-l.ts';
@@ -29,6 +30,9 @@ export const METRICS: Readonly<Record<MetricName, Metric>> = {
   'rouge-l': { score: bestOf(rougeL), binary: false },
   classification: { score: classification, binary: false },
   retrieval: { score: bestOf(retrievalScore), binary: false },
+  'token-f1-zh': { score: bestOf(chineseTokenF1), binary: false },
+  'rouge-l-zh': { score: bestOf(chineseRougeL), binary: false },
+  'retrieval-zh': { score: bestOf(chineseRetrievalScore), binary: false },
   count: { score: bestOf(countScore), binary: false },
   'code-similarity': { score: bestOf(codeSimilarity), binary: false },
   'string-match-all': { score: (prediction, { answers }) => stringMatchAll(cleanPrediction(prediction), answers), binary: false },

@@ -16,8 +16,11 @@ function normalizedTokens(text: string, { endTokenAsSpace = false }: NormalizeOp
 
 /** Token-level F1 of a prediction and one reference, 0..1 (LongBench `qa_f1_score`). Both empty scores 0. */
 export function tokenF1(prediction: string, reference: string, options: NormalizeOptions = {}): number {
-  const predicted = normalizedTokens(prediction, options);
-  const expected = normalizedTokens(reference, options);
+  return wordF1(normalizedTokens(prediction, options), normalizedTokens(reference, options));
+}
+
+/** F1 of two bags of words, 0..1; 0 where they share none. */
+export function wordF1(predicted: readonly string[], expected: readonly string[]): number {
   const left = new Map<string, number>();
   for (const token of expected) left.set(token, (left.get(token) ?? 0) + 1);
   let shared = 0;

@@ -5,20 +5,22 @@ import { HEAT } from '../theme.ts';
 /** Retrieval accuracy over length with Wilson bands, all methods. */
 export function retrievalChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rows = summary.methods.flatMap((method) =>
-    (method.retrieval?.lengths ?? []).map(({ length, accuracy, correct, toBaseline }) => ({
-      method: styles.find((style) => style.id === method.id)?.label ?? method.id,
-      length,
-      accuracy: accuracy.estimate,
-      low: accuracy.low,
-      high: accuracy.high,
-      correct,
-      n: accuracy.n,
-      delta: toBaseline?.delta.estimate ?? null,
-    })),
+    (method.retrieval?.lengths ?? [])
+      .filter(({ whole }) => whole)
+      .map(({ length, accuracy, correct, toBaseline }) => ({
+        method: styles.find((style) => style.id === method.id)?.label ?? method.id,
+        length,
+        accuracy: accuracy.estimate,
+        low: accuracy.low,
+        high: accuracy.high,
+        correct,
+        n: accuracy.n,
+        delta: toBaseline?.delta.estimate ?? null,
+      })),
   );
   if (rows.length === 0) return [];
   const lengths = [...new Set(rows.map((row) => row.length))];
-  const threshold = summary.methods.find((method) => method.retrieval)?.retrieval?.effectiveContext.threshold ?? 0.9;
+  const threshold = summary.methods.find((method) => method.retrieval?.effectiveContext)?.retrieval?.effectiveContext?.threshold ?? 0.9;
   const alt = `Line chart of retrieval accuracy by context length (${lengths.join(', ')} tokens) for ${styles.map((style) => style.label).join(', ')}, with 95% intervals.`;
   return [
     {

@@ -1,26 +1,27 @@
 import { budgetGroups } from '../../results/contrasts.ts';
-import { percent } from '../../results/phrases.ts';
-import type { Estimate, MethodSummary, Summary } from '../../results/summary.ts';
+import { kvShare, shareLength } from '../../results/kv-share.ts';
+import { countText, listed, percent } from '../../results/phrases.ts';
+import type { MethodSummary, Point, Summary } from '../../results/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 
 /** The heterogeneity ladder of each group of equal memory. */
 export function ablationCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
-  const groups = budgetGroups(summary.methods.filter((method) => method.id !== summary.baseline && method.retrieval !== null)).filter(
+  const groups = budgetGroups(summary.methods.filter((method) => method.id !== summary.baseline && method.retrieval?.mean)).filter(
     (group) => group.length > 1,
   );
   return groups.map((group, i) => {
-    const share = group[0]?.kvBytes.at(-1)?.ratioToBaseline ?? null;
+    const share = group[0] === undefined ? null : kvShare(group[0], shareLength(summary));
     const members = styles.filter((style) => group.some((method) => method.id === style.id));
     const rows = group.flatMap((method) => {
       const mean = method.retrieval?.mean;
-      return mean === undefined
+      return !mean
         ? []
         : [
             {
               method: styles.find((style) => style.id === method.id)?.label ?? method.id,
               ...intervalRow(mean),
-              context: method.retrieval?.effectiveContext.tokens ?? 0,
+              context: method.retrieval?.effectiveContext?.tokens ?? null,
             },
           ];
     });
@@ -29,7 +30,7 @@ export function ablationCharts(summary: Summary, styles: readonly MethodStyle[])
       id: `ablation-${i + 1}`,
       section: 'retrieval' as const,
       title: `What each freedom buys${share === null ? '' : ` at ${percent(share)} of the KV memory`}`,
-      caption: 'Mean retrieval accuracy over all lengths of methods with equal resident KV bytes (within 2%); whiskers are 95% intervals.',
+      caption: `Mean retrieval accuracy over ${lengthsText(summary)} of methods with no more resident KV bytes than the first (within 2%); whiskers are 95% intervals.`,
       alt,
       size: 'wide' as const,
       rows,
@@ -42,7 +43,7 @@ export function ablationCharts(summary: Summary, styles: readonly MethodStyle[])
 /** LongBench-style scores per category with intervals. */
 export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rowsOf = (
-    pick: (scores: NonNullable<MethodSummary['scores']>) => readonly { name: string; score: Estimate; relative: Estimate | null }[],
+    pick: (scores: NonNullable<MethodSummary['scores']>) => readonly { name: string; score: Point; relative: Point | null }[],
   ) =>
     summary.methods.flatMap((method) =>
       method.scores === null
@@ -54,9 +55,10 @@ export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): C
             relative: s.relative?.estimate ?? null,
           })),
     );
-  const rows = rowsOf((scores) => [...scores.categories, scores.mean]);
+  const rows = rowsOf((scores) => [...scores.categories, ...(scores.mean === null ? [] : [scores.mean])]);
   if (rows.length === 0) return [];
   const names = new Set(rows.map((row) => row.name));
+  const { leftOut } = summary.common.tasks;
   const members = styles.filter((style) => rows.some((row) => row.method === style.label));
   const alt = `Dot plot of LongBench-style scores per category for ${members.map((style) => style.label).join(', ')}, with 95% intervals.`;
   return [
@@ -64,7 +66,7 @@ export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): C
       id: 'scores',
       section: 'scores',
       title: 'Long-context tasks by category',
-      caption: "Each task's own metric, 0 to 1; a category is the mean of its tasks; whiskers are 95% bootstrap intervals over documents.",
+      caption: `Each task's own metric, 0 to 1; a category is the mean of its tasks${leftOut.length === 0 ? '' : `, of which ${listed(leftOut)} are left out, as some methods lack them`}; whiskers are 95% intervals over documents, where there are enough.`,
       alt,
       size: 'wide',
       rows,
@@ -72,6 +74,11 @@ export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): C
         dotPlot({ theme, alt, rows, styles, members, y: 'name', xTitle: 'Score', height: names.size * (members.length * 9 + 14) }),
     },
   ];
+}
+
+/** `all lengths`, or those that all methods have. */
+export function lengthsText({ common }: Summary): string {
+  return common.lengths.leftOut.length === 0 ? 'all lengths' : `${listed(common.lengths.used.map(countText))} tokens only`;
 }
 
 interface DotPlotOptions {
@@ -110,8 +117,7 @@ function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPl
     ...(y === 'name' ? ([['name', 'Task']] as const) : []),
     ['method', 'Method'],
     ['estimate', xTitle, '.3f'],
-    ['low', '95% from', '.3f'],
-    ['high', 'to', '.3f'],
+    ['interval', '95%'],
     ['n', 'Samples'],
   );
   return frame({
@@ -122,7 +128,11 @@ function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPl
     rows,
     styles,
     layer: [
-      { mark: { type: 'rule', strokeWidth: 2, opacity: 0.55 }, encoding: { ...place, x: { ...x, field: 'low' }, x2: { field: 'high' } } },
+      {
+        transform: [{ filter: 'isValid(datum.low)' }],
+        mark: { type: 'rule', strokeWidth: 2, opacity: 0.55 },
+        encoding: { ...place, x: { ...x, field: 'low' }, x2: { field: 'high' } },
+      },
       {
         mark: { type: 'point', filled: true, size: 60, opacity: 1 },
         encoding: { ...place, x, shape: methodShape(styles, theme), tooltip: fields },
@@ -131,6 +141,7 @@ function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPl
   });
 }
 
-function intervalRow({ estimate, low, high, n }: Estimate): { estimate: number; low: number; high: number; n: number } {
-  return { estimate, low, high, n };
+function intervalRow({ estimate, low, high, n }: Point): Point & { readonly interval: string } {
+  const interval = low === null || high === null ? 'no interval' : `${low.toFixed(3)} to ${high.toFixed(3)}`;
+  return { estimate, low, high, n, interval };
 }

@@ -1,14 +1,20 @@
+import { kvShare, shareLength } from '../../results/kv-share.ts';
 import { hardest } from '../../results/speed.ts';
 import type { Estimate, MethodSummary, Summary } from '../../results/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip } from '../chart.ts';
+import { lengthsText } from './scores.ts';
 
 /** Quality against speed (or memory where nothing was timed), one point a method with both intervals. */
 export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const timed = summary.methods.some((method) => hardestSpeedup(method) !== null);
   const rows = summary.methods.flatMap((method) => {
     const mean = method.retrieval?.mean;
-    const x = timed ? (method.id === summary.baseline ? { estimate: 1, low: 1, high: 1 } : hardestSpeedup(method)) : memoryShare(method);
-    if (mean === undefined || x === null) return [];
+    const x = timed
+      ? method.id === summary.baseline
+        ? { estimate: 1, low: 1, high: 1 }
+        : hardestSpeedup(method)
+      : memoryShare(method, shareLength(summary));
+    if (!mean || x === null) return [];
     const label = styles.find((style) => style.id === method.id)?.label ?? method.id;
     return [{ method: label, x: x.estimate, xLow: x.low, xHigh: x.high, y: mean.estimate, low: mean.low, high: mean.high, n: mean.n }];
   });
@@ -25,7 +31,7 @@ export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]):
       id: 'tradeoff',
       section: 'overview',
       title: timed ? 'Quality against speed' : 'Quality against memory',
-      caption: `Mean retrieval accuracy over all lengths${condition}; whiskers are 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`,
+      caption: `Mean retrieval accuracy over ${lengthsText(summary)}${condition}; whiskers are 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`,
       alt,
       size: 'wide',
       rows,
@@ -76,8 +82,8 @@ export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]):
   ];
 }
 
-function memoryShare(method: MethodSummary): { estimate: number; low: number; high: number } | null {
-  const share = method.kvBytes.at(-1)?.ratioToBaseline ?? null;
+function memoryShare(method: MethodSummary, length: number | null): { estimate: number; low: number; high: number } | null {
+  const share = kvShare(method, length);
   return share === null ? null : { estimate: share, low: share, high: share };
 }
 

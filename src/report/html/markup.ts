@@ -1,3 +1,5 @@
+import { printable } from '../../core/printable.ts';
+
 /** Markup that may be put into a page as it is. Made only here and by `html`, so that text from records cannot become markup. */
 export class Markup {
   readonly text: string;
@@ -14,14 +16,19 @@ export function html(parts: TemplateStringsArray, ...values: readonly Value[]): 
   return new Markup(parts.reduce((text, part, i) => text + (i === 0 ? '' : render(values[i - 1] ?? null)) + part, ''));
 }
 
-/** Text with the five markup characters escaped. */
+/** Text with the five markup characters escaped, and shown where a page would obey it (marks of writing direction, control characters). */
 export function escapeText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+  return printable(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }
 
 /** JSON for a script element: no `</script>`, no `<!--`. */
 export function jsonScript(value: unknown): Markup {
-  return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029'));
+  return new Markup(printable(JSON.stringify(value)).replaceAll('<', '\\u003c'));
 }
 
 function render(value: Value): string {

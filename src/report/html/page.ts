@@ -8,6 +8,7 @@ import { html, jsonScript, Markup } from './markup.ts';
 import { SCRIPT } from './script.ts';
 import {
   checksTable,
+  dataSection,
   factList,
   figure,
   findings,
@@ -30,6 +31,13 @@ const SECTIONS: readonly { readonly part: Chart['section']; readonly title: stri
   { part: 'fronts', title: '', small: 'The Pareto plans they were picked from' },
 ];
 
+/**
+ * What the page may do, whatever text from records would make of it: its own script and style, pictures in data URLs, nothing from anywhere else. Vega compiles
+ * the expressions of a chart into functions, hence `unsafe-eval`.
+ */
+const POLICY =
+  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
 /** report.html: one file that needs no network. `runtime` is Vega's browser build, put in as it is. */
 export function htmlReport(parts: ReportParts, runtime: VegaRuntime): string {
   const { summary, selection, environment, charts } = parts;
@@ -39,6 +47,7 @@ export function htmlReport(parts: ReportParts, runtime: VegaRuntime): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${summary.title} - moabench</title>
 <meta name="generator" content="moabench">
@@ -64,6 +73,7 @@ ${flipViewer(summary, selection)}
 ${checksTable(summary.checks)}
 ${unfinishedCells(summary)}
 ${stretchesTable(selection)}
+${dataSection(summary)}
 ${environment === null ? null : html`<h2>Environment</h2>${factList(environmentFacts(environment, summary))}`}
 ${summary.command === null ? null : html`<h2>Run it again</h2><pre>${summary.command}</pre><button type="button" class="copy">Copy</button>`}
 </main>

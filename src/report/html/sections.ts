@@ -3,8 +3,9 @@ import type { Selection } from '../../results/selection.ts';
 import type { Check, Summary } from '../../results/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import { checksTally, mostWereMade } from '../checks-text.ts';
+import { DATA_COLUMNS, dataRows } from '../data-table.ts';
 import { type Fact, stretchTable } from '../facts.ts';
-import { type Headline, hasIntervals, headline } from '../headline.ts';
+import { type Headline, hasIntervals, headline, lacksIntervals } from '../headline.ts';
 import { html, type Markup } from './markup.ts';
 
 /** Findings that fit a first screen; the others fold away. */
@@ -27,13 +28,14 @@ export function headlineTable(summary: Summary): Markup | null {
   const { columns, rows }: Headline = headline(summary);
   if (columns.length === 0) return null;
   const brackets = hasIntervals({ columns, rows }) ? 'Brackets are 95% intervals. ' : '';
+  const points = lacksIntervals({ columns, rows }) ? 'Without interval: too few samples a task, or too alike. ' : '';
   const head = columns.map((column) => html`<th scope="col">${column.name}<small>${column.title}</small></th>`);
   const body = rows.map(
     (row) =>
       html`<tr class="${row.baseline ? 'baseline' : ''}"><th scope="row"><span class="swatch" style="--c:var(--m${row.index % 8})"></span>${row.label}</th>${row.cells.map(dimInterval)}</tr>`,
   );
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>
-<p class="note">${brackets}Memory and speed come from the same kernels and caches as the scores.</p>`;
+<p class="note">${brackets}${points}Memory and speed come from the same kernels and caches as the scores.</p>`;
 }
 
 /** What follows a number in brackets is set back. */
@@ -97,6 +99,13 @@ export function stretchesTable(selection: Selection): Markup | null {
   if (rows.length === 0) return null;
   const body = rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`);
   return html`<h2>When it was measured</h2><div class="scroll"><table><thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>`;
+}
+
+export function dataSection({ data }: Summary): Markup | null {
+  if (data.length === 0) return null;
+  const head = DATA_COLUMNS.map((name) => html`<th>${name}</th>`);
+  const rows = dataRows(data).map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
+  return html`<h2>Data</h2><div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 export function unfinishedCells({ cells }: Summary): Markup | null {

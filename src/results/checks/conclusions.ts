@@ -1,9 +1,13 @@
+import { detectableDifference } from '../../core/statistics-power.ts';
+import { directionOf } from '../paired.ts';
 import { numbered, percent, points } from '../phrases.ts';
-import type { Check, Paired } from '../summary.ts';
+import type { Check, MethodSummary, Paired } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
 /** Losses that a study should not miss: one answer in ten. */
 const NOTICEABLE = 0.1;
+/** Shared by the comparisons of a family: Holm's first step. */
+const FAMILY_ALPHA = 0.05;
 
 /** Every cell of the suite completed. Only a note where the others were left out by choice. */
 export function finished({ summary, selection }: CheckInput): Check {
@@ -26,24 +30,27 @@ export function finished({ summary, selection }: CheckInput): Check {
 
 /** A compressed method that beats the full cache points at a broken baseline. */
 export function denseIsBest({ summary }: CheckInput): Check {
-  const better = summary.methods.filter(
-    (method) => (method.retrieval?.meanToBaseline?.delta.low ?? 0) > 0 || (method.scores?.meanToBaseline?.delta.low ?? 0) > 0,
-  );
-  const tested = summary.methods.some((method) => method.retrieval?.meanToBaseline || method.scores?.meanToBaseline);
-  if (!tested) return check('baseline-best', 'warning', 'untested', 'No method was compared with the baseline.');
-  return better.length === 0
+  const comparisons = (method: MethodSummary): { paired: Paired; better: 'up' | 'down' }[] => [
+    ...(method.retrieval?.meanToBaseline ? [{ paired: method.retrieval.meanToBaseline, better: 'up' as const }] : []),
+    ...(method.scores?.meanToBaseline ? [{ paired: method.scores.meanToBaseline, better: 'up' as const }] : []),
+    ...(method.perplexity?.toBaseline ? [{ paired: method.perplexity.toBaseline, better: 'down' as const }] : []),
+  ];
+  const tested = summary.methods.filter((method) => comparisons(method).some(({ paired }) => paired.pHolm !== null));
+  if (tested.length === 0) return check('baseline-best', 'warning', 'untested', 'No method was compared with the baseline.');
+  const best = tested.filter((method) => comparisons(method).some(({ paired, better }) => directionOf(paired) === better));
+  return best.length === 0
     ? check('baseline-best', 'warning', 'passed', `No compressed method beats ${summary.baseline} beyond noise.`)
     : check(
         'baseline-best',
         'warning',
         'failed',
-        `${better.map((method) => method.id).join(', ')} beat ${summary.baseline} beyond noise: suspect the baseline, its prompts or the scorer.`,
+        `${best.map((method) => method.id).join(', ')} beat ${summary.baseline} beyond noise: suspect the baseline, its prompts or the scorer.`,
       );
 }
 
 /** The model can do the task at all. */
 export function denseCanDoIt({ summary }: CheckInput): Check {
-  const shortest = summary.methods.find((method) => method.id === summary.baseline)?.retrieval?.lengths[0];
+  const shortest = summary.methods.find((method) => method.id === summary.baseline)?.retrieval?.lengths.find((at) => at.whole);
   if (shortest === undefined) return check('baseline-able', 'warning', 'untested', 'The baseline has no retrieval score.');
   const { estimate } = shortest.accuracy;
   return check(
@@ -54,19 +61,28 @@ export function denseCanDoIt({ summary }: CheckInput): Check {
   );
 }
 
-/** How large a loss the study could have seen. */
+/** How large a loss the study could have seen: the power of the test that is used, at the level that its family leaves to it. */
 export function power({ summary }: CheckInput): Check {
   const paired = summary.methods.flatMap((method) => (method.retrieval?.meanToBaseline ? [method.retrieval.meanToBaseline] : []));
-  const least = ({ detectable }: Paired): number => detectable ?? Number.POSITIVE_INFINITY;
-  const [worst] = paired.toSorted((a, b) => least(b) - least(a));
+  const tested = paired.filter(({ test, pHolm }) => test === 'mcnemar-mid-p' && pHolm !== null);
+  const [worst] = tested
+    .map((comparison) => ({ comparison, least: detectable(comparison) }))
+    .toSorted((a, b) => (b.least ?? Number.POSITIVE_INFINITY) - (a.least ?? Number.POSITIVE_INFINITY));
   if (worst === undefined) return check('power', 'note', 'untested', 'No paired retrieval comparison.');
-  const ok = least(worst) <= NOTICEABLE;
-  return check('power', 'note', ok ? 'passed' : 'failed', powerText(worst, ok));
+  const { comparison, least } = worst;
+  const ok = least !== null && least <= NOTICEABLE;
+  const study = `With ${numbered(comparison.delta.n, 'pair')} over all lengths and ${numbered(comparison.comparisons, 'comparison')}`;
+  if (least === null) return check('power', 'note', 'failed', `${study}, not even a total loss would reliably be found.`);
+  const missed = ok ? '' : '; smaller ones are likely missed';
+  return check(
+    'power',
+    'note',
+    ok ? 'passed' : 'failed',
+    `${study}, true differences of ${points(least)} points and more show up (80% power, mid-p McNemar test)${missed}.`,
+  );
 }
 
-function powerText({ delta, detectable }: Paired, ok: boolean): string {
-  const study = `With ${numbered(delta.n, 'pair')} over all lengths`;
-  if (detectable === null) return `${study}, not even a total loss would reliably reach p < 0.05.`;
-  const missed = ok ? '' : '; smaller ones are likely missed';
-  return `${study}, true differences of ${points(detectable)} points and more show up (80% power, exact test)${missed}.`;
+/** Least true difference that a comparison finds with 80% power. Flips that went both ways are noise, no effect. */
+function detectable({ delta, lost, gained, comparisons }: Paired): number | null {
+  return detectableDifference({ pairs: delta.n, background: Math.min(lost, gained) / delta.n, alpha: FAMILY_ALPHA / comparisons });
 }

@@ -1,10 +1,7 @@
-import { EQUAL_BUDGET, largestBudgetGap } from '../contrasts.ts';
+import { budgetOf, EQUAL_BUDGET, largestBudgetGap, MEANT_EQUAL, rungOf } from '../contrasts.ts';
 import { numbered, percent } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
-
-/** Methods whose budgets are this close were meant to be equal. */
-const MEANT_EQUAL = 0.1;
 
 /** What the allocator gave is what the plan implies: the condition for every memory claim. */
 export function residentBytes({ selection }: CheckInput): Check {
@@ -24,7 +21,8 @@ export function equalBudgets({ summary }: CheckInput): Check {
   const compressed = summary.methods.filter((method) => method.id !== summary.baseline && method.kvBytes.length > 0);
   const pairs = compressed.flatMap((a, i) => compressed.slice(i + 1).map((b) => ({ a, b, gap: largestBudgetGap(a, b) })));
   const meant = pairs.filter(({ gap }) => gap <= MEANT_EQUAL);
-  const unequal = meant.filter(({ gap }) => gap > EQUAL_BUDGET);
+  // The freer method of a pair may have fewer bytes: it is then compared as one with no more.
+  const unequal = meant.filter(({ a, b }) => (rungOf(a) > rungOf(b) ? budgetOf(a, b) : budgetOf(b, a)) === null);
   if (meant.length === 0) return check('equal-budgets', 'warning', 'untested', 'No two compressed methods have nearly the same KV memory.');
   const worst = unequal.toSorted((x, y) => y.gap - x.gap)[0];
   if (worst === undefined)

@@ -1,6 +1,7 @@
 import type { Check } from '../summary.ts';
 import type { CheckInput } from './check.ts';
 import { denseCanDoIt, denseIsBest, finished, power } from './conclusions.ts';
+import { dataAsPublished, enoughSamples } from './data.ts';
 import { cleanCode, kernelsAsMeant, quietMachine, timingNoise } from './machine.ts';
 import { equalBudgets, residentBytes } from './memory.ts';
 import { answersEnd, evidenceOutOfSight, sameSamples, untruncated } from './samples.ts';
@@ -12,6 +13,8 @@ export function checkRun(input: CheckInput): Check[] {
     residentBytes(input),
     equalBudgets(input),
     sameSamples(input),
+    enoughSamples(input),
+    dataAsPublished(input),
     untruncated(input),
     denseIsBest(input),
     denseCanDoIt(input),

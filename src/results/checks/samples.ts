@@ -4,32 +4,31 @@ import { numbered, percent } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-/** All methods answered the same questions. */
+/** All methods answered the same questions: each method that answered any of a part has all samples under each of its conditions. */
 export function sameSamples({ selection }: CheckInput): Check {
-  const conditions = groupBy(selection.samples, (sample) => `${sample.part} ${sample.task} ${sample.length}`);
-  const uneven = [...conditions].filter(([, samples]) => {
-    const sets = [...groupBy(samples, (sample) => sample.method).values()].map((own) =>
-      own
-        .map((sample) => sample.sampleId)
-        .sort()
-        .join('\n'),
-    );
-    return new Set(sets).size > 1;
+  const scored = [...selection.samples, ...selection.losses.map((loss) => ({ ...loss, part: 'perplexity' as const }))];
+  const parts = [...groupBy(scored, (sample) => sample.part).values()];
+  const conditions = parts.flatMap((samples) => {
+    const methods = new Set(samples.map(({ method }) => method));
+    return [...groupBy(samples, ({ part, task, length }) => `${part} ${task} ${length}`)].map(([name, here]) => {
+      const idsOf = (own: readonly { readonly sampleId: string }[]): number => new Set(own.map(({ sampleId }) => sampleId)).size;
+      const all = idsOf(here);
+      return { name, lacking: [...methods].filter((method) => idsOf(here.filter((sample) => sample.method === method)) < all) };
+    });
   });
-  if (conditions.size === 0) return check('same-samples', 'blocking', 'untested', 'No sample was scored.');
-  return uneven.length === 0
-    ? check(
-        'same-samples',
-        'blocking',
-        'passed',
-        `All methods answered the same samples under ${conditions.size === 1 ? 'the one condition' : `all ${conditions.size} conditions`}.`,
-      )
-    : check(
-        'same-samples',
-        'blocking',
-        'failed',
-        `Methods answered different samples in ${uneven.map(([name]) => name).join(', ')}; only shared ones are paired, totals are not comparable.`,
-      );
+  if (conditions.length === 0) return check('same-samples', 'warning', 'untested', 'No sample was scored.');
+  const uneven = conditions.filter(({ lacking }) => lacking.length > 0);
+  if (uneven.length === 0) {
+    const all = conditions.length === 1 ? 'the one condition' : `all ${conditions.length} conditions`;
+    return check('same-samples', 'warning', 'passed', `All methods answered the same samples under ${all}.`);
+  }
+  const names = uneven.map(({ name, lacking }) => `${name} (${lacking.join(', ')})`).join('; ');
+  return check(
+    'same-samples',
+    'warning',
+    'failed',
+    `Samples that other methods answered are missing under ${names}. Means and comparisons are over the conditions that all methods completed.`,
+  );
 }
 
 /** No prompt was cut to fit. */

@@ -3,6 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { escapeText, html, jsonScript } from '../../../src/report/html/markup.ts';
 
 describe('html', () => {
+  it('shows what would turn the writing direction or end a line', () => {
+    expect(escapeText('a\u202eb\u001bc')).toBe('a\\u202eb\\u001bc');
+    expect(jsonScript('a\u202eb\u2028c').text).toBe('"a\\u202eb\\u2028c"');
+  });
+
   it('escapes text, keeps markup, joins lists, drops null', () => {
     expect(html`<p title="${'a"b'}">${'<b>'}${html`<i>${1}</i>`}${[html`x`, html`y`]}${null}</p>`.text).toBe(
       '<p title="a&quot;b">&lt;b&gt;<i>1</i>xy</p>',

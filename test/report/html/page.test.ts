@@ -1,15 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { allCharts } from '../../../src/report/all-charts.ts';
 import { htmlReport } from '../../../src/report/html/page.ts';
 import { loadVegaRuntime } from '../../../src/report/render.ts';
 import { selectRecords } from '../../../src/results/selection.ts';
 import { summarize } from '../../../src/results/summarize.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../synthetic-run.ts';
-import { launchChromium } from './chromium.ts';
+import { describeInChromium, launchChromium, STARTING_MS } from './chromium.ts';
 
 const suite = syntheticSuite({ samples: 6, methods: ['dense', 'uniform-25', 'moa-25'] });
 const records = syntheticRecords(suite);
@@ -20,28 +21,28 @@ const folder = mkdtempSync(join(tmpdir(), 'report-'));
 const file = join(folder, 'report.html');
 writeFileSync(file, htmlReport({ summary, selection, environment: syntheticEnvironment, charts }, loadVegaRuntime()));
 
-// Opened once, while the file is collected: how long a browser takes to start is no matter of a test.
 const problems: string[] = [];
-const browser = await launchChromium();
-const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: 'light' });
-page.on('console', (message) => problems.push(`console ${message.type()}: ${message.text()}`));
-page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
-page.on('request', (request) => {
-  if (!/^(file|data):/.test(request.url())) problems.push(`request: ${request.url()}`);
-});
-await page.goto(pathToFileURL(file).href);
-await page.evaluate('dispatchEvent(new Event("beforeprint"))');
-await page.waitForFunction('[...document.querySelectorAll(".plot")].every((box) => box.querySelector("svg[aria-label]"))');
-
-afterAll(async () => {
-  await browser.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+let browser: Browser;
+let page: Page;
 
 const background = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
 const markCount = (): Promise<number> => page.evaluate('document.querySelectorAll("[data-chart=retrieval] svg .mark-symbol path").length');
 
-describe('report.html in Chromium', () => {
+describeInChromium('report.html in Chromium', () => {
+  beforeAll(async () => {
+    browser = await launchChromium();
+    page = await browser.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: 'light' });
+    page.on('console', (message) => problems.push(`console ${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
+    page.on('request', (request) => {
+      if (!/^(file|data):/.test(request.url())) problems.push(`request: ${request.url()}`);
+    });
+    await page.goto(pathToFileURL(file).href);
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    await page.waitForFunction('[...document.querySelectorAll(".plot")].every((box) => box.querySelector("svg[aria-label]"))');
+  }, STARTING_MS);
+  afterAll(() => browser.close());
+
   it('draws every chart, says nothing on the console and asks for nothing', async () => {
     const plots: number = await page.evaluate('document.querySelectorAll(".plot svg").length');
     expect(plots).toBe(charts.length);

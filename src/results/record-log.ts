@@ -55,7 +55,7 @@ export class RecordLog {
   /** Whether a cell was closed with a result, and the result is there: a damaged line may have taken it. `set`: the samples that it asks for. */
   isDone(cell: string, set: string | null): boolean {
     if (this.outcomeOf(cell)?.status !== 'completed') return false;
-    if (set === null) return this.ofCell(cell).some(({ kind }) => kind === 'plan' || kind === 'measurement' || kind === 'capacity');
+    if (set === null) return this.ofCell(cell).some(({ kind }) => kind !== 'outcome' && kind !== 'profile' && kind !== 'front');
     const asked = this.samplesOf(set);
     const scored = this.scored(cell);
     return asked !== undefined && [...asked].every((content) => scored.has(content));

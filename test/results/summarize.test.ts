@@ -374,7 +374,7 @@ describe('checks', () => {
       ...retrievalOnly(records).filter((record) => record.kind !== 'outcome' || record.cellId !== cellId),
     ]);
     expect(cells.skipped).toEqual([]);
-    expect(cells.missing).toEqual([cellId]);
+    expect(cells.missing).toContain(cellId);
   });
 
   it('sees cells that did not complete and answers that no longer end', () => {

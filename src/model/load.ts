@@ -1,18 +1,19 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { invalidArgument, MoaError } from '../core/errors.ts';
+import { invalidArgument } from '../core/errors.ts';
 import { contentHash, sha256, sha256File } from '../core/hash.ts';
 import { readJson } from '../core/json-file.ts';
 import type { Backend, FloatDType } from '../native/backend.ts';
 import { chooseActivationDType } from './activation-dtype.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { Checkpoint, checkpointFiles } from './checkpoint.ts';
+import { refuseUnusedTensors, requireNeededTensors } from './checkpoint-fit.ts';
 import { type ModelConfig, parseModelConfig, readModelConfig } from './config.ts';
 import { DummyWeights } from './dummy-weights.ts';
 import { LanguageModel, requireTokenizer } from './language-model.ts';
 import { PRESETS } from './presets.ts';
 import { Tokenizer } from './tokenizer.ts';
-import { EMBEDDING, layerOf } from './weight-names.ts';
+import { EMBEDDING } from './weight-names.ts';
 import type { WeightSource } from './weight-source.ts';
 import { loadWeights, type WeightProgress } from './weights.ts';
 
@@ -97,28 +98,9 @@ interface Located {
 async function locateCheckpoint(folder: string): Promise<Located> {
   const config = readModelConfig(folder);
   const source = await Checkpoint.open(folder);
-  refuseUnusedLayers(source.names, config.layers, folder);
+  refuseUnusedTensors(source.names, config, folder);
+  requireNeededTensors(source, config);
   return { config, folder, name: basename(resolve(folder)), source, weightsHash: await checkpointHash(folder) };
-}
-
-/** A model without its last layers runs and answers nonsense. Other tensors that are not needed (such as rotary inv_freq buffers) are harmless. */
-function refuseUnusedLayers(names: Iterable<string>, layers: number, folder: string): void {
-  let first: { readonly name: string; readonly layer: number } | undefined;
-  let stored = 0;
-  for (const name of names) {
-    const layer = layerOf(name);
-    if (layer === null) continue;
-    stored = Math.max(stored, layer + 1);
-    if (layer >= layers && (first === undefined || layer < first.layer)) first = { name, layer };
-  }
-  if (first === undefined) return;
-  throw new MoaError(
-    `Expected tensors of ${layers} layers in ${folder} but received ${first.name}, of a layer that config.json does not have`,
-    {
-      code: 'INVALID_FILE',
-      hint: `The weights have ${stored} layers; num_hidden_layers in config.json is ${layers}.`,
-    },
-  );
 }
 
 function locateDummy(options: LoadOptions): Located {

@@ -94,6 +94,35 @@ describe('loadModel', () => {
     model.dispose();
   });
 
+  test.each([
+    'model.layers.0.self_attn.q_proj.bias',
+    'model.layers.1.self_attn.o_proj.bias',
+    'model.layers.1.self_attn.k_norm.weight',
+    'model.layers.0.mlp.up_proj.bias',
+    'model.layers.0.self_attn.k_scale',
+    'model.layers.2.rotary_emb.inv_freq',
+    'lm_head.bias',
+  ])('refuses a checkpoint with %s, which its config.json does not use', async (name) => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    writeFileSync(join(folder, 'config.json'), readFileSync(`${GOLDENS}llama3/config.json`));
+    writeFileSync(join(folder, 'model.safetensors'), withExtraTensors(readFileSync(`${GOLDENS}llama3/model.safetensors`), [name]));
+    await expect(loadModel({ path: folder, backend })).rejects.toMatchObject({
+      code: 'INVALID_FILE',
+      message: expect.stringContaining(name),
+    });
+  });
+
+  test('takes a tied checkpoint that stores its output matrix too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    const config = JSON.parse(readFileSync(`${GOLDENS}llama3/config.json`, 'utf8')) as { tie_word_embeddings: boolean };
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, tie_word_embeddings: true }));
+    const stored = readFileSync(`${GOLDENS}llama3/model.safetensors`);
+    writeFileSync(join(folder, 'model.safetensors'), config.tie_word_embeddings ? withExtraTensors(stored, ['lm_head.weight']) : stored);
+    const model = await loadModel({ path: folder, backend });
+    expect(model.weights.lmHead).toBe(model.weights.embedding);
+    model.dispose();
+  });
+
   test('names a path that does not exist', async () => {
     await expect(loadModel({ path: '/nowhere', backend })).rejects.toMatchObject({
       code: 'NOT_FOUND',

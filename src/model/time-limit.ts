@@ -26,7 +26,7 @@ export function withinTime<T>(limit: { readonly milliseconds: number; readonly w
     if (code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
     throw new MoaError(`Expected ${limit.what} to finish within ${limit.milliseconds / 1000} s but it did not`, {
       code: 'INVALID_FILE',
-      hint: 'A regular expression of the file may backtrack without end; use the files of another source.',
+      hint: 'The file makes it loop or backtrack without end; use the files of another source.',
       cause,
     });
   } finally {

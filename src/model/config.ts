@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
-import { parseOrThrow, readJson, readJsonAs } from '../core/json-file.ts';
+import { parseOrThrow } from '../core/json-file.ts';
+import { modelFile, readModelJson } from './model-files.ts';
 import { parseRope, type RopeScaling } from './rope-config.ts';
 import { refuseLayerTypes, refuseUnimplementedFields } from './unimplemented-fields.ts';
 
@@ -117,9 +117,8 @@ type RawConfig = z.infer<typeof configSchema>;
  * @throws MoaError NOT_FOUND, INVALID_FILE (malformed) or UNSUPPORTED (names what is supported).
  */
 export function readModelConfig(folder: string): ModelConfig {
-  const path = join(folder, 'config.json');
-  const config = parseModelConfig(readJson(path), path);
-  const eosTokens = generationEosTokens(join(folder, 'generation_config.json'));
+  const config = parseModelConfig(readModelJson(z.unknown(), folder, 'config.json', 'a model configuration'), join(folder, 'config.json'));
+  const eosTokens = generationEosTokens(folder);
   return eosTokens === null ? config : { ...config, eosTokens };
 }
 
@@ -216,9 +215,10 @@ function tokenList(value: number | readonly number[] | null): readonly number[] 
 
 const generationSchema = z.looseObject({ eos_token_id: z.union([token, z.array(token)]).nullish() });
 
-function generationEosTokens(path: string): readonly number[] | null {
-  if (!existsSync(path)) return null;
-  const raw = readJsonAs(generationSchema, path, { what: 'a generation configuration' });
+function generationEosTokens(folder: string): readonly number[] | null {
+  const name = 'generation_config.json';
+  if (modelFile(folder, name) === null) return null;
+  const raw = readModelJson(generationSchema, folder, name, 'a generation configuration');
   return raw.eos_token_id === undefined || raw.eos_token_id === null ? null : tokenList(raw.eos_token_id);
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createCache } from '../../src/model/caches.ts';
 import { prefill } from '../../src/model/forward.ts';
-import { loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
+import { checkModel, loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
 import { weightElements } from '../../src/model/weights.ts';
 import type { Backend, Tensor } from '../../src/native/backend.ts';
 import { GOLDENS, REFERENCE, relativeError } from './golden-model.ts';
@@ -132,6 +132,53 @@ describe('loadModel', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining('tiny'),
     });
+  });
+});
+
+describe('a model whose prompts will be made', () => {
+  const before = backend.memory().weightsBytes;
+  const folderWith = (files: Readonly<Record<string, string>>): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    for (const name of ['config.json', 'model.safetensors']) writeFileSync(join(folder, name), readFileSync(`${GOLDENS}llama3/${name}`));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    return folder;
+  };
+  const tokenizer = { 'tokenizer.json': readFileSync(`${REFERENCE}tokenizer.json`, 'utf8') };
+
+  test.each([
+    ['no tokenizer', { 'chat_template.jinja': 'hello' }, 'UNSUPPORTED', /a tokenizer\.json for the model/],
+    ['no chat template', tokenizer, 'UNSUPPORTED', /a chat template for the model/],
+    ['a broken chat template', { ...tokenizer, 'chat_template.jinja': '{% if %}' }, 'INVALID_FILE', /Jinja/],
+    ['a template without the variable', { ...tokenizer, 'chat_template.jinja': 'hello' }, 'INVALID_ARGUMENT', /enable_thinking/],
+    ['a broken tokenizer', { 'tokenizer.json': '{}', 'chat_template.jinja': 'hello' }, 'INVALID_FILE', /tokenizer/],
+  ] as const)('with %s is refused before its weights load, and without loading', async (what, files, code, message) => {
+    const variables = what.includes('variable') ? { enable_thinking: false } : {};
+    const options = { text: 'required', template: { variables } } as const;
+    const refused = { code, message: expect.stringMatching(message) };
+    const path = folderWith(files);
+    let progress = 0;
+    await expect(loadModel({ path, backend, ...options, onProgress: () => progress++ })).rejects.toMatchObject(refused);
+    expect([progress, backend.memory().weightsBytes]).toEqual([0, before]);
+    await expect(checkModel(path, options)).rejects.toMatchObject(refused);
+    await expect(checkModel(`dummy:${path}`, options)).rejects.toMatchObject(refused);
+  });
+
+  test('is checked without loading: weights that do not fit, or a head dim that no kernel takes', async () => {
+    const path = folderWith({ ...tokenizer, 'chat_template.jinja': '{{ bos_token }}' });
+    expect(await checkModel(path, { text: 'required' })).toEqual(modelConfig(path));
+    const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as object;
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, attention_bias: true }));
+    await expect(checkModel(path)).rejects.toMatchObject({ code: 'INVALID_FILE', message: expect.stringContaining('q_proj.bias') });
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, head_dim: 12 }));
+    await expect(checkModel(path)).rejects.toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining('head_dim') });
+  });
+
+  test('tells what decides the text of its conversations', async () => {
+    const path = folderWith({ ...tokenizer, 'chat_template.jinja': "{{ strftime_now('%Y') }}{{ mode }}" });
+    const template = { date: '2026-11-28', variables: { mode: 'short' } };
+    const model = await loadModel({ path, backend, template });
+    expect(model.template).toMatchObject({ usesDate: true, ...template });
+    model.dispose();
   });
 });
 

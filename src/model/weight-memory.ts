@@ -15,7 +15,7 @@ export function requireMemoryFor(config: ModelConfig, dtype: FloatDType, backend
   const free = device === undefined ? freeHostBytes() : device.freeBytes + device.poolReservedBytes - device.poolUsedBytes;
   if (needed <= free) return;
   const kind = device === undefined ? 'free memory' : 'free device memory';
-  throw new MoaError(`Expected ${gib(needed)} of ${kind} for weights in ${dtype} but received ${gib(free)}`, {
+  throw new MoaError(`Expected ${size(needed)} of ${kind} for weights in ${dtype} but received ${size(free)}`, {
     code: 'OUT_OF_MEMORY',
     hint: 'Choose a smaller model or model.weightDType, or end what else uses the memory.',
   });
@@ -30,6 +30,6 @@ function freeHostBytes(): number {
   return Math.min(freemem(), limit - process.memoryUsage.rss());
 }
 
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+function size(bytes: number): string {
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

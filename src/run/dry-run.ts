@@ -14,7 +14,7 @@ import { beyondPositions } from './beyond-positions.ts';
 import { cellHash, type Identity, planCellHash } from './cell-hash.ts';
 import { checkData, shortages } from './check-data.ts';
 import { planPath } from './make-plans.ts';
-import { modelText, today } from './model-text.ts';
+import { modelText, templateDate } from './model-text.ts';
 import { recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 
@@ -47,7 +47,7 @@ export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCe
   const folder = options.resume || options.out !== undefined ? runFolder({ ...options, suiteName: suite.name, resume: true }) : null;
   const records = folder !== null && existsSync(recordsPath(folder)) ? readRecords(recordsPath(folder)).records : [];
   const cells = selectCells(expandCells(suite), options.only);
-  const { config, text } = await checkModel(suite.model.path, modelText(suite, cells, today()));
+  const { config, text } = await checkModel(suite.model.path, modelText(suite, cells, templateDate(records)));
   const note = beyondPositions(suite, cells, config);
   if (note !== null) options.onNote(note);
   const facts = await checkData({ suite, suiteFolder: loaded.folder, cells, model: () => promptModel(text) });

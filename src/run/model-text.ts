@@ -1,4 +1,5 @@
 import type { TextOptions } from '../model/load.ts';
+import { type RunRecord, recordsOf } from '../results/record.ts';
 import type { Cell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 
@@ -27,7 +28,8 @@ function makesPrompts(cell: Cell): boolean {
   }
 }
 
-/** Today, as a template's date. */
-export function today(): string {
-  return new Date().toISOString().slice(0, 10);
+/** The date that the run's template is told: that of the run that is gone on with, so that its prompts stay the same, else today's. */
+export function templateDate(records: readonly RunRecord[]): string {
+  const earlier = recordsOf(records, 'run').findLast(({ model }) => typeof model.template?.date === 'string');
+  return earlier?.model.template?.date ?? new Date().toISOString().slice(0, 10);
 }

@@ -1,4 +1,4 @@
-import { describe, invalidArgument, MoaError } from '../core/errors.ts';
+import { invalidArgument } from '../core/errors.ts';
 import type { Tensor } from '../native/backend.ts';
 import type { CacheLayout } from '../plan/cache-layout.ts';
 import { orAborted, throwIfAborted } from './abort.ts';

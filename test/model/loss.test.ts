@@ -48,9 +48,10 @@ describe('answerLoss', () => {
     const model = await loadModel({ path: folder, backend });
     const { tokens, answerStart } = readGolden('llama3');
     const refused = { code: 'INVALID_FILE', message: expect.stringMatching(/finite logits .* weights/) };
-    await expect(answerLoss(model, { tokens, answerStart, cacheKind: 'dense' })).rejects.toMatchObject(refused);
-    const requests = [{ tokens, maxNewTokens: 2 }];
-    await expect(generate(model, { requests, cacheKind: 'dense' })).rejects.toMatchObject(refused);
+    const layout = whole(model, tokens.length + 2);
+    await expect(answerLoss(model, { tokens, answerStart, layout })).rejects.toMatchObject(refused);
+    const requests = [{ tokens, layout, maxNewTokens: 2 }];
+    await expect(generate(model, { requests })).rejects.toMatchObject(refused);
     model.dispose();
   });
 

@@ -149,6 +149,13 @@ describe('parseModelConfig', () => {
     for (const other of neutral) expect(parseModelConfig({ ...BASE, [field]: other }, 'config.json')).toEqual(plain);
   });
 
+  test('that is nested without end gives a typed error', () => {
+    const deep = JSON.parse(`${'['.repeat(1e5)}${']'.repeat(1e5)}`) as unknown;
+    for (const key of ['hidden_size', 'architectures', 'rope_scaling', 'quantization_config', 'alibi']) {
+      expect(configError({ ...BASE, [key]: deep })).toBeInstanceOf(MoaError);
+    }
+  });
+
   test('any JSON gives a configuration or a typed error', () => {
     const keys = [...Object.keys(BASE), 'rope_scaling', 'rope_parameters', 'rope_theta', 'eos_token_id', 'sliding_window', 'head_dim'];
     const change = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue(), { maxKeys: 3 });

@@ -51,6 +51,7 @@ TEMPLATES = [
     "{{ messages[0] }}{{ messages|length }}{{ messages[-1]['content'] }}{{ messages[1:3]|length }}",
     "{{ messages[0]|tojson }}{{ none|tojson }}{{ [true, none]|tojson }}",
     "{{ none is none }} {{ x is defined }} {{ bos_token is string }} {{ 1 == 1.0 }} {{ not x }}",
+    "{{ 'xxaxx'.strip('x') }}|{{ ' \\n a \\n'.lstrip('\\n ') }}|{{ '--a-b--'.rstrip('-') }}|{{ 'xx'.strip('x') }}|{{ ' a '.strip() }}|",
     # whitespace
     "a\n  {%+ if true %}x{% endif %}\nb",
     "a\n  {% if true +%}\nx\n  {% endif %}\nb\n",
@@ -59,6 +60,25 @@ TEMPLATES = [
     # dates
     "{{ strftime_now('%d %b %Y') }}|{{ strftime_now('%A, %B %d, %Y %H:%M:%S %p %j') }}",
     "{% if strftime_now is defined %}{{ strftime_now('%Y-%m-%d') }}{% endif %}",
+    # the ways of published templates
+    "{{- bos_token }}{%- if not date_string is defined %}{%- if strftime_now is defined %}{%- set date_string = strftime_now('%d %b %Y') %}"
+    "{%- else %}{%- set date_string = '26 Jul 2024' %}{%- endif %}{%- endif %}\n{%- if messages[0]['role'] == 'system' %}"
+    "{%- set system_message = messages[0]['content']|trim %}\n    {%- set messages = messages[1:] %}{%- else %}{%- set system_message = '' %}"
+    "{%- endif %}{{- 'Today Date: ' + date_string + '\\n\\n' }}{{- system_message }}\n{%- for message in messages %}"
+    "{%- if not (message.role == 'ipython' or 'tool_calls' in message) %}{{- '<' + message['role'] + '>\\n\\n' + message['content'] | trim + '|' }}"
+    "{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{- '<assistant>' }}{%- endif %}",
+    "{%- set ns = namespace(multi_step_tool=true, last_query_index=messages|length - 1) %}{%- for message in messages[::-1] %}"
+    "{%- set index = (messages|length - 1) - loop.index0 %}{%- if ns.multi_step_tool and message.role == 'user' and message.content is string "
+    "and not(message.content.startswith('<t>') and message.content.endswith('</t>')) %}{%- set ns.multi_step_tool = false %}"
+    "{%- set ns.last_query_index = index %}{%- endif %}{%- endfor %}{{ ns.last_query_index }}"
+    "{%- for message in messages %}{%- set content = message.content.split('line')[-1].lstrip('\\n') %}{{ loop.index0 }}{{ content }}"
+    "{%- if loop.last or (not loop.last and message.reasoning_content) %}!{%- endif %}{%- endfor %}"
+    "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}",
+    "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% endif %}{% for message in loop_messages %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{{ '[INST] ' ~ message.content ~ ' [/INST]' if message.role == 'user' else message.content + '</s>' }}{% endfor %}",
+    "{% for m in messages | selectattr('role', 'equalto', 'user') %}{{ m.content | upper }}{{ m.content.strip() | length }}{% endfor %}"
+    "{% for k, v in messages[0].items() %}{{ k }}={{ v }};{% endfor %}{{ messages | map(attribute='role') | join(',') }}",
     # what must fail
     "{{ missing.member }}",
     "{{ 'a' + 1 }}",

@@ -4,7 +4,8 @@ import { contentHash } from '../core/hash.ts';
 import { modelFile, readModelText } from './model-files.ts';
 import { readTokenizerConfig, specialTokens, type TokenizerConfig } from './special-tokens.ts';
 import { strftime } from './strftime.ts';
-import { type ParsedTemplate, parseTemplate, renderTemplate } from './template-interpreter.ts';
+import { renderTemplate } from './template-interpreter.ts';
+import { type ParsedTemplate, parseTemplate } from './template-tree.ts';
 import { withinTime } from './time-limit.ts';
 
 export interface ChatMessage {
@@ -21,7 +22,7 @@ export interface TemplateSettings {
   /** What parsing and one rendering may take. Default: 20 s. */
   readonly renderMs?: number;
 }
-export type TemplateVariable = string | number | boolean | null;
+type TemplateVariable = string | number | boolean | null;
 
 /** Everything that decides what a template makes of messages. */
 export interface TemplateFacts {

@@ -13,7 +13,7 @@ const MAX_BYTES = {
   'chat_template.jinja': 2 ** 19,
   'tokenizer_config.json': 2 ** 25,
   'model.safetensors.index.json': 2 ** 26,
-  'tokenizer.json': 2 ** 28,
+  'tokenizer.json': 2 ** 26,
 } as const;
 type ModelText = keyof typeof MAX_BYTES;
 

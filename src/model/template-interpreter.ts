@@ -1,55 +1,11 @@
-import { Interpreter, newScope, parse, type Scope, type TemplateNode, type TemplateValue, tokenize } from './jinja.ts';
+import { Interpreter, newScope, type Scope, type TemplateNode, type TemplateValue } from './jinja.ts';
 import { pythonText } from './python-text.ts';
-import { portableTemplate } from './template-source.ts';
+import { type Fields, leavesLoop, type ParsedTemplate, wrapping } from './template-tree.ts';
 
-/** A node of the library's tree as it is read here: only what the node's type has is there. */
-type Fields = TemplateNode & {
-  body?: TemplateNode[];
-  alternate?: TemplateNode[];
-  defaultBlock?: TemplateNode[];
-  readonly test?: TemplateNode;
-  readonly object?: TemplateNode;
-  readonly iterable?: TemplateNode;
-  readonly operand?: TemplateNode;
-  readonly left?: TemplateNode;
-  readonly right?: TemplateNode;
-  readonly operator?: { readonly value: string };
-  readonly filter?: TemplateNode & { readonly value?: unknown; readonly callee?: { readonly value?: unknown } };
-  readonly inner?: TemplateNode;
-  readonly result?: TemplateValue;
-};
-
-/** What stands in a block without printing anything itself. Everything else in a block is an expression that is printed. */
-const STATEMENTS: ReadonlySet<string> = new Set([
-  'Set',
-  'If',
-  'For',
-  'Macro',
-  'CallStatement',
-  'FilterStatement',
-  'Break',
-  'Continue',
-  'Comment',
-]);
 /** The limit of Jinja's sandbox. */
 const MAX_RANGE = 100_000;
 /** Text and list items that a template may make itself; a conversation counts on top. */
 const MAX_MADE = 2 ** 23;
-
-/** A template that is ready to run, and the names that it mentions. */
-export interface ParsedTemplate {
-  readonly program: TemplateNode;
-  readonly names: ReadonlySet<string>;
-}
-
-/** @throws Error where the text is no template that can be run. */
-export function parseTemplate(source: string): ParsedTemplate {
-  const tokens = tokenize(portableTemplate(source), { lstrip_blocks: true, trim_blocks: true });
-  const names = new Set(tokens.flatMap((token) => (token.type === 'Identifier' ? [token.value] : [])));
-  const program = parse(tokens);
-  prepareBlocks(program);
-  return { program, names };
-}
 
 /** Text of a template with these variables. @throws Error of the template, or of what it asks for and cannot have. */
 export function renderTemplate(
@@ -70,29 +26,6 @@ export function renderTemplate(
   for (const [name, value] of Object.entries(variables)) env.set(name, value);
   const given = Object.values(variables).reduce((sum: number, value) => sum + JSON.stringify(value ?? null).length, 0);
   return String(new PythonInterpreter(env, MAX_MADE + 4 * given).run(program).value);
-}
-
-/** Marks what a block prints, and the bodies of loops that are left early, so that the interpreter below sees them. */
-function prepareBlocks(node: TemplateNode): void {
-  const fields = node as Fields;
-  for (const name of ['body', 'alternate', 'defaultBlock'] as const) {
-    const block = fields[name];
-    if (!Array.isArray(block)) continue;
-    for (const child of block) prepareBlocks(child);
-    fields[name] = block.map((child) => (STATEMENTS.has(child.type) ? child : wrapping(child, 'Output', { inner: child })));
-  }
-  if (node.type === 'For' && fields.body?.some(leavesLoop)) fields.body = [wrapping(node, 'LoopBody', { body: fields.body })];
-}
-
-/** A node of our own that the library takes for one of its. */
-function wrapping(like: TemplateNode, type: string, fields: object): TemplateNode {
-  return Object.assign(Object.create(Object.getPrototypeOf(like)) as TemplateNode, fields, { type });
-}
-
-function leavesLoop(node: TemplateNode): boolean {
-  if (node.type === 'Break' || node.type === 'Continue') return true;
-  const { body = [], alternate = [] } = node as Fields;
-  return node.type === 'If' && [...body, ...alternate].some(leavesLoop);
 }
 
 /** The library's interpreter where it differs from Python's Jinja: what it prints, loops that are left early, and what it lets pass. */
@@ -126,7 +59,7 @@ class PythonInterpreter extends Interpreter {
       case 'BinaryExpression':
         return this.#counted(this.#binary(fields, env));
       case 'CallExpression':
-        return this.#counted(super.evaluate(node, env));
+        return this.#counted(this.#stripped(fields, env) ?? super.evaluate(node, env));
       default:
         return super.evaluate(node, env);
     }
@@ -186,6 +119,20 @@ class PythonInterpreter extends Interpreter {
     const object = this.evaluate(node.object, env);
     if (object.type === 'UndefinedValue') throw new Error('a member of an undefined value was asked for');
     return super.evaluate(this.#withResults(node, { object }), env);
+  }
+
+  /** `text.strip(characters)` and its brothers, whose argument the library does not look at; null for any other call. */
+  #stripped(node: Fields, env: Scope): TemplateValue | null {
+    const { callee, args = [] } = node;
+    const method = callee?.type === 'MemberExpression' ? (callee as Fields).property?.value : undefined;
+    if (args.length !== 1 || !['strip', 'lstrip', 'rstrip'].includes(String(method))) return null;
+    const [text, characters] = [(callee as Fields).object, args[0]].map((part) => this.evaluate(part, env).value);
+    if (typeof text !== 'string' || typeof characters !== 'string') throw new Error(`${method} of something else than texts`);
+    const units = Array.from(text);
+    const isKept = (unit: string): boolean => !characters.includes(unit);
+    const start = method === 'rstrip' ? 0 : units.findIndex(isKept);
+    const end = method === 'lstrip' ? units.length : units.findLastIndex(isKept) + 1;
+    return this.#text(start < 0 ? '' : units.slice(start, end).join(''), env);
   }
 
   #filter(node: Fields, env: Scope): TemplateValue {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type ChatMessage, ChatTemplate, renderChat, type TemplateSettings } from '../../src/model/chat-template.ts';
 import { strftime } from '../../src/model/strftime.ts';
-import { parseTemplate, renderTemplate } from '../../src/model/template-interpreter.ts';
+import { renderTemplate } from '../../src/model/template-interpreter.ts';
+import { parseTemplate } from '../../src/model/template-tree.ts';
 import { GOLDENS, REFERENCE } from './golden-model.ts';
 
 function folderWith(files: Readonly<Record<string, string>>): string {

@@ -1,9 +1,9 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
-import { ioError } from '../core/files.ts';
 import { parseJson, parseOrThrow } from '../core/json-file.ts';
+import { readInputText } from '../core/read-input.ts';
 
 /** Far above what any known model has, in bytes; a larger file is another thing, and reading it would fill memory. */
 const MAX_BYTES = {
@@ -43,7 +43,7 @@ function isCachedBlob(root: string, real: string): boolean {
 
 /** A text file of a model folder. @throws MoaError NOT_FOUND, IO, INVALID_FILE (no regular file, too large, a link out of the folder). */
 export function readModelText(folder: string, name: ModelText): string {
-  return readText(modelFile(folder, name) ?? join(folder, name), MAX_BYTES[name]);
+  return readInputText(modelFile(folder, name) ?? join(folder, name), { what: 'a file of a model', maxBytes: MAX_BYTES[name] });
 }
 
 /** A JSON file of a model folder as the schema's type. Errors as `readModelText`, and INVALID_FILE when it is malformed. */
@@ -54,30 +54,5 @@ export function readModelJson<S extends z.ZodType>(schema: S, folder: string, na
 
 /** A config.json of any name, which is read because the user named it. Errors as `readModelText`. */
 export function readConfigFile(path: string): unknown {
-  return parseJson(readText(path, MAX_BYTES['config.json']), path);
-}
-
-/** Never waits, whatever the path is: a pipe or a device is opened without blocking, and refused. */
-function readText(path: string, maxBytes: number): string {
-  let descriptor: number | null = null;
-  try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) throw ioError(path, 'read', { code: 'EISDIR' });
-    if (!stat.isFile()) throw invalid(path, 'a regular file', 'a pipe or a device');
-    const bytes = Buffer.alloc(Math.min(stat.size, maxBytes) + 1);
-    let size = 0;
-    for (let read = -1; read !== 0 && size < bytes.length; size += read)
-      read = readSync(descriptor, bytes, size, bytes.length - size, null);
-    if (size > maxBytes) throw invalid(path, `at most ${maxBytes} bytes`, 'more');
-    return bytes.toString('utf8', 0, size);
-  } catch (cause) {
-    throw cause instanceof MoaError ? cause : ioError(path, 'read', cause);
-  } finally {
-    if (descriptor !== null) closeSync(descriptor);
-  }
-}
-
-function invalid(path: string, what: string, received: string): MoaError {
-  return new MoaError(`Expected ${what} for ${path} but received ${received}`, { code: 'INVALID_FILE' });
+  return parseJson(readInputText(path, { what: 'a model configuration', maxBytes: MAX_BYTES['config.json'] }), path);
 }

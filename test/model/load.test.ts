@@ -165,7 +165,7 @@ describe('a model whose prompts will be made', () => {
 
   test('is checked without loading: weights that do not fit, or a head dim that no kernel takes', async () => {
     const path = folderWith({ ...tokenizer, 'chat_template.jinja': '{{ bos_token }}' });
-    expect(await checkModel(path, { text: 'required' })).toEqual(modelConfig(path));
+    expect((await checkModel(path, { text: 'required' })).config).toEqual(modelConfig(path));
     const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as object;
     writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, attention_bias: true }));
     await expect(checkModel(path)).rejects.toMatchObject({ code: 'INVALID_FILE', message: expect.stringContaining('q_proj.bias') });

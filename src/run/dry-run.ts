@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
 import { userTurn } from '../model/chat-template.ts';
-import { locatedModelConfig, type ModelText, modelHash, modelText } from '../model/load.ts';
+import { requireTokenizer } from '../model/language-model.ts';
+import { checkModel, type ModelText, modelHash } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { loadPlan } from '../plan/file.ts';
 import { type RunRecord, recordsOf } from '../results/record.ts';
@@ -13,6 +14,7 @@ import { beyondPositions } from './beyond-positions.ts';
 import { cellHash, type Identity, planCellHash } from './cell-hash.ts';
 import { checkData, shortages } from './check-data.ts';
 import { planPath } from './make-plans.ts';
+import { modelText, templateDate } from './model-text.ts';
 import { recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 
@@ -45,9 +47,10 @@ export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCe
   const folder = options.resume || options.out !== undefined ? runFolder({ ...options, suiteName: suite.name, resume: true }) : null;
   const records = folder !== null && existsSync(recordsPath(folder)) ? readRecords(recordsPath(folder)).records : [];
   const cells = selectCells(expandCells(suite), options.only);
-  const note = beyondPositions(suite, cells, locatedModelConfig(suite.model.path));
+  const { config, text } = await checkModel(suite.model.path, modelText(suite, cells, templateDate(records)));
+  const note = beyondPositions(suite, cells, config);
   if (note !== null) options.onNote(note);
-  const facts = await checkData({ suite, suiteFolder: loaded.folder, cells, model: () => promptModel(modelText(suite.model.path)) });
+  const facts = await checkData({ suite, suiteFolder: loaded.folder, cells, model: () => promptModel(text) });
   for (const sentence of shortages(facts)) options.onNote(sentence);
   if (records.length === 0 || folder === null) return cells.map((cell) => planned(cell, null, records));
   const backend = await createBackend(suite.backend);
@@ -60,7 +63,7 @@ export async function dryRun(options: DryRunOptions): Promise<readonly PlannedCe
 }
 
 function promptModel(text: ModelText): PromptModel {
-  return { tokenizer: text.tokenizer, wrapUser: userTurn(text) };
+  return { tokenizer: requireTokenizer(text.name, text.tokenizer), wrapUser: userTurn(text) };
 }
 
 function hashOf(cell: Cell, { loaded, identity, folder }: { loaded: LoadedSuite; identity: Identity; folder: string }): string | null {

@@ -91,7 +91,7 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
 /** Generates the samples together where their caches can be one; each has its own record. */
 async function recordSamples(context: RunContext, contender: Contender, samples: readonly Sample[]): Promise<void> {
   const requests = samples.map((sample) => {
-    const tokens = context.model.tokenizer.encode(sample.prompt);
+    const tokens = context.model.tokenizer.encodePrompt(sample.prompt);
     const { maxNewTokens } = sample;
     const layout = layoutOf(context, contender.plan, { promptTokens: tokens.length, newTokens: maxNewTokens });
     return { sample, tokens, maxNewTokens, layout };
@@ -150,8 +150,8 @@ function recordSample(context: RunContext, { cell, hash }: Contender, { sample, 
 
 async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, sample: Sample): Promise<void> {
   const { model } = context;
-  const prompt = model.tokenizer.encode(sample.prompt);
-  const answer = model.tokenizer.encode(sample.completion ?? sample.answers[0] ?? '');
+  const prompt = model.tokenizer.encodePrompt(sample.prompt);
+  const answer = model.tokenizer.encodeContinuation(sample.prompt, sample.completion ?? sample.answers[0] ?? '', prompt);
   const tokens = Int32Array.from([...prompt, ...answer]);
   const layout = layoutOf(context, plan, { promptTokens: prompt.length, newTokens: answer.length });
   const { losses, residentKvBytes } = await answerLoss(model, {

@@ -21,6 +21,7 @@ import { checkData, type DataFacts, shortages } from './check-data.ts';
 import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { makePlans } from './make-plans.ts';
+import { modelText, templateDate } from './model-text.ts';
 import { runQuality } from './quality.ts';
 import { alreadyHoldsRun, recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
@@ -74,6 +75,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       backend,
       ...(suite.model.weightDType === undefined ? {} : { weightDType: suite.model.weightDType }),
       ...(suite.backend.activations === undefined ? {} : { activationDType: suite.backend.activations }),
+      ...modelText(suite, cells, templateDate(earlier?.records ?? [])),
     });
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
@@ -219,6 +221,7 @@ function recordRun({ suite, model, store }: RunContext, options: RunOptions, { v
       parameters: weightElements(model.config),
       weightDType: model.weights.embedding.dtype,
       kvDType: suite.model.kvDType,
+      template: model.template,
     },
     backend: {
       name: model.backend.name,

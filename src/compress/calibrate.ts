@@ -99,7 +99,7 @@ async function answerPrompt(model: LanguageModel, options: CalibrationOptions, i
     wrapUser: userTurn(model),
   });
   if (sample === undefined) throw new MoaError(`Expected a sample of ${task} but the generator gave none`, { code: 'INTERNAL' });
-  const prompt = model.tokenizer.encode(sample.prompt);
+  const prompt = model.tokenizer.encodePrompt(sample.prompt);
   const maxNewTokens = options.answerTokens;
   const layout = wholeLayout(model.config, { tokens: prompt.length + maxNewTokens, dtype: model.activationDType });
   const { outputs } = await generate(model, {

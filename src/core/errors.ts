@@ -50,7 +50,7 @@ export function describe(value: unknown): string {
   try {
     text = JSON.stringify(value) ?? String(value);
   } catch {
-    text = String(value);
+    text = typeof value === 'object' ? 'a value that cannot be printed (nested too deep)' : String(value);
   }
   return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
 }

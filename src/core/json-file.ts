@@ -37,7 +37,7 @@ export function readJson(path: string, hint?: string): unknown {
 }
 
 /** A text file's content, 256 MiB at most. Errors: NOT_FOUND or IO, INVALID_FILE when it is larger or no regular file; each names the file. */
-export function readText(path: string): string {
+function readText(path: string): string {
   return readInputText(path, { what: 'text', maxBytes: MAX_BYTES });
 }
 

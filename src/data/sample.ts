@@ -70,7 +70,12 @@ export interface TokenCounter {
   encodePrompt?(text: string): ArrayLike<number>;
 }
 
+/** Token ids of a whole prompt. */
+export function promptIds(tokenizer: TokenCounter, prompt: string): ArrayLike<number> {
+  return tokenizer.encodePrompt?.(prompt) ?? tokenizer.encode(prompt);
+}
+
 /** Tokens of a whole prompt. */
 export function promptLength(tokenizer: TokenCounter, prompt: string): number {
-  return (tokenizer.encodePrompt?.(prompt) ?? tokenizer.encode(prompt)).length;
+  return promptIds(tokenizer, prompt).length;
 }

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { describe, MoaError } from '../core/errors.ts';
-import { readJsonAs } from '../core/json-file.ts';
 import { BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
+import { modelFile, readModelJson } from './model-files.ts';
 import { SafetensorsFile } from './safetensors-file.ts';
 import type { TensorEntry } from './safetensors-header.ts';
 import type { StoredTensor, WeightSource } from './weight-source.ts';
@@ -22,15 +20,22 @@ const indexSchema = z.looseObject({
 
 /** Files of a Hugging Face folder's weights: one model.safetensors, or the shards of its index. @throws MoaError NOT_FOUND, INVALID_FILE. */
 export function checkpointFiles(folder: string): readonly string[] {
-  if (existsSync(join(folder, SINGLE))) return [join(folder, SINGLE)];
-  if (!existsSync(join(folder, INDEX))) {
+  const single = modelFile(folder, SINGLE);
+  if (single !== null) return [single];
+  if (modelFile(folder, INDEX) === null) {
     throw new MoaError(`Expected ${SINGLE} or ${INDEX} in ${folder} but found neither`, {
       code: 'NOT_FOUND',
       hint: 'Only safetensors checkpoints are read; convert .bin files with transformers (save_pretrained), or use dummy:<config.json> for random weights.',
     });
   }
-  const { weight_map } = readJsonAs(indexSchema, join(folder, INDEX), { what: 'an index of shards' });
-  return [...new Set(Object.values(weight_map))].sort().map((file) => join(folder, file));
+  const { weight_map } = readModelJson(indexSchema, folder, INDEX, 'an index of shards');
+  return [...new Set(Object.values(weight_map))].sort().map((file) => shardFile(folder, file));
+}
+
+function shardFile(folder: string, file: string): string {
+  const path = modelFile(folder, file);
+  if (path !== null) return path;
+  throw new MoaError(`Expected ${file} in ${folder}, which ${INDEX} names, but it is missing`, { code: 'NOT_FOUND' });
 }
 
 /**

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MoaError } from '../core/errors.ts';
-import { parseOrThrow, readJson, readJsonAs } from '../core/json-file.ts';
+import { describe, MoaError } from '../core/errors.ts';
+import { parseOrThrow } from '../core/json-file.ts';
+import { modelFile, readModelJson } from './model-files.ts';
 import { parseRope, type RopeScaling } from './rope-config.ts';
+import { refuseLayerTypes, refuseUnimplementedFields } from './unimplemented-fields.ts';
 
 type Architecture = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
 
@@ -55,12 +56,18 @@ const FAMILIES: Readonly<Record<Architecture, Family>> = {
   qwen3: { maxPositions: 32768, headDim: 128, bosToken: null, eosTokens: [], slidingWindow: 4096 },
 };
 
+/** Default of max_window_layers in transformers. */
+const QWEN_MAX_WINDOW_LAYERS = 28;
+
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   LlamaForCausalLM: 'llama',
   MistralForCausalLM: 'mistral',
   Qwen2ForCausalLM: 'qwen2',
   Qwen3ForCausalLM: 'qwen3',
 };
+
+/** Of the attention kernels (native/ops/op_checker.cc), which take multiples of 8. */
+const MAX_HEAD_DIM = 256;
 
 // The bounds keep every product of two sizes a safe integer, so that a hostile file meets a message and not an allocation.
 const size = z
@@ -73,10 +80,11 @@ const token = z
   .max(2 ** 31 - 1);
 const flag = z.boolean().nullish();
 
-/** Hugging Face adds keys freely, so unknown ones pass; those that would change the arithmetic are named and checked below. */
+/** What says which model it is, read before anything else: another family's fields need not be those of ours. */
+const familySchema = z.looseObject({ architectures: z.array(z.string()).nullish(), model_type: z.string().nullish() });
+
+/** Hugging Face adds keys freely, so unknown ones pass; those that would change the arithmetic are named and checked (unimplemented-fields.ts). */
 const configSchema = z.looseObject({
-  architectures: z.array(z.string()).nullish(),
-  model_type: z.string().nullish(),
   hidden_size: size,
   intermediate_size: size,
   num_hidden_layers: z.int().min(1).max(4096),
@@ -94,10 +102,11 @@ const configSchema = z.looseObject({
   attention_bias: flag,
   mlp_bias: flag,
   hidden_act: z.string().nullish(),
-  sliding_window: z.int().min(1).nullish(),
+  sliding_window: z.int().min(0).nullish(),
   use_sliding_window: flag,
+  max_window_layers: z.int().min(0).nullish(),
+  layer_types: z.array(z.string()).nullish(),
   quantization_config: z.unknown().optional(),
-  partial_rotary_factor: z.number().nullish(),
   bos_token_id: token.nullish(),
   eos_token_id: z.union([token, z.array(token)]).nullish(),
 });
@@ -108,16 +117,16 @@ type RawConfig = z.infer<typeof configSchema>;
  * @throws MoaError NOT_FOUND, INVALID_FILE (malformed) or UNSUPPORTED (names what is supported).
  */
 export function readModelConfig(folder: string): ModelConfig {
-  const path = join(folder, 'config.json');
-  const config = parseModelConfig(readJson(path), path);
-  const eosTokens = generationEosTokens(join(folder, 'generation_config.json'));
+  const config = parseModelConfig(readModelJson(z.unknown(), folder, 'config.json', 'a model configuration'), join(folder, 'config.json'));
+  const eosTokens = generationEosTokens(folder);
   return eosTokens === null ? config : { ...config, eosTokens };
 }
 
 /** A config.json's parsed content as a ModelConfig; `source` is its name in messages. Errors as `readModelConfig`. */
 export function parseModelConfig(json: unknown, source: string): ModelConfig {
-  const raw = parseOrThrow(configSchema, json, { what: 'a model configuration', path: source });
-  const architecture = architectureOf(raw, source);
+  const context = { what: 'a model configuration', path: source };
+  const architecture = architectureOf(parseOrThrow(familySchema, json, context), source);
+  const raw = parseOrThrow(configSchema, json, context);
   checkSupported(raw, source);
   const family = FAMILIES[architecture];
   const heads = raw.num_attention_heads;
@@ -127,10 +136,11 @@ export function parseModelConfig(json: unknown, source: string): ModelConfig {
   const headDim = raw.head_dim ?? family.headDim ?? raw.hidden_size / heads;
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
     throw invalid(source, 'an even integer head_dim (or hidden_size / num_attention_heads)', headDim);
+  if (headDim % 8 !== 0 || headDim > MAX_HEAD_DIM)
+    throw unsupported(source, `a head_dim that is a multiple of 8 up to ${MAX_HEAD_DIM}`, headDim);
+  refuseUnimplementedFields(raw, source, { headDim, hiddenSize: raw.hidden_size });
   const maxPositions = raw.max_position_embeddings ?? family.maxPositions;
   const rope = parseRope(raw, { source, maxPositions });
-  // Dynamic NTK's exponent is D / (D - 2).
-  if (rope.ropeScaling?.kind === 'dynamic' && headDim === 2) throw invalid(source, 'a head_dim above 2 for dynamic RoPE', headDim);
   const bias = raw.attention_bias ?? false;
   return {
     architecture,
@@ -144,7 +154,7 @@ export function parseModelConfig(json: unknown, source: string): ModelConfig {
     rmsNormEpsilon: raw.rms_norm_eps,
     ...rope,
     maxPositions,
-    slidingWindow: slidingWindowOf(raw, architecture, maxPositions),
+    slidingWindow: slidingWindowOf(raw, { architecture, maxPositions, source }),
     tiedEmbeddings: raw.tie_word_embeddings ?? false,
     // Qwen2 has q, k and v biases always; Llama and Qwen3 put attention_bias on all four projections; Mistral has none.
     attentionBias: architecture === 'qwen2' || (architecture !== 'mistral' && bias),
@@ -156,7 +166,7 @@ export function parseModelConfig(json: unknown, source: string): ModelConfig {
   };
 }
 
-function architectureOf(raw: RawConfig, source: string): Architecture {
+function architectureOf(raw: z.infer<typeof familySchema>, source: string): Architecture {
   const name = raw.architectures?.[0];
   const byName = name === undefined ? undefined : Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
   const byType = Object.values(ARCHITECTURES).find((a) => a === raw.model_type);
@@ -164,23 +174,39 @@ function architectureOf(raw: RawConfig, source: string): Architecture {
   if (found === undefined) {
     throw unsupported(source, `one of the architectures ${Object.keys(ARCHITECTURES).join(', ')}`, name ?? raw.model_type);
   }
+  const nested =
+    raw.hidden_size === undefined ? Object.keys(raw).find((key) => /^(text|llm|language|decoder)_config$/.test(key)) : undefined;
+  if (nested !== undefined) {
+    throw unsupported(source, `the fields of one of the architectures ${Object.keys(ARCHITECTURES).join(', ')}`, nested);
+  }
   return found;
 }
 
 function checkSupported(raw: RawConfig, source: string): void {
   const activation = raw.hidden_act ?? 'silu';
   if (activation !== 'silu' && activation !== 'swish') throw unsupported(source, 'hidden_act silu', activation);
-  if ((raw.partial_rotary_factor ?? 1) !== 1) throw unsupported(source, 'partial_rotary_factor 1', raw.partial_rotary_factor);
   if (raw.quantization_config !== undefined && raw.quantization_config !== null) {
     throw unsupported(source, 'unquantized weights (f32, f16 or bf16) without quantization_config', raw.quantization_config);
   }
 }
 
-function slidingWindowOf(raw: RawConfig, architecture: Architecture, maxPositions: number): number | null {
+function slidingWindowOf(
+  raw: RawConfig,
+  { architecture, maxPositions, source }: { readonly architecture: Architecture; readonly maxPositions: number; readonly source: string },
+): number | null {
+  refuseLayerTypes(raw.layer_types, source, architecture === 'llama' ? ['full_attention'] : ['full_attention', 'sliding_attention']);
   if (architecture === 'llama') return null;
-  if (architecture !== 'mistral' && raw.use_sliding_window !== true) return null;
+  if (architecture !== 'mistral' && !qwenSlides(raw)) return null;
   const window = raw.sliding_window === undefined ? FAMILIES[architecture].slidingWindow : raw.sliding_window;
+  if (window === 0) throw invalid(source, 'a positive sliding_window', window);
   return window === null || window >= maxPositions ? null : window;
+}
+
+/** Qwen's layers from max_window_layers on slide, unless layer_types says which do. */
+function qwenSlides(raw: RawConfig): boolean {
+  if (raw.use_sliding_window !== true) return false;
+  if (raw.layer_types) return raw.layer_types.includes('sliding_attention');
+  return (raw.max_window_layers ?? QWEN_MAX_WINDOW_LAYERS) < raw.num_hidden_layers;
 }
 
 function tokenList(value: number | readonly number[] | null): readonly number[] {
@@ -189,18 +215,19 @@ function tokenList(value: number | readonly number[] | null): readonly number[] 
 
 const generationSchema = z.looseObject({ eos_token_id: z.union([token, z.array(token)]).nullish() });
 
-function generationEosTokens(path: string): readonly number[] | null {
-  if (!existsSync(path)) return null;
-  const raw = readJsonAs(generationSchema, path, { what: 'a generation configuration' });
+function generationEosTokens(folder: string): readonly number[] | null {
+  const name = 'generation_config.json';
+  if (modelFile(folder, name) === null) return null;
+  const raw = readModelJson(generationSchema, folder, name, 'a generation configuration');
   return raw.eos_token_id === undefined || raw.eos_token_id === null ? null : tokenList(raw.eos_token_id);
 }
 
 function invalid(source: string, what: string, received: unknown): MoaError {
-  return new MoaError(`Expected ${what} in ${source} but received ${JSON.stringify(received)}`, { code: 'INVALID_FILE' });
+  return new MoaError(`Expected ${what} in ${source} but received ${describe(received)}`, { code: 'INVALID_FILE' });
 }
 
 function unsupported(source: string, what: string, received: unknown): MoaError {
-  return new MoaError(`Expected ${what} in ${source} but received ${JSON.stringify(received)}`, {
+  return new MoaError(`Expected ${what} in ${source} but received ${describe(received)}`, {
     code: 'UNSUPPORTED',
     hint: 'Choose a Llama-2/3.x, Mistral, Qwen2 or Qwen3 checkpoint with SiLU activations and f32, f16 or bf16 weights.',
   });

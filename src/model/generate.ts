@@ -1,4 +1,4 @@
-import { describe, invalidArgument, MoaError } from '../core/errors.ts';
+import { invalidArgument } from '../core/errors.ts';
 import type { Tensor } from '../native/backend.ts';
 import type { CacheLayout } from '../plan/cache-layout.ts';
 import { orAborted, throwIfAborted } from './abort.ts';
@@ -6,6 +6,7 @@ import { createCache, type ModelCache } from './caches.ts';
 import { DecodeSession } from './decode.ts';
 import { forEachLogits, prefillHidden } from './forward.ts';
 import type { LanguageModel } from './language-model.ts';
+import { notFinite } from './not-finite.ts';
 
 /**
  * Decode steps enqueued beyond what the host has read: the stream never waits for JavaScript, and after a stop token at most this many
@@ -53,7 +54,7 @@ export interface GenerateResult {
 /**
  * Greedy continuations of a batch of prompts of any lengths: prompts are prefilled one after the other in chunks, then decoded together.
  * Finished sequences leave the batch. The cache is checked against the layouts before and after.
- * @throws MoaError INVALID_ARGUMENT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED, INTERNAL (residence; a NaN in the logits).
+ * @throws MoaError INVALID_ARGUMENT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED, INTERNAL (residence), INVALID_FILE (a NaN in the logits).
  */
 export async function generate(model: LanguageModel, options: GenerateOptions): Promise<GenerateResult> {
   checkRequests(options);
@@ -119,11 +120,7 @@ class RequestState {
   /** Records the next token; those computed past the end are dropped. */
   take(token: number | undefined): void {
     if (this.finish !== null) return;
-    if (token === undefined || token < 0) {
-      throw new MoaError(`Expected finite logits for request ${this.sequence} but received token ${describe(token)} (a NaN)`, {
-        code: 'INTERNAL',
-      });
-    }
+    if (token === undefined || token < 0) throw notFinite(`request ${this.sequence}`, Number.NaN);
     this.tokens.push(token);
     if (this.#stopTokens.includes(token)) this.finish = 'stop';
     else if (this.tokens.length >= this.#maxNewTokens) this.finish = 'length';

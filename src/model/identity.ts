@@ -4,7 +4,7 @@ import { contentHash, sha256 } from '../core/hash.ts';
 import { readJson } from '../core/json-file.ts';
 import { modelConfig, modelFolder } from './load.ts';
 
-/** Files beside the weights that decide what is computed, token ids and prompts; the template inside tokenizer_config.json is a part of its own. */
+/** Files beside the weights that decide what is computed, token ids and prompts; the chat template is a part of its own (TemplateFacts). */
 const FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'] as const;
 
 /**
@@ -17,7 +17,6 @@ export function modelIdentity(path: string, weightsHash: string): Readonly<Recor
   return {
     weights: weightsHash,
     ...Object.fromEntries(files),
-    ...(folder === null ? {} : templateIdentity(folder)),
     'end tokens': endTokens(path),
   };
 }
@@ -33,12 +32,4 @@ function hashOf(path: string): string {
   if (!path.endsWith('tokenizer_config.json')) return sha256(readFileSync(path));
   const { chat_template: _template, ...settings } = readJson(path) as { readonly chat_template?: unknown };
   return contentHash(settings);
-}
-
-function templateIdentity(folder: string): Readonly<Record<string, string>> {
-  const file = join(folder, 'chat_template.jinja');
-  if (existsSync(file)) return { 'chat template': sha256(readFileSync(file)) };
-  const config = join(folder, 'tokenizer_config.json');
-  const template = existsSync(config) ? (readJson(config) as { readonly chat_template?: unknown }).chat_template : undefined;
-  return template === undefined || template === null ? {} : { 'chat template': contentHash(template) };
 }

@@ -1,6 +1,6 @@
 import { MoaError } from '../core/errors.ts';
 import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
-import type { ChatTemplate } from './chat-template.ts';
+import type { ChatTemplate, TemplateFacts } from './chat-template.ts';
 import type { ModelConfig } from './config.ts';
 import { ropeDependsOnLength, ropeFrequencies } from './rope-frequencies.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -66,6 +66,11 @@ export class LanguageModel {
   /** Rows of a prefill chunk, or of an MLP while profiling, when nothing else is asked for. */
   get blockRows(): number {
     return this.backend.traits.halfActivations ? HALF_BLOCK_ROWS : BLOCK_ROWS;
+  }
+
+  /** What decides the text of its conversations, null where it has no chat template: part of the identity of what is scored. */
+  get template(): TemplateFacts | null {
+    return this.chatTemplate?.facts ?? null;
   }
 
   get hasTokenizer(): boolean {

@@ -1,18 +1,20 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, MoaError } from '../core/errors.ts';
 import { contentHash, sha256, sha256File } from '../core/hash.ts';
-import { readJson } from '../core/json-file.ts';
 import type { Backend, FloatDType } from '../native/backend.ts';
 import { chooseActivationDType } from './activation-dtype.ts';
-import { ChatTemplate } from './chat-template.ts';
+import { ChatTemplate, type TemplateSettings } from './chat-template.ts';
 import { Checkpoint, checkpointFiles } from './checkpoint.ts';
+import { refuseUnusedTensors, requireNeededTensors } from './checkpoint-fit.ts';
 import { type ModelConfig, parseModelConfig, readModelConfig } from './config.ts';
 import { DummyWeights } from './dummy-weights.ts';
-import { LanguageModel, requireTokenizer } from './language-model.ts';
+import { LanguageModel } from './language-model.ts';
+import { modelFile, readConfigFile } from './model-files.ts';
 import { PRESETS } from './presets.ts';
 import { Tokenizer } from './tokenizer.ts';
-import { EMBEDDING, layerOf } from './weight-names.ts';
+import { requireMemoryFor } from './weight-memory.ts';
+import { EMBEDDING } from './weight-names.ts';
 import type { WeightSource } from './weight-source.ts';
 import { loadWeights, type WeightProgress } from './weights.ts';
 
@@ -20,7 +22,13 @@ const DUMMY = 'dummy:';
 /** Part of a dummy's hash; raised when its numbers change. */
 const DUMMY_VERSION = 2;
 
-export interface LoadOptions {
+export interface TextOptions {
+  /** `required`: prompts will be made, and a model without a tokenizer or a chat template is refused before its weights load. */
+  readonly text?: 'required' | 'if there';
+  readonly template?: TemplateSettings;
+}
+
+export interface LoadOptions extends TextOptions {
   /** A Hugging Face folder; or `dummy:<folder, config.json, or preset>` for deterministic random weights. */
   readonly path: string;
   readonly backend: Backend;
@@ -44,8 +52,8 @@ export async function loadModel(options: LoadOptions): Promise<LanguageModel> {
   try {
     const weightDType = options.weightDType ?? source.describe(EMBEDDING).dtype;
     const activationDType = chooseActivationDType({ backend, weightDType, asked: options.activationDType });
-    const tokenizer = folder !== null && existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.read(folder) : null;
-    const chatTemplate = folder === null ? null : ChatTemplate.read(folder);
+    const { tokenizer, chatTemplate } = readText(folder, name, options);
+    requireMemoryFor(config, weightDType, backend);
     const weights = await loadWeights({ config, source, backend, dtype: weightDType, onProgress });
     return new LanguageModel({ name, config, backend, activationDType, weights, weightsHash, tokenizer, chatTemplate });
   } finally {
@@ -68,27 +76,45 @@ export function modelFolder(path: string): string | null {
   return path.startsWith(DUMMY) ? locateConfig(path).folder : path;
 }
 
-/** As `modelConfig`, when the weights that it describes are there too; they are not read. Errors as `loadModel`. */
-export function locatedModelConfig(path: string): ModelConfig {
-  const config = modelConfig(path);
-  if (!path.startsWith(DUMMY)) checkpointFiles(path);
-  return config;
+/**
+ * Checks that `loadModel` would find all that it needs of a model path: weights that fit the configuration, by their headers, and text that
+ * can be made. No weights are read. Errors as `loadModel`.
+ */
+export async function checkModel(
+  path: string,
+  options: TextOptions = {},
+): Promise<{ readonly config: ModelConfig; readonly text: ModelText }> {
+  if (path.startsWith(DUMMY)) {
+    const { config, folder } = locateConfig(path);
+    return { config, text: readText(folder, path, options) };
+  }
+  const { config, name, source } = await openCheckpoint(path);
+  await source.close();
+  return { config, text: readText(path, name, options) };
 }
 
-/** The parts of a model that make prompts, without its weights: for checks before anything else is loaded. */
+/** The parts of a model that make prompts, without its weights: for checks before anything else is loaded. Each is null where there is none. */
 export interface ModelText {
   readonly name: string;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: Tokenizer | null;
   readonly chatTemplate: ChatTemplate | null;
 }
 
-/** Tokenizer and template of a model path as `loadModel` takes it. Errors as `loadModel`; UNSUPPORTED where there is no tokenizer. */
-export function modelText(path: string): ModelText {
-  const isDummy = path.startsWith(DUMMY);
-  const folder = isDummy ? locateConfig(path).folder : path;
-  const name = isDummy ? path : basename(resolve(path));
-  const tokenizer = folder !== null && existsSync(join(folder, 'tokenizer.json')) ? Tokenizer.read(folder) : null;
-  return { name, tokenizer: requireTokenizer(name, tokenizer), chatTemplate: folder === null ? null : ChatTemplate.read(folder) };
+function readText(folder: string | null, name: string, { text, template = {} }: TextOptions): ModelText {
+  const tokenizer = folder !== null && modelFile(folder, 'tokenizer.json') !== null ? Tokenizer.read(folder) : null;
+  const chatTemplate = folder === null ? null : ChatTemplate.read(folder, template);
+  if (text === 'required' && tokenizer === null) throw missingText(name, 'a tokenizer.json', 'Put one beside config.json.');
+  if (text === 'required' && chatTemplate === null) {
+    throw missingText(name, 'a chat template', 'Add chat_template.jinja beside config.json.');
+  }
+  return { name, tokenizer, chatTemplate };
+}
+
+function missingText(name: string, what: string, hint: string): MoaError {
+  return new MoaError(`Expected ${what} for the model ${name}, whose prompts the suite makes, but its folder has none`, {
+    code: 'UNSUPPORTED',
+    hint,
+  });
 }
 
 interface Located {
@@ -100,30 +126,15 @@ interface Located {
 }
 
 async function locateCheckpoint(folder: string): Promise<Located> {
-  const config = readModelConfig(folder);
-  const source = await Checkpoint.open(folder);
-  refuseUnusedLayers(source.names, config.layers, folder);
-  return { config, folder, name: basename(resolve(folder)), source, weightsHash: await checkpointHash(folder) };
+  return { ...(await openCheckpoint(folder)), weightsHash: await checkpointHash(folder) };
 }
 
-/** A model without its last layers runs and answers nonsense. Other tensors that are not needed (such as rotary inv_freq buffers) are harmless. */
-function refuseUnusedLayers(names: Iterable<string>, layers: number, folder: string): void {
-  let first: { readonly name: string; readonly layer: number } | undefined;
-  let stored = 0;
-  for (const name of names) {
-    const layer = layerOf(name);
-    if (layer === null) continue;
-    stored = Math.max(stored, layer + 1);
-    if (layer >= layers && (first === undefined || layer < first.layer)) first = { name, layer };
-  }
-  if (first === undefined) return;
-  throw new MoaError(
-    `Expected tensors of ${layers} layers in ${folder} but received ${first.name}, of a layer that config.json does not have`,
-    {
-      code: 'INVALID_FILE',
-      hint: `The weights have ${stored} layers; num_hidden_layers in config.json is ${layers}.`,
-    },
-  );
+async function openCheckpoint(folder: string): Promise<Omit<Located, 'weightsHash' | 'source'> & { readonly source: Checkpoint }> {
+  const config = readModelConfig(folder);
+  const source = await Checkpoint.open(folder);
+  refuseUnusedTensors(source.names, config, folder);
+  requireNeededTensors(source, config);
+  return { config, folder, name: basename(resolve(folder)), source };
 }
 
 function locateDummy(options: LoadOptions): Located {
@@ -140,13 +151,14 @@ function locateConfig(path: string): { readonly config: ModelConfig; readonly fo
     throw invalidArgument(`a folder, a config.json or one of the presets ${Object.keys(PRESETS).join(', ')}`, DUMMY, what);
   }
   if (stat.isDirectory()) return { config: readModelConfig(what), folder: what };
-  return { config: parseModelConfig(readJson(what), what), folder: dirname(what) };
+  return { config: parseModelConfig(readConfigFile(what), what), folder: dirname(what) };
 }
 
 /** Of config.json and every weight file, each by its own sha256, in name order. */
 async function checkpointHash(folder: string): Promise<string> {
   const hashes: string[] = [];
-  for (const file of [join(folder, 'config.json'), ...checkpointFiles(folder)]) hashes.push(await sha256File(file));
+  for (const file of [modelFile(folder, 'config.json') ?? join(folder, 'config.json'), ...checkpointFiles(folder)])
+    hashes.push(await sha256File(file));
   return sha256(hashes.join('\n'));
 }
 

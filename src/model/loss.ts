@@ -5,6 +5,7 @@ import { orAborted } from './abort.ts';
 import { createCache } from './caches.ts';
 import { forEachLogits, LOGIT_ROWS, prefillHidden } from './forward.ts';
 import type { LanguageModel } from './language-model.ts';
+import { notFinite } from './not-finite.ts';
 
 export interface AnswerLossOptions {
   /** Prompt and answer. */
@@ -44,6 +45,8 @@ export async function answerLoss(model: LanguageModel, options: AnswerLossOption
       ...(options.chunkTokens === undefined ? {} : { chunkTokens: options.chunkTokens }),
     });
     const losses = await rowLosses(model, { hidden, targets: tokens.subarray(answerStart), signal });
+    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+    if (bad >= 0) throw notFinite(`answer token ${bad}`, losses[bad] as number);
     cache.assertResident();
     return { losses, residentKvBytes: cache.kv.residentBytes };
   } finally {

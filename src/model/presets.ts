@@ -14,11 +14,11 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   },
   'llama-3-8b': llama({ hidden: 4096, ff: 14336, layers: 32, heads: 32, kvHeads: 8, vocab: 128256, positions: 8192, theta: 500000 }),
   'vicuna-7b': {
-    ...llama({ hidden: 4096, ff: 11008, layers: 32, heads: 32, kvHeads: 32, vocab: 32000, positions: 16384, theta: 10000 }),
+    ...llama({ hidden: 4096, ff: 11008, layers: 32, heads: 32, kvHeads: 32, vocab: 32000, positions: 4096, theta: 10000 }),
     rope_scaling: { type: 'linear', factor: 4 },
   },
   'vicuna-13b': {
-    ...llama({ hidden: 5120, ff: 13824, layers: 40, heads: 40, kvHeads: 40, vocab: 32000, positions: 16384, theta: 10000 }),
+    ...llama({ hidden: 5120, ff: 13824, layers: 40, heads: 40, kvHeads: 40, vocab: 32000, positions: 4096, theta: 10000 }),
     rope_scaling: { type: 'linear', factor: 4 },
   },
 };

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
@@ -20,7 +21,8 @@ export class SafetensorsFile {
     const handle = await openFile(path);
     try {
       const stat = await handle.stat();
-      if (!stat.isFile()) throw new MoaError(`Expected a file for ${path} but received a folder or device`, { code: 'INVALID_FILE' });
+      if (!stat.isFile())
+        throw new MoaError(`Expected a file for ${path} but received a folder, a pipe or a device`, { code: 'INVALID_FILE' });
       const prefix = new Uint8Array(PREFIX_BYTES);
       const got = await readFully(handle, prefix, { position: 0, path });
       const header = new Uint8Array(headerLength(prefix.subarray(0, got), stat.size, path));
@@ -49,7 +51,8 @@ export class SafetensorsFile {
 }
 
 async function openFile(path: string): Promise<FileHandle> {
-  return open(path, 'r').catch((cause) => {
+  // Without blocking, so that a pipe is refused and not waited for.
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) => {
     throw ioError(path, 'read', cause);
   });
 }

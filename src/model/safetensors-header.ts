@@ -37,6 +37,8 @@ const BITS: Readonly<Record<string, number>> = {
 
 /** The format's own limit on the header, 100 MB: a lying length must not allocate more. */
 export const MAX_HEADER_BYTES = 100_000_000;
+/** The largest models known have fewer than 100,000 tensors over all their files. */
+const MAX_TENSORS = 200_000;
 /** Bytes before the header: its length as a little-endian 64-bit integer. */
 export const PREFIX_BYTES = 8;
 
@@ -66,6 +68,8 @@ export function parseHeader(header: Uint8Array, fileBytes: number, source: strin
   if (!text.startsWith('{')) throw invalid(source, "a header that starts with '{'", text.slice(0, 20));
   // Not through zod's record, which would drop a tensor named __proto__.
   const json = parseJson(text, source) as Readonly<Record<string, unknown>>;
+  const tensors = Object.keys(json).length;
+  if (tensors > MAX_TENSORS) throw invalid(source, `at most ${MAX_TENSORS} tensors`, tensors);
   checkDuplicateNames(text, source);
   const dataStart = PREFIX_BYTES + header.length;
   const entries: TensorEntry[] = [];

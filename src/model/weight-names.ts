@@ -27,6 +27,21 @@ export function expectedShape(config: ModelConfig, name: string): readonly numbe
   return layerShape(config, match[2] ?? '');
 }
 
+const LAYER_NAMES = [
+  'input_layernorm.weight',
+  'post_attention_layernorm.weight',
+  ...['q', 'k', 'v', 'o'].flatMap((p) => [`self_attn.${p}_proj.weight`, `self_attn.${p}_proj.bias`]),
+  ...['q', 'k'].map((p) => `self_attn.${p}_norm.weight`),
+  ...['gate', 'up', 'down'].flatMap((p) => [`mlp.${p}_proj.weight`, `mlp.${p}_proj.bias`]),
+];
+
+/** The names of all tensors that a model of this configuration needs. */
+export function neededTensors(config: ModelConfig): readonly string[] {
+  const ofLayer = LAYER_NAMES.filter((name) => layerShape(config, name) !== undefined);
+  const layers = Array.from({ length: config.layers }, (_, layer) => ofLayer.map((name) => layerName(layer, name)));
+  return [EMBEDDING, FINAL_NORM, ...(config.tiedEmbeddings ? [] : [LM_HEAD]), ...layers.flat()];
+}
+
 function layerShape(config: ModelConfig, name: string): readonly number[] | undefined {
   const { hiddenSize: C, intermediateSize: F, headDim: D } = config;
   const [qRows, kvRows] = [config.heads * D, config.kvHeads * D];

@@ -1,7 +1,6 @@
-import { describe, MoaError } from '../core/errors.ts';
 import { type Backend, BYTES_PER_ELEMENT, type FloatDType, type Tensor } from '../native/backend.ts';
 import type { ModelConfig } from './config.ts';
-import { EMBEDDING, expectedShape, FINAL_NORM, LM_HEAD, layerName } from './weight-names.ts';
+import { EMBEDDING, FINAL_NORM, LM_HEAD, layerName } from './weight-names.ts';
 import type { WeightSource } from './weight-source.ts';
 
 /** One layer's weights on a backend. Matrices are [out, in] as in the checkpoint; norms and biases are f32. */
@@ -41,7 +40,8 @@ const SYNCHRONIZE_BYTES = 64 * 2 ** 20;
  * Copies a source's tensors to `backend`; q|k|v and gate|up become one matrix each. Matrices are stored as `dtype`, vectors as f32. Host
  * memory: what the source has in flight (a chunk of rows), and at most SYNCHRONIZE_BYTES that the stream has not taken yet. On failure
  * everything allocated is freed.
- * @throws MoaError INVALID_FILE (missing tensor, wrong shape), UNSUPPORTED (dtype), OUT_OF_MEMORY.
+ * The source has the tensors that the configuration needs, in their shapes.
+ * @throws MoaError OUT_OF_MEMORY, or what reading the source throws.
  */
 export async function loadWeights(options: {
   readonly config: ModelConfig;
@@ -95,7 +95,6 @@ async function loadLayer(loader: WeightLoader, config: ModelConfig, layer: numbe
 
 class WeightLoader {
   readonly owned: Tensor[] = [];
-  readonly #config: ModelConfig;
   readonly #source: WeightSource;
   readonly #backend: Backend;
   readonly #dtype: FloatDType;
@@ -111,7 +110,6 @@ class WeightLoader {
     readonly dtype: FloatDType;
     readonly onProgress?: ((progress: WeightProgress) => void) | undefined;
   }) {
-    this.#config = options.config;
     this.#source = options.source;
     this.#backend = options.backend;
     this.#dtype = options.dtype;
@@ -130,7 +128,7 @@ class WeightLoader {
   }
 
   async #stack(names: readonly string[], dtype: FloatDType): Promise<Tensor> {
-    const shapes = names.map((name) => this.#checkedShape(name));
+    const shapes = names.map((name) => this.#source.describe(name).shape);
     const rows = shapes.reduce((sum, shape) => sum + (shape[0] ?? 0), 0);
     const tensor = this.#backend.tensor(dtype, [rows, ...(shapes[0] ?? []).slice(1)], 'weights');
     this.owned.push(tensor);
@@ -141,18 +139,6 @@ class WeightLoader {
       row += count;
     }
     return tensor;
-  }
-
-  #checkedShape(name: string): readonly number[] {
-    const expected = expectedShape(this.#config, name);
-    const { shape } = this.#source.describe(name);
-    if (expected === undefined || shape.length !== expected.length || shape.some((n, i) => n !== expected[i])) {
-      throw new MoaError(`Expected shape ${describe(expected)} for tensor ${name} but received ${describe(shape)}`, {
-        code: 'INVALID_FILE',
-        hint: 'The weights do not fit config.json.',
-      });
-    }
-    return shape;
   }
 
   async #advance(bytes: number): Promise<void> {

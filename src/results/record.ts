@@ -61,6 +61,16 @@ const run = z.strictObject({
     parameters: count.nullable(),
     weightDType: z.string(),
     kvDType: z.string(),
+    template: z
+      .strictObject({
+        hash,
+        usesDate: z.boolean(),
+        date: z.string().nullable().describe('What the template was told of the date; null where it does not ask.'),
+        variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+      })
+      .nullable()
+      .optional()
+      .describe('The chat template, null where the model has none. Absent in older records.'),
   }),
   backend: z.strictObject({
     name: z.string(),

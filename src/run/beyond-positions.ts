@@ -1,15 +1,20 @@
 import type { ModelConfig } from '../model/config.ts';
+import { positionsOf } from '../model/positions.ts';
 import type { Cell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { sampleSource } from './sample-source.ts';
 
-/** A note on the cells' lengths beyond the positions that the model was made for, or null. Not an error: extrapolation may be what is studied. */
-export function beyondPositions(suite: Suite, cells: readonly Cell[], { maxPositions }: ModelConfig): string | null {
-  const beyond = new Set(cells.flatMap((cell) => lengthsOf(cell, suite)).filter((length) => length > maxPositions));
+/**
+ * A note on the cells' lengths beyond the positions that the model was made for, its RoPE scaling counted in, or null. Not an error:
+ * extrapolation may be what is studied. A cell's length is prompt and new tokens together, whether samples are generated or read from files.
+ */
+export function beyondPositions(suite: Suite, cells: readonly Cell[], config: ModelConfig): string | null {
+  const { tokens, from } = positionsOf(config);
+  const beyond = new Set(cells.flatMap((cell) => lengthsOf(cell, suite)).filter((length) => length > tokens));
   if (beyond.size === 0) return null;
   const lengths = [...beyond].sort((a, b) => a - b);
   const are = lengths.length === 1 ? `Length ${lengths[0]} is` : `Lengths ${lengths.join(', ')} are`;
-  return `${are} beyond the ${maxPositions} positions of ${suite.model.path} (max_position_embeddings): what is scored there is extrapolation.`;
+  return `${are} beyond the ${tokens} positions of ${suite.model.path} (${from}): what is scored there is extrapolation.`;
 }
 
 function lengthsOf(cell: Cell, suite: Suite): readonly number[] {

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
 import { userTurn } from '../model/chat-template.ts';
-import { locatedModelConfig, type ModelText, modelHash, modelText } from '../model/load.ts';
+import { requireTokenizer } from '../model/language-model.ts';
+import { checkModel, type ModelText, modelHash } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { readRecords } from '../results/read-records.ts';
 import { RecordLog } from '../results/record-log.ts';
@@ -13,6 +14,7 @@ import { type CellState, cellStates } from './cell-states.ts';
 import { checkData, shortages } from './check-data.ts';
 import { type Estimate, estimateRun } from './estimate.ts';
 import { captureIdentity } from './identity.ts';
+import { modelText, templateDate } from './model-text.ts';
 import { damageNote } from './open-store.ts';
 import { checkRunFolder, recordsPath, refuseOtherSuite, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
@@ -45,17 +47,18 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   });
   const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
-  const config = locatedModelConfig(suite.model.path);
+  const log = recordsOfFolder(folder, suite.name, options);
+  const { config, text } = await checkModel(suite.model.path, modelText(suite, cells, templateDate(log.records)));
   const note = beyondPositions(suite, cells, config);
   if (note !== null) options.onNote(note);
-  const facts = await checkData({ suite, suiteFolder, cells, model: () => promptModel(modelText(suite.model.path)) });
+  const facts = await checkData({ suite, suiteFolder, cells, model: () => promptModel(text) });
   for (const sentence of shortages(facts)) options.onNote(sentence);
-  const log = recordsOfFolder(folder, suite.name, options);
   const backend = await createBackend(suite.backend);
   try {
     const weightsHash = await modelHash(suite.model.path);
-    const identity = await captureIdentity({ suite, suiteFolder, weightsHash, device: backend.description });
-    const prompts = () => promptModel(modelText(suite.model.path));
+    const template = text.chatTemplate?.facts ?? null;
+    const identity = await captureIdentity({ suite, suiteFolder, weightsHash, template, device: backend.description });
+    const prompts = () => promptModel(text);
     const states = await cellStates(cells, { suite, suiteFolder, identity, log, shape: config, prompts });
     return { cells: states, estimate: await estimateRun({ suite, config, backend, cells, states, log }) };
   } finally {
@@ -73,5 +76,5 @@ function recordsOfFolder(folder: string, suiteName: string, options: DryRunOptio
 }
 
 function promptModel(text: ModelText): PromptModel {
-  return { tokenizer: text.tokenizer, wrapUser: userTurn(text) };
+  return { tokenizer: requireTokenizer(text.name, text.tokenizer), wrapUser: userTurn(text) };
 }

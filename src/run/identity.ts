@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { sha256, sha256File } from '../core/hash.ts';
+import type { TemplateFacts } from '../model/chat-template.ts';
 import { modelIdentity } from '../model/identity.ts';
 import { addonPath } from '../native/addon.ts';
 import { cudaLibraryPath } from '../native/cuda.ts';
@@ -8,6 +9,7 @@ import { threadVariables } from '../results/environment.ts';
 import { expandCells, isQuality, type QualityCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { type Computation, codeIdentity, type Parts } from './code-identity.ts';
+import { flatParts } from './parts.ts';
 import { sampleSource } from './sample-source.ts';
 
 /** What runs the cells, known without loading the model: each kind of input by its parts. */
@@ -25,15 +27,17 @@ export interface IdentityInput {
   readonly suite: Suite;
   readonly suiteFolder: string;
   readonly weightsHash: string;
+  /** What the chat template is and was told; null where the model has none. */
+  readonly template: TemplateFacts | null;
   /** The backend's description. */
   readonly device: string;
 }
 
 /** Reads and hashes everything that decides the numbers of a suite. Errors: NOT_FOUND or IO naming the file; a data file that cannot be read is left to the cell that needs it. */
-export async function captureIdentity({ suite, suiteFolder, weightsHash, device }: IdentityInput): Promise<Identity> {
+export async function captureIdentity({ suite, suiteFolder, weightsHash, template, device }: IdentityInput): Promise<Identity> {
   const data = await dataHashes(suite, suiteFolder);
   return {
-    model: modelIdentity(suite.model.path, weightsHash),
+    model: { ...modelIdentity(suite.model.path, weightsHash), ...templateParts(template) },
     native: nativeParts(suite, device),
     device: { device, processor: cpus()[0]?.model.trim() ?? 'unknown', ...threadVariables() },
     code: {
@@ -47,6 +51,13 @@ export async function captureIdentity({ suite, suiteFolder, weightsHash, device 
       return path === null ? {} : { 'data file': data.get(path) ?? 'missing' };
     },
   };
+}
+
+/** The date counts only where the template asks for one. */
+function templateParts(template: TemplateFacts | null): Parts {
+  if (template === null) return {};
+  const { hash, date, variables } = template;
+  return { 'chat template': hash, ...flatParts({ 'template date': date, 'template variables': variables }) };
 }
 
 /** The libraries that compute. A GPU chooses its kernels, so its name is part of every number there. */

@@ -171,7 +171,7 @@ function recordSample(
 async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, item: AddressedSample): Promise<void> {
   const { model } = context;
   const { sample, tokens: prompt, content } = item;
-  const answer = model.tokenizer.encode(sample.completion ?? sample.answers[0] ?? '');
+  const answer = model.tokenizer.encodeContinuation(sample.prompt, sample.completion ?? sample.answers[0] ?? '', prompt);
   const tokens = Int32Array.from([...prompt, ...answer]);
   const layout = layoutOf(context, plan, { promptTokens: prompt.length, newTokens: answer.length });
   const { losses, residentKvBytes } = await answerLoss(model, {

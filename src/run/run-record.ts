@@ -63,6 +63,7 @@ function runRecord({ suite, folder, model, store }: RunContext, facts: RunFacts)
       parameters: weightElements(model.config),
       weightDType: model.weights.embedding.dtype,
       kvDType: suite.model.kvDType,
+      template: model.template,
     },
     backend: {
       name: model.backend.name,

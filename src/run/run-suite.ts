@@ -21,6 +21,7 @@ import { now, type RunContext } from './context.ts';
 import { runMaxBatch, runTimings } from './efficiency.ts';
 import { captureIdentity } from './identity.ts';
 import { findPlans, makePlans } from './make-plans.ts';
+import { modelText, templateDate } from './model-text.ts';
 import { openStore } from './open-store.ts';
 import { runQuality } from './quality.ts';
 import { recordsPath, runFolder } from './run-folder.ts';
@@ -80,6 +81,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       backend,
       ...(suite.model.weightDType === undefined ? {} : { weightDType: suite.model.weightDType }),
       ...(suite.backend.activations === undefined ? {} : { activationDType: suite.backend.activations }),
+      ...modelText(suite, cells, templateDate(earlier?.records ?? [])),
     });
     const note = beyondPositions(suite, cells, model.config);
     if (note !== null) options.onNote(note);
@@ -98,7 +100,13 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       suiteFolder,
       folder,
       model,
-      identity: await captureIdentity({ suite, suiteFolder, weightsHash: model.weightsHash, device: backend.description }),
+      identity: await captureIdentity({
+        suite,
+        suiteFolder,
+        weightsHash: model.weightsHash,
+        template: model.template,
+        device: backend.description,
+      }),
       store,
       stretch: new Stretch({ store, folder, environment }),
       plans: new Map(),

@@ -1,5 +1,5 @@
 import { contentHash, sha256 } from '../core/hash.ts';
-import type { Sample, TokenCounter } from '../data/sample.ts';
+import { promptIds, type Sample, type TokenCounter } from '../data/sample.ts';
 
 /** A sample as the model gets it, with its address. */
 export interface AddressedSample {
@@ -14,7 +14,7 @@ export interface AddressedSample {
 export async function* addressed(samples: AsyncIterable<Sample>, tokenizer: TokenCounter): AsyncIterable<AddressedSample> {
   const seen = new Map<string, number>();
   for await (const sample of samples) {
-    const tokens = Int32Array.from(tokenizer.encode(sample.prompt));
+    const tokens = Int32Array.from(promptIds(tokenizer, sample.prompt));
     const once = sampleContent(sample, tokens);
     const before = seen.get(once) ?? 0;
     seen.set(once, before + 1);

@@ -134,6 +134,10 @@ const shape = {
     path: z.string().min(1).describe('A Hugging Face folder relative to the working folder, or dummy:<config>.'),
     weightDType: z.enum(['f32', 'f16', 'bf16']).optional().describe('Default: as stored.'),
     kvDType: z.enum(['f32', 'f16', 'bf16']).default('f32'),
+    templateVariables: z
+      .record(z.string().regex(/^[A-Za-z_]\w*$/), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+      .optional()
+      .describe('Variables of the chat template, such as enable_thinking: false. One that the template does not read is refused.'),
   }),
   backend: z
     .strictObject({

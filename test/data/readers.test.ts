@@ -111,6 +111,18 @@ test('the official truncation: first and last half of the budget', () => {
   expect(truncateMiddle(text, ids.length, tokenizer)).toBe(text);
 });
 
+test('the official truncation counts the BOS that the tokenizer puts before a prompt', () => {
+  const codes = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
+  const withBos = {
+    encode: codes,
+    encodePrompt: (text: string) => [1, ...codes(text)],
+    decode: (ids: ArrayLike<number>) => String.fromCharCode(...Array.from(ids).filter((id) => id !== 1)),
+  };
+  // tokenizer(prompt)[:4], of which one is BOS, and tokenizer(prompt)[-4:].
+  expect(truncateMiddle('abcdefghijkl', 8, withBos)).toBe('abcijkl');
+  expect(truncateMiddle('abcdefg', 8, withBos)).toBe('abcdefg');
+});
+
 test.each([
   ['not json', /:2 but received other text at line 1, column 2/],
   ['{"random_idx": 5}', /:2 but received 5 for random_idx: /],

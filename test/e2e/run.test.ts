@@ -142,8 +142,18 @@ test('LongEval and LongBench files are scored as they are, and truncation is cou
   const [lines, qa] = recordsOf(readRecords(log(path)).records, 'sample');
   expect(lines).toMatchObject({ task: 'lines', expected: ['4711'], truncatedTokens: 0 });
   expect(qa).toMatchObject({ task: 'qasper', expected: ['a brass compass'] });
-  expect(qa?.promptTokens).toBeLessThanOrEqual(1024);
+  // 128 of the length are for the answer.
+  expect(qa?.promptTokens).toBeLessThanOrEqual(1024 - 128);
   expect(qa?.truncatedTokens).toBeGreaterThan(1000);
+
+  const longbench = `quality: { ${quality.split('\n')[2]?.trim().replace('samples: 1', 'samples: 200')} }`;
+  writeFileSync(
+    files,
+    `version: 1\nname: files\nmodel: { path: models/reference }\nmethods: [{ id: dense, method: dense }]\n${longbench}\n`,
+  );
+  const short = await moabench(['run', files, '--out', join(folder, 'short')]).ended;
+  expect(short).toMatchObject({ code: 1, stdout: expect.stringContaining('qasper.jsonl has 1 of the 200 samples asked for') });
+  expect(short.stderr).toContain('note: qasper.jsonl has 1 of the 200 samples asked for');
 });
 
 describe('what cannot be run', () => {

@@ -1,9 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ChatTemplate, renderChat } from '../../src/model/chat-template.ts';
-import { REFERENCE } from './golden-model.ts';
+import { type ChatMessage, ChatTemplate, renderChat, type TemplateSettings } from '../../src/model/chat-template.ts';
+import { strftime } from '../../src/model/strftime.ts';
+import { renderTemplate } from '../../src/model/template-interpreter.ts';
+import { parseTemplate } from '../../src/model/template-tree.ts';
+import { GOLDENS, REFERENCE } from './golden-model.ts';
 
 function folderWith(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'moabench-chat-'));
@@ -55,5 +58,101 @@ describe('ChatTemplate', () => {
     expect(() => renderChat({ name: 'm', chatTemplate: null }, MESSAGES, { addGenerationPrompt: true })).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED' }),
     );
+  });
+});
+
+interface TemplateGolden {
+  readonly messages: readonly ChatMessage[];
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly date: string;
+  /** null: Python raises an error. */
+  readonly templates: readonly { readonly template: string; readonly rendered: string | null }[];
+  readonly dates: readonly { readonly date: string; readonly fields: Readonly<Record<string, string>> }[];
+}
+const golden = JSON.parse(readFileSync(`${GOLDENS}templates.json`, 'utf8')) as TemplateGolden;
+
+describe('templates as transformers renders them', () => {
+  const render = (template: string): string | null => {
+    const date = new Date(`${golden.date}Z`);
+    const variables = { ...golden.variables, messages: golden.messages, add_generation_prompt: true };
+    try {
+      return renderTemplate(parseTemplate(template), variables, (format) => strftime(date, format));
+    } catch {
+      return null;
+    }
+  };
+
+  test.each(golden.templates)('$template', ({ template, rendered }) => {
+    expect(render(template)).toBe(rendered);
+  });
+
+  test.each(golden.dates)("the codes of Python's strftime on $date", ({ date, fields }) => {
+    const own = Object.keys(fields).map((code) => [code, strftime(new Date(`${date}Z`), `%${code}`)]);
+    expect(Object.fromEntries(own)).toEqual(fields);
+  });
+
+  test('refuses date codes that Python does not have', () => {
+    expect(() => strftime(new Date(0), '%Q')).toThrow('%Q');
+  });
+});
+
+describe('a chat template with settings', () => {
+  const folder = (template: string, more: Readonly<Record<string, string>> = {}) =>
+    folderWith({ 'chat_template.jinja': template, ...more });
+  const text = (template: string, settings?: TemplateSettings) =>
+    ChatTemplate.read(folder(template), settings)?.render([], { addGenerationPrompt: false });
+
+  test('has the date that it is given, and says that it used it', () => {
+    const template = "{{ strftime_now('%A %d %B %Y') }}";
+    expect(text(template, { date: '2026-11-28' })).toBe('Saturday 28 November 2026');
+    expect(ChatTemplate.read(folder(template), { date: '2026-11-28' })?.facts).toMatchObject({ usesDate: true, date: '2026-11-28' });
+    expect(ChatTemplate.read(folder('no date'), { date: '2026-11-28' })?.facts).toMatchObject({ usesDate: false, date: null });
+    expect(() => text(template)).toThrow(expect.objectContaining({ message: expect.stringMatching(/Expected a date/) }));
+    expect(() => text(template, { date: 'today' })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  test('reads the variables that it is given, and refuses those that it does not read', () => {
+    const template = '{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{{ messages|length }}';
+    expect(text(template, { variables: { enable_thinking: false } })).toBe('<think></think>0');
+    expect(text(template)).toBe('0');
+    for (const name of ['enable_thinkin', 'messages']) {
+      expect(() => text(template, { variables: { [name]: false } })).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }),
+      );
+    }
+  });
+
+  test('has a hash over its text and the special tokens that it sees', () => {
+    const hash = (template: string, bos: string) =>
+      ChatTemplate.read(folder(template, { 'special_tokens_map.json': JSON.stringify({ bos_token: { content: bos } }) }))?.facts.hash;
+    expect(hash('{{ bos_token }}', '<s>')).toBe(hash('{{ bos_token }}', '<s>'));
+    expect(hash('{{ bos_token }}', '<t>')).not.toBe(hash('{{ bos_token }}', '<s>'));
+    expect(hash('{{ bos_token }} ', '<s>')).not.toBe(hash('{{ bos_token }}', '<s>'));
+  });
+
+  test('sees a BOS that only special_tokens_map.json names', () => {
+    const at = folder('{{ bos_token }}', { 'tokenizer_config.json': '{}', 'special_tokens_map.json': '{"bos_token":"<s>"}' });
+    expect(ChatTemplate.read(at)?.render([], { addGenerationPrompt: false })).toBe('<s>');
+  });
+
+  test.each([
+    ['a long loop', 300, '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}', /within|time/],
+    ['a huge range', 20_000, '{{ range(3000000000)|length }}', /range of more than 100000/],
+    [
+      'text that doubles',
+      20_000,
+      "{% set n = namespace(t='aaaa') %}{% for i in range(60) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+      /characters/,
+    ],
+    [
+      'lists that double',
+      20_000,
+      '{% set n = namespace(t=[1]) %}{% for i in range(60) %}{% set n.t = n.t + n.t %}{% endfor %}',
+      /list items/,
+    ],
+    ['nesting without end', 300, '('.repeat(1e5), /failed|within/],
+  ])('is stopped with %s', (_, renderMs, template, message) => {
+    const source = template.startsWith('(') ? `{{ ${template} }}` : template;
+    expect(() => text(source, { renderMs })).toThrow(expect.objectContaining({ message: expect.stringMatching(message) }));
   });
 });

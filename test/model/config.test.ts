@@ -71,7 +71,14 @@ describe('parseModelConfig', () => {
     expect(parseModelConfig({ ...mistral, sliding_window: null }, 'c').slidingWindow).toBeNull();
     expect(parseModelConfig({ ...mistral, sliding_window: 32768 }, 'c').slidingWindow).toBeNull();
     const qwen = { ...BASE, architectures: ['Qwen2ForCausalLM'], sliding_window: 32 };
-    expect(parseModelConfig({ ...qwen, use_sliding_window: true }, 'c').slidingWindow).toBe(32);
+    const slides = (more: object) => parseModelConfig({ ...qwen, use_sliding_window: true, ...more }, 'c').slidingWindow;
+    expect(slides({ max_window_layers: 1 })).toBe(32);
+    // Layers from max_window_layers on slide: with as many as the model has, or its default of 28, none does.
+    expect(slides({ max_window_layers: 2 })).toBeNull();
+    expect(slides({})).toBeNull();
+    expect(slides({ layer_types: ['full_attention', 'sliding_attention'] })).toBe(32);
+    expect(slides({ max_window_layers: 1, layer_types: ['full_attention', 'full_attention'] })).toBeNull();
+    expect(parseModelConfig({ ...qwen, use_sliding_window: false, sliding_window: 0 }, 'c').slidingWindow).toBeNull();
     expect(parseModelConfig({ ...qwen, use_sliding_window: false }, 'c').slidingWindow).toBeNull();
   });
 
@@ -88,7 +95,16 @@ describe('parseModelConfig', () => {
     ['UNSUPPORTED', { architectures: ['constructor'] }, /constructor/],
     ['UNSUPPORTED', { hidden_act: 'gelu' }, /silu.*gelu/],
     ['UNSUPPORTED', { quantization_config: { bits: 4 } }, /quantization_config/],
+    ['UNSUPPORTED', { quantization_config: { modules: Array(1e5).fill('lm_head') } }, /^.{0,300}$/],
     ['UNSUPPORTED', { partial_rotary_factor: 0.5 }, /partial_rotary_factor/],
+    ['UNSUPPORTED', { architectures: ['FalconForCausalLM'], hidden_size: 'none' }, /LlamaForCausalLM.*FalconForCausalLM/],
+    ['UNSUPPORTED', { architectures: null, model_type: 'mpt', hidden_size: undefined }, /LlamaForCausalLM.*mpt/],
+    ['UNSUPPORTED', { hidden_size: undefined, text_config: {} }, /LlamaForCausalLM.*text_config/],
+    ['UNSUPPORTED', { head_dim: 12 }, /head_dim.*multiple of 8 up to 256.*12/],
+    ['UNSUPPORTED', { head_dim: 512 }, /head_dim.*512/],
+    ['UNSUPPORTED', { layer_types: ['full_attention', 'sliding_attention'] }, /layer_types.*sliding_attention/],
+    ['UNSUPPORTED', { architectures: ['Qwen3ForCausalLM'], layer_types: ['linear_attention'] }, /layer_types.*linear_attention/],
+    ['INVALID_FILE', { architectures: ['MistralForCausalLM'], sliding_window: 0 }, /sliding_window.*0/],
     ['UNSUPPORTED', { rope_scaling: { type: 'longrope', factor: 2 } }, /linear.*longrope/],
     ['INVALID_FILE', { rope_scaling: { type: 'linear' } }, /rope_scaling in config\.json but received undefined for factor/],
     ['INVALID_FILE', { rope_scaling: { type: 'linear', factor: -1 } }, /factor/],
@@ -103,6 +119,41 @@ describe('parseModelConfig', () => {
     const error = configError({ ...BASE, ...change });
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
+  });
+
+  test.each([
+    ['dual_chunk_attention_config', { chunk_size: 262144 }, [null, {}]],
+    ['alibi', true, [false, null]],
+    ['attn_logit_softcapping', 50, [null, 0]],
+    ['final_logit_softcapping', 30, [null]],
+    ['embedding_multiplier', 12, [1, 1.0, null]],
+    ['residual_multiplier', 0.22, [1, null]],
+    ['attention_multiplier', 0.0078125, [0.25, 1, null]],
+    ['logits_scaling', 8, [1, null]],
+    ['logit_scale', 0.0625, [1, null]],
+    ['no_rope_layers', [1, 0], [[1, 1], [], null]],
+    ['no_rope_layer_interval', 4, [null, 0]],
+    ['query_pre_attn_scalar', 144, [16, null]],
+    ['use_qk_norm', true, [false]],
+    ['clip_qkv', 8, [null]],
+    ['parallel_attn', true, [false]],
+    ['num_local_experts', 8, [0, null]],
+    ['use_bidirectional_attention', true, [false, null]],
+    ['position_embedding_type', 'alibi', ['rope', null]],
+    ['hidden_activation', 'gelu_pytorch_tanh', ['silu', null]],
+    ['mlp_multipliers', [0.5, 1], [[1, 1], null]],
+  ] as const)('refuses %s by name, and takes its neutral values', (field, value, neutral) => {
+    const error = configError({ ...BASE, [field]: value });
+    expect(error).toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining(`no ${field}`) });
+    const plain = parseModelConfig(BASE, 'config.json');
+    for (const other of neutral) expect(parseModelConfig({ ...BASE, [field]: other }, 'config.json')).toEqual(plain);
+  });
+
+  test('that is nested without end gives a typed error', () => {
+    const deep = JSON.parse(`${'['.repeat(1e5)}${']'.repeat(1e5)}`) as unknown;
+    for (const key of ['hidden_size', 'architectures', 'rope_scaling', 'quantization_config', 'alibi']) {
+      expect(configError({ ...BASE, [key]: deep })).toBeInstanceOf(MoaError);
+    }
   });
 
   test('any JSON gives a configuration or a typed error', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createCache } from '../../src/model/caches.ts';
 import { prefill } from '../../src/model/forward.ts';
-import { loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
+import { checkModel, loadModel, modelConfig, modelHash } from '../../src/model/load.ts';
 import { weightElements } from '../../src/model/weights.ts';
 import type { Backend, Tensor } from '../../src/native/backend.ts';
 import { GOLDENS, REFERENCE, relativeError } from './golden-model.ts';
@@ -94,6 +94,35 @@ describe('loadModel', () => {
     model.dispose();
   });
 
+  test.each([
+    'model.layers.0.self_attn.q_proj.bias',
+    'model.layers.1.self_attn.o_proj.bias',
+    'model.layers.1.self_attn.k_norm.weight',
+    'model.layers.0.mlp.up_proj.bias',
+    'model.layers.0.self_attn.k_scale',
+    'model.layers.2.rotary_emb.inv_freq',
+    'lm_head.bias',
+  ])('refuses a checkpoint with %s, which its config.json does not use', async (name) => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    writeFileSync(join(folder, 'config.json'), readFileSync(`${GOLDENS}llama3/config.json`));
+    writeFileSync(join(folder, 'model.safetensors'), withExtraTensors(readFileSync(`${GOLDENS}llama3/model.safetensors`), [name]));
+    await expect(loadModel({ path: folder, backend })).rejects.toMatchObject({
+      code: 'INVALID_FILE',
+      message: expect.stringContaining(name),
+    });
+  });
+
+  test('takes a tied checkpoint that stores its output matrix too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    const config = JSON.parse(readFileSync(`${GOLDENS}llama3/config.json`, 'utf8')) as { tie_word_embeddings: boolean };
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, tie_word_embeddings: true }));
+    const stored = readFileSync(`${GOLDENS}llama3/model.safetensors`);
+    writeFileSync(join(folder, 'model.safetensors'), config.tie_word_embeddings ? withExtraTensors(stored, ['lm_head.weight']) : stored);
+    const model = await loadModel({ path: folder, backend });
+    expect(model.weights.lmHead).toBe(model.weights.embedding);
+    model.dispose();
+  });
+
   test('names a path that does not exist', async () => {
     await expect(loadModel({ path: '/nowhere', backend })).rejects.toMatchObject({
       code: 'NOT_FOUND',
@@ -103,6 +132,53 @@ describe('loadModel', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining('tiny'),
     });
+  });
+});
+
+describe('a model whose prompts will be made', () => {
+  const before = backend.memory().weightsBytes;
+  const folderWith = (files: Readonly<Record<string, string>>): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-load-'));
+    for (const name of ['config.json', 'model.safetensors']) writeFileSync(join(folder, name), readFileSync(`${GOLDENS}llama3/${name}`));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    return folder;
+  };
+  const tokenizer = { 'tokenizer.json': readFileSync(`${REFERENCE}tokenizer.json`, 'utf8') };
+
+  test.each([
+    ['no tokenizer', { 'chat_template.jinja': 'hello' }, 'UNSUPPORTED', /a tokenizer\.json for the model/],
+    ['no chat template', tokenizer, 'UNSUPPORTED', /a chat template for the model/],
+    ['a broken chat template', { ...tokenizer, 'chat_template.jinja': '{% if %}' }, 'INVALID_FILE', /Jinja/],
+    ['a template without the variable', { ...tokenizer, 'chat_template.jinja': 'hello' }, 'INVALID_ARGUMENT', /enable_thinking/],
+    ['a broken tokenizer', { 'tokenizer.json': '{}', 'chat_template.jinja': 'hello' }, 'INVALID_FILE', /tokenizer/],
+  ] as const)('with %s is refused before its weights load, and without loading', async (what, files, code, message) => {
+    const variables = what.includes('variable') ? { enable_thinking: false } : {};
+    const options = { text: 'required', template: { variables } } as const;
+    const refused = { code, message: expect.stringMatching(message) };
+    const path = folderWith(files);
+    let progress = 0;
+    await expect(loadModel({ path, backend, ...options, onProgress: () => progress++ })).rejects.toMatchObject(refused);
+    expect([progress, backend.memory().weightsBytes]).toEqual([0, before]);
+    await expect(checkModel(path, options)).rejects.toMatchObject(refused);
+    await expect(checkModel(`dummy:${path}`, options)).rejects.toMatchObject(refused);
+  });
+
+  test('is checked without loading: weights that do not fit, or a head dim that no kernel takes', async () => {
+    const path = folderWith({ ...tokenizer, 'chat_template.jinja': '{{ bos_token }}' });
+    expect((await checkModel(path, { text: 'required' })).config).toEqual(modelConfig(path));
+    const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as object;
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, attention_bias: true }));
+    await expect(checkModel(path)).rejects.toMatchObject({ code: 'INVALID_FILE', message: expect.stringContaining('q_proj.bias') });
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, head_dim: 12 }));
+    await expect(checkModel(path)).rejects.toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining('head_dim') });
+  });
+
+  test('tells what decides the text of its conversations', async () => {
+    const path = folderWith({ ...tokenizer, 'chat_template.jinja': "{{ strftime_now('%Y') }}{{ mode }}" });
+    const template = { date: '2026-11-28', variables: { mode: 'short' } };
+    const model = await loadModel({ path, backend, template });
+    expect(model.template).toMatchObject({ usesDate: true, ...template });
+    model.dispose();
   });
 });
 

@@ -1,4 +1,8 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { generate } from '../../src/model/generate.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { answerLoss } from '../../src/model/loss.ts';
 import { GOLDENS, readGolden } from './golden-model.ts';
@@ -32,6 +36,22 @@ describe('answerLoss', () => {
       layout: spanned(model, [128, 128, 128, 128], { tokens: tokens.length }),
     });
     expect(Math.abs(mean(losses) - dense)).toBeGreaterThan(1e-3);
+    model.dispose();
+  });
+
+  test('of weights that are not finite is an error that says so, and no number', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moabench-nan-'));
+    writeFileSync(join(folder, 'config.json'), readFileSync(`${GOLDENS}llama3/config.json`));
+    const file = readFileSync(`${GOLDENS}llama3/model.safetensors`);
+    for (let at = file.length - 64; at < file.length; at += 4) file.writeUInt32LE(0x7fc07fc0, at); // NaN in f32 and bf16
+    writeFileSync(join(folder, 'model.safetensors'), file);
+    const model = await loadModel({ path: folder, backend });
+    const { tokens, answerStart } = readGolden('llama3');
+    const refused = { code: 'INVALID_FILE', message: expect.stringMatching(/finite logits .* weights/) };
+    const layout = whole(model, tokens.length + 2);
+    await expect(answerLoss(model, { tokens, answerStart, layout })).rejects.toMatchObject(refused);
+    const requests = [{ tokens, layout, maxNewTokens: 2 }];
+    await expect(generate(model, { requests })).rejects.toMatchObject(refused);
     model.dispose();
   });
 

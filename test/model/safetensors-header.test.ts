@@ -89,6 +89,13 @@ function expectTensorsOrTypedError(header: Uint8Array, dataBytes: number): void 
   }
 }
 
+test('refuses a header of more tensors than any model has', () => {
+  const text = `{${Array.from({ length: 200_001 }, (_, i) => `"t${i}":0`).join(',')}}`;
+  expect(() => parse(null, { text, dataBytes: 0 })).toThrow(
+    expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringMatching(/at most 200000 tensors .* received 200001/) }),
+  );
+});
+
 describe('headerLength', () => {
   test('is the little-endian length when the file can hold it', () => {
     expect(headerLength(prefix(24n), 32, 'x')).toBe(24);

@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MoaError } from '../../src/core/errors.ts';
 import { Tokenizer } from '../../src/model/tokenizer.ts';
+import { checkTokenizerParts } from '../../src/model/tokenizer-limits.ts';
 import { GOLDENS, REFERENCE } from './golden-model.ts';
 
 interface TokenizerCase {
@@ -94,3 +97,94 @@ describe('a bad tokenizer.json', () => {
     );
   });
 });
+
+interface PromptCase {
+  readonly prompt: string;
+  readonly answer: string;
+  readonly promptIds: readonly number[];
+  readonly answerIds: readonly number[] | null;
+}
+
+interface PromptGolden {
+  readonly cases: readonly PromptCase[];
+  readonly withBos: { readonly text: string; readonly ids: readonly number[] } | null;
+}
+
+describe.each(['sentencepiece-legacy', 'sentencepiece-first', 'bos-in-map', 'byte-level-bos', 'byte-level-plain'])(
+  'a tokenizer of the kind %s',
+  (kind) => {
+    const golden = JSON.parse(readFileSync(`${GOLDENS}tokenizers/${kind}/golden.json`, 'utf8')) as PromptGolden;
+    const own = Tokenizer.read(`${GOLDENS}tokenizers/${kind}`);
+
+    test.each(golden.cases)('gives the ids of transformers for $prompt and what follows it', ({ prompt, answer, promptIds, answerIds }) => {
+      expect([...own.encodePrompt(prompt)]).toEqual(promptIds);
+      const continuation = [...own.encodeContinuation(prompt, answer)];
+      if (answerIds !== null) expect(continuation).toEqual(answerIds);
+      const words = (text: string) => text.trim();
+      expect(words(own.decode([...promptIds, ...continuation]))).toBe(words(prompt + answer));
+    });
+
+    test('never puts a second BOS before a text that has one', () => {
+      const text = golden.withBos?.text ?? 'Hello';
+      expect([...own.encodePrompt(text)]).toEqual(golden.withBos?.ids ?? [...own.encode(text)]);
+    });
+  },
+);
+
+test('add_bos_token counts where tokenizer.json says nothing of it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moabench-tokenizer-'));
+  const json = JSON.parse(readFileSync(`${GOLDENS}tokenizers/byte-level-bos/tokenizer.json`, 'utf8')) as object;
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ ...json, post_processor: null }));
+  writeFileSync(join(folder, 'special_tokens_map.json'), JSON.stringify({ bos_token: { content: '<|begin|>' } }));
+  const prefixWith = (config: object) => {
+    writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+    return Tokenizer.read(folder).promptPrefix;
+  };
+  expect(prefixWith({ add_bos_token: true })).toEqual([0]);
+  expect(prefixWith({ add_bos_token: false })).toEqual([]);
+  expect(prefixWith({})).toEqual([]);
+});
+
+describe('a hostile tokenizer.json', () => {
+  const good = JSON.parse(readFileSync(`${GOLDENS}tokenizers/byte-level-plain/tokenizer.json`, 'utf8')) as object;
+  const withPart = (part: object) => JSON.stringify({ ...good, ...part });
+  const split = (regex: string) => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
+  const replace = (content: string) => ({ type: 'Replace', pattern: { String: 'a' }, content });
+
+  test('whose expression backtracks without end is stopped', () => {
+    const tokenizer = Tokenizer.parse(withPart({ pre_tokenizer: split('(x+x+)+y') }), 't.json', { textMs: 100 });
+    expect(() => tokenizer.encode('x'.repeat(60))).toThrow(
+      expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringMatching(/t\.json.*within 0\.1\d* s/) }),
+    );
+    expect(tokenizer.encode('short').length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['long replacements', { normalizer: replace('a'.repeat(100)) }, /longer/],
+    ['replacements of replacements', { normalizer: { type: 'Sequence', normalizers: Array(10).fill(replace('aa')) } }, /longer/],
+    ['a long prefix', { normalizer: { type: 'Prepend', prepend: 'a'.repeat(1e6) } }, /longer/],
+    ['a decoder that grows', { decoder: replace('a'.repeat(100)) }, /longer/],
+    ['a huge expression', { pre_tokenizer: split('a|'.repeat(1e5)) }, /patterns of at most/],
+    ['parts nested without end', { normalizer: nested(1000) }, /nested/],
+    ['an id beyond 32 bits', { added_tokens: [{ id: 2 ** 32 + 5, content: '<x>' }] }, /4294967301/],
+    ['an id beyond any model', { model: { type: 'BPE', vocab: { a: 2 ** 31 }, merges: [] } }, /2147483648/],
+  ])('with %s is refused', (_, part, message) => {
+    expect(() => Tokenizer.parse(withPart(part), 't.json')).toThrow(
+      expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringMatching(message) }),
+    );
+  });
+
+  test('is timed only when its expressions are not known ones', () => {
+    const isPlain = (text: string) => checkTokenizerParts(JSON.parse(text), 't.json').isPlain;
+    expect(isPlain(readFileSync(`${GOLDENS}tokenizers/byte-level-bos/tokenizer.json`, 'utf8'))).toBe(true);
+    expect(isPlain(readFileSync(`${GOLDENS}tokenizers/sentencepiece-legacy/tokenizer.json`, 'utf8'))).toBe(true);
+    expect(isPlain(readFileSync(`${REFERENCE}tokenizer.json`, 'utf8'))).toBe(true);
+    expect(isPlain(withPart({ pre_tokenizer: split('(x+x+)+y') }))).toBe(false);
+  });
+});
+
+function nested(depth: number): object {
+  let part: object = { type: 'NFC' };
+  for (let i = 0; i < depth; i++) part = { type: 'Sequence', normalizers: [part] };
+  return part;
+}

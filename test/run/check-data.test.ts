@@ -197,10 +197,10 @@ test('lengths without room are refused', async () => {
 test('pipes, devices and folders end with a sentence', async () => {
   const pipe = trial({ quality: longbench(['hotpotqa']) });
   execFileSync('mkfifo', [join(pipe.suiteFolder, 'hotpotqa.jsonl')]);
-  await expect(checkData(pipe)).rejects.toThrow(/Expected a regular file .* but received a pipe/);
+  await expect(checkData(pipe)).rejects.toThrow(/in a regular file .* but received a named pipe/);
   const source = { kind: 'longeval', files: [{ path: '/dev/zero', length: 512 }] };
   await expect(check({ quality: { retrieval: { source, lengths: [512], samples: 1 } } })).rejects.toThrow(
-    /Expected a regular file for \/dev\/zero/,
+    /in a regular file for \/dev\/zero but received a device/,
   );
   const directory = trial({ quality: longbench(['hotpotqa']) });
   mkdirSync(join(directory.suiteFolder, 'hotpotqa.jsonl'));
@@ -209,7 +209,7 @@ test('pipes, devices and folders end with a sentence', async () => {
 
 const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 test.each([
-  ['a line of 20 MB', () => `{"input": "${'x'.repeat(20_000_000)}"}\n`, /lines of at most 16777216 bytes/],
+  ['a line of 20 MB', () => `{"input": "${'x'.repeat(20_000_000)}"}\n`, /a line of at most 16777216 bytes/],
   ['many empty lines', () => '\n'.repeat(100_002), /at most 100000 lines/],
   ['a deep line', () => `${deep}\n`, /hotpotqa.jsonl:1/],
   ['a deep field', () => lines(item({ length: 'x' })).replace('"x"', deep), /hotpotqa.jsonl:1/],

@@ -28,7 +28,7 @@ const suite = suiteSchema.parse({
     maxBatch: { contextTokens: 128, memoryLimitMiB: 1024, largest: 16 },
   },
 });
-const DEVICE = { freeBytes: 7, totalBytes: 80, poolReservedBytes: 50, poolUsedBytes: 20 };
+const DEVICE = { freeBytes: 7e6, totalBytes: 80e6, poolReservedBytes: 50, poolUsedBytes: 20 };
 const full = (): MoaError => new MoaError('Expected device memory but there is none', { code: 'OUT_OF_MEMORY' });
 
 /** Of the caches that were asked for. */

@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { locatedModelConfig } from '../../src/model/load.ts';
+import { ChatTemplate } from '../../src/model/chat-template.ts';
+import { modelConfig } from '../../src/model/load.ts';
 import { createBackend } from '../../src/native/backends.ts';
 import { summarize } from '../../src/results/summarize.ts';
 import { cellHash, planCellHash, sampleSetHash } from '../../src/run/cell-hash.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { generationOptions } from '../../src/run/generation-options.ts';
 import { dataFile, type Identity } from '../../src/run/identity.ts';
+import { modelText } from '../../src/run/model-text.ts';
 import { runQuality } from '../../src/run/quality.ts';
 import { runFolder } from '../../src/run/run-folder.ts';
 import { expandCells, isQuality } from '../../src/suite/cells.ts';
@@ -27,6 +29,7 @@ const identity: Identity = {
 };
 const cpu = cpuBackend();
 const modelFolder = tinyModelFolder({ endsAtOnce: true });
+const templateFolder = tinyModelFolder();
 
 /** What a suite's user can see change. */
 type Observer = (suite: Suite) => unknown;
@@ -53,7 +56,13 @@ const effectiveContext: Observer = ({ quality }) => {
   return summarize({ records, suite: withThreshold }).methods.map(({ retrieval: result }) => result?.effectiveContext);
 };
 const folder: Observer = ({ name }) => runFolder({ suiteName: name, resume: false }).replace(/-\d.*/, '');
-const config: Observer = ({ model }) => locatedModelConfig(model.path);
+const config: Observer = ({ model }) => modelConfig(model.path);
+/** A conversation by a template that reads the variable `mode`. */
+const conversation: Observer = (suite) => {
+  writeFileSync(join(templateFolder, 'chat_template.jinja'), '{{ mode }}');
+  const { template } = modelText(suite, expandCells(suite), '2026-01-02');
+  return ChatTemplate.read(templateFolder, template)?.render([], { addGenerationPrompt: false });
+};
 const device: Observer = async ({ backend: options }) => {
   const backend = await createBackend(options);
   await backend.dispose();
@@ -103,6 +112,7 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   'model.path': { set: { 'model.path': 'dummy:vicuna-7b' }, sees: config },
   'model.weightDType': { set: { 'model.weightDType': 'bf16' }, sees: results },
   'model.kvDType': { set: { 'model.kvDType': 'bf16' }, sees: plans },
+  'model.templateVariables': { set: { 'model.templateVariables': { mode: 'short' } }, sees: conversation },
   'backend.name': { set: { backend: { name: 'cuda' } }, sees: plans },
   'backend.threads': { set: { 'backend.threads': 2 }, sees: device },
   'backend.device': { set: { 'backend.device': 1 }, sees: /Expected the backend cuda for device/ },

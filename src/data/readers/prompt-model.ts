@@ -1,5 +1,5 @@
 import { MoaError } from '../../core/errors.ts';
-import { promptLength, type TokenCounter } from '../sample.ts';
+import { promptIds, promptLength, type TokenCounter } from '../sample.ts';
 
 /** What a reader needs of the model that its prompts are for. */
 export interface PromptModel {
@@ -21,15 +21,15 @@ export function countedPrompt(prompt: string, { tokenizer }: PromptModel, limit:
 }
 
 /**
- * The text within `maxTokens`: unchanged if it fits, else its first and last floor(maxTokens / 2) tokens (LongBench, pred.py). Decoding can give a text
- * that encodes to a few tokens more at the seam; it is cut further until it fits.
+ * The text within `maxTokens`: unchanged if it fits, else its first and last floor(maxTokens / 2) tokens, of which the tokenizer's own BOS is the first
+ * (LongBench, pred.py). Decoding leaves the BOS out, and can give a text that encodes to a few tokens more at the seam; it is cut further until it fits.
  */
 export function truncateMiddle(text: string, maxTokens: number, tokenizer: PromptModel['tokenizer']): string {
-  const ids = Array.from(tokenizer.encode(text));
+  const ids = Array.from(promptIds(tokenizer, text));
   if (ids.length <= maxTokens) return text;
   for (let half = Math.floor(maxTokens / 2); half > 0; half--) {
     const cut = tokenizer.decode(ids.slice(0, half)) + tokenizer.decode(ids.slice(-half));
-    if (tokenizer.encode(cut).length <= maxTokens) return cut;
+    if (promptLength(tokenizer, cut) <= maxTokens) return cut;
   }
   return '';
 }

@@ -51,7 +51,7 @@ const effectiveContext: Observer = ({ quality }) => {
   const { retrieval } = suite.quality ?? {};
   if (retrieval === undefined) throw new Error('the synthetic suite has retrieval');
   const { threshold = 0 } = quality?.retrieval ?? {};
-  const records = syntheticRecords(suite).filter((r) => r.kind === 'sample' && r.part === 'retrieval' && r.method === 'uniform-25');
+  const records = syntheticRecords(suite).filter((r) => r.kind === 'outcome' || (r.kind === 'sample' && r.part === 'retrieval'));
   const withThreshold = { ...suite, quality: { retrieval: { ...retrieval, threshold } } };
   return summarize({ records, suite: withThreshold }).methods.map(({ retrieval: result }) => result?.effectiveContext);
 };
@@ -176,7 +176,11 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
     set: { 'quality.longbench.source': { kind: 'generated' } },
     sees: results,
   },
-  'quality.longbench.source[longbench].folder': { from: LONGBENCH, set: { 'quality.longbench.source.folder': 'b' }, sees: results },
+  'quality.longbench.source[longbench].folder': {
+    from: { ...LONGBENCH, 'quality.longbench.tasks': ['qasper'] },
+    set: { 'quality.longbench.source.folder': 'b' },
+    sees: results,
+  },
   'quality.longbench.length': { set: { 'quality.longbench.length': 2048 }, sees: cells },
   'quality.longbench.samples': { set: { 'quality.longbench.samples': 3 }, sees: cells },
   'quality.perplexity.tasks[]': { set: { 'quality.perplexity.tasks': ['summary'] }, sees: cells },

@@ -41,7 +41,7 @@ const effectiveContext: Observer = ({ quality }) => {
   const { retrieval } = suite.quality ?? {};
   if (retrieval === undefined) throw new Error('the synthetic suite has retrieval');
   const { threshold = 0 } = quality?.retrieval ?? {};
-  const records = syntheticRecords(suite).filter((r) => r.kind === 'sample' && r.part === 'retrieval' && r.method === 'uniform-25');
+  const records = syntheticRecords(suite).filter((r) => r.kind === 'outcome' || (r.kind === 'sample' && r.part === 'retrieval'));
   const withThreshold = { ...suite, quality: { retrieval: { ...retrieval, threshold } } };
   return summarize({ records, suite: withThreshold, environment: null }).methods.map(({ retrieval: result }) => result?.effectiveContext);
 };

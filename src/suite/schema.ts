@@ -42,7 +42,12 @@ const moaMethod = z
       .enum(['moa', 'joint'])
       .default('joint')
       .describe('moa: sum of |E_ij| as released; joint: masking the whole far part of a row at once.'),
-    rulesPerLayer: z.int().min(1).max(64).default(2).describe('Most distinct rules in one layer.'),
+    rulesPerLayer: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Most distinct rules in one layer, where its heads may differ (heads, elastic). Default: 2.'),
   })
   .describe('Spans per layer and KV head, found by influence profiling and optimization.');
 
@@ -68,8 +73,8 @@ const compressSchema = z.strictObject({
     .int()
     .min(1)
     .max(16)
-    .default(4)
-    .describe('Intervals of each objective in the epsilon-constraint grid; more give a finer Pareto front.'),
+    .optional()
+    .describe('Intervals of each objective in the epsilon-constraint grid of several profile lengths; more give a finer Pareto front. Default: 4.'),
   validate: z
     .strictObject({ length: lengthTokens, samples: count.default(8) })
     .describe('Unseen, longer samples that pick the plan off the Pareto front.'),

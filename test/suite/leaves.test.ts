@@ -126,7 +126,7 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   },
   'methods[moa].id': { set: { 'methods.2.id': 'other' }, sees: cells },
   'methods[moa].label': { set: { 'methods.2.label': 'other' }, sees: summary },
-  'methods[moa].method': { set: { 'methods.2': { id: 'm', method: 'dense' } }, sees: plans },
+  'methods[moa].method': { set: { 'methods.2': { id: 'm', method: 'dense' }, compress: undefined }, sees: plans },
   'methods[moa].density': { set: { 'methods.2.density': 0.25 }, sees: plans },
   'methods[moa].heterogeneity': { set: { 'methods.2.heterogeneity': 'heads' }, sees: plans },
   'methods[moa].criterion': { set: { 'methods.2.criterion': 'moa' }, sees: plans },
@@ -200,7 +200,7 @@ const BASE = {
   ],
   compress: {
     calibration: { tasks: ['lines'], samplesPerLength: 1 },
-    profileLengths: [1024],
+    profileLengths: [1024, 2048],
     constrainLengths: [1024],
     validate: { length: 2048 },
   },

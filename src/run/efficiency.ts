@@ -66,6 +66,8 @@ async function timeGroup(context: RunContext, contenders: readonly Contender<Tim
         contextTokens,
         batch,
         newTokens,
+        process: 0,
+        control: own.control,
         samplesMs: [...timing.samplesMs],
         timer: GENERATION_TIMER,
         kvBytes: { planned, resident: timing.residentBytes },

@@ -136,7 +136,11 @@ test('six paired rounds have the range of their ratios', () => {
 
 test('ratios are those of typical times: they multiply, invert and rank as these do', () => {
   const rng = new Rng('one estimator');
-  const [a, b, c] = measured(rng, { processes: 3, rounds: 5, between: 0.02, within: 0.05 }, [10, 10.1, 10.2]) as [Timings, Timings, Timings];
+  const [a, b, c] = measured(rng, { processes: 3, rounds: 5, between: 0.02, within: 0.05 }, [10, 10.1, 10.2]) as [
+    Timings,
+    Timings,
+    Timings,
+  ];
   const ratio = (x: Timings, y: Timings): number => timingRatio(x, y).estimate;
   expect(ratio(a, c)).toBeCloseTo(ratio(a, b) * ratio(b, c), 12);
   expect(ratio(a, b)).toBeCloseTo(typicalTime(a).estimate / typicalTime(b).estimate, 12);

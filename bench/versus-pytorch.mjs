@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { wholeLayout } from '../dist/plan/cache-layout.js';
 import { createBackend, generate, generateSamples, interleave, loadModel, median, pairedRatio } from '../dist/index.js';
+import { wholeLayout } from '../dist/plan/cache-layout.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -13,7 +13,7 @@ import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
-import { settle } from './settle.ts';
+import { settle } from '../model/settle.ts';
 
 type TimedCell = PrefillCell | DecodeCell;
 type Contender<C extends TimedCell | MaxBatchCell> = OpenCell<C> & { readonly layout: CacheLayout };

@@ -11,7 +11,7 @@ import type { PlanCell } from '../suite/cells.ts';
 import { planCellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
-import { settle } from './settle.ts';
+import { settle } from '../model/settle.ts';
 
 /** Makes, or finds again, the plan of every method; a method without a plan has a failed record and no entry in `context.plans`. */
 export async function makePlans(context: RunContext, cells: readonly PlanCell[]): Promise<void> {

@@ -16,7 +16,7 @@ import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
 import { samplesFor } from './samples.ts';
-import { settle } from './settle.ts';
+import { settle } from '../model/settle.ts';
 
 const PROMPT_TAIL_CHARS = 600;
 

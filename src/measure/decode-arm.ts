@@ -82,8 +82,7 @@ async function decode(session: DecodeSession, steps: number, signal: AbortSignal
       while (pending.length < STEPS_AHEAD && step + pending.length < steps) pending.push(session.step());
       const tokens = await orAborted(pending.shift() ?? Promise.resolve(new Int32Array(0)), signal);
       const bad = tokens.find((token) => token < 0);
-      if (bad !== undefined)
-        throw new MoaError(`Expected finite logits but received token ${describe(bad)} (a NaN)`, { code: 'INTERNAL' });
+      if (bad !== undefined) throw new MoaError(`Expected finite logits but received token ${describe(bad)} (a NaN)`, { code: 'INTERNAL' });
     }
   } finally {
     for (const promise of pending) promise.catch(() => {}); // after an error nobody else waits for these

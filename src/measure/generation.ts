@@ -69,7 +69,12 @@ export async function timeGeneration(
   return outcomes;
 }
 
-function armOf(model: LanguageModel, { id, layout }: GenerationArm, options: GenerationTimingOptions, onMemory: (memory: TimedMemory) => void): Arm {
+function armOf(
+  model: LanguageModel,
+  { id, layout }: GenerationArm,
+  options: GenerationTimingOptions,
+  onMemory: (memory: TimedMemory) => void,
+): Arm {
   const { what, chunkTokens, graph, signal } = options;
   const common = { id, model, layout, chunkTokens, graph, signal, onMemory };
   return what.phase === 'prefill' ? prefillArm({ ...common, prompt: what.prompt }) : decodeArm({ ...common, ...what });

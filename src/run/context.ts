@@ -17,6 +17,8 @@ export interface RunContext {
   readonly store: RecordStore;
   /** Plans by method id, filled by the plan stage. */
   readonly plans: Map<string, Plan>;
+  /** What ran on another kernel than the one meant for it, this process and the timing processes together: sentences. */
+  readonly substitutions: Set<string>;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { CompressResult } from '../compress/methods/method.ts';
 import { compress } from '../compress/methods/registry.ts';
 import { writeFileAtomic } from '../core/files.ts';
+import { settle } from '../model/settle.ts';
 import { loadPlan, planHash, savePlan } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
@@ -11,7 +12,6 @@ import type { PlanCell } from '../suite/cells.ts';
 import { planCellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { isCompleted, type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
-import { settle } from '../model/settle.ts';
 
 /** Makes, or finds again, the plan of every method; a method without a plan has a failed record and no entry in `context.plans`. */
 export async function makePlans(context: RunContext, cells: readonly PlanCell[]): Promise<void> {

@@ -19,12 +19,13 @@ import type { Suite } from '../suite/schema.ts';
 import { beyondPositions } from './beyond-positions.ts';
 import { checkData, type DataFacts, shortages } from './check-data.ts';
 import { now, type RunContext } from './context.ts';
-import { runMaxBatch, runTimings } from './efficiency.ts';
+import { runMaxBatch } from './efficiency.ts';
 import { makePlans } from './make-plans.ts';
 import { modelText, templateDate } from './model-text.ts';
 import { runQuality } from './quality.ts';
 import { alreadyHoldsRun, recordsPath, runFolder } from './run-folder.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
+import { runTimings } from './timings.ts';
 
 /** The checkout or the installed package: where package.json is. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -92,6 +93,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       identity: { weightsHash: model.weightsHash, device: backend.description },
       store,
       plans: new Map(),
+      substitutions: new Set(),
       signal: options.signal,
       onProgress: options.onProgress,
     };
@@ -136,9 +138,9 @@ function recordData(store: RecordStore, facts: readonly DataFacts[]): void {
 }
 
 /** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
-function recordSubstitutions({ model, store }: RunContext, options: RunOptions): void {
-  const sentences = model.backend.substitutions();
-  store.append({ kind: 'substitutions', time: now(), sentences: [...sentences] });
+function recordSubstitutions({ substitutions, store }: RunContext, options: RunOptions): void {
+  const sentences = [...substitutions];
+  store.append({ kind: 'substitutions', time: now(), sentences });
   if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
   options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
@@ -176,21 +178,29 @@ function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, '
 
 /** The stages in order; each kind of cell has its runner. */
 async function runCells(context: RunContext, cells: readonly Cell[]): Promise<void> {
-  await makePlans(
-    context,
-    cells.filter((cell) => cell.kind === 'plan'),
-  );
-  await runQuality(
-    context,
-    cells.filter((cell): cell is QualityCell => cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity'),
-  );
+  const { model, substitutions } = context;
+  try {
+    await makePlans(
+      context,
+      cells.filter((cell) => cell.kind === 'plan'),
+    );
+    await runQuality(
+      context,
+      cells.filter((cell): cell is QualityCell => cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity'),
+    );
+    await runMaxBatch(
+      context,
+      cells.filter((cell) => cell.kind === 'maxBatch'),
+    );
+  } finally {
+    for (const sentence of model.backend.substitutions()) substitutions.add(sentence);
+  }
+  // Timing processes load the model again, and have the machine to themselves.
+  model.dispose();
+  await model.backend.dispose();
   await runTimings(
     context,
     cells.filter((cell) => cell.kind === 'prefill' || cell.kind === 'decode'),
-  );
-  await runMaxBatch(
-    context,
-    cells.filter((cell) => cell.kind === 'maxBatch'),
   );
 }
 

@@ -19,7 +19,12 @@ afterAll(async () => {
 
 const CONTEXT = 512;
 const layout = (kind: 'dense' | 'dynamic' = 'dense') => wholeLayout(model.config, { tokens: CONTEXT, dtype: 'f32', kind });
-const half = () => ({ ...layout(), kind: 'static' as const, spans: new Int32Array(layout().spans.length).fill(256), bytes: layout().bytes / 2 });
+const half = () => ({
+  ...layout(),
+  kind: 'static' as const,
+  spans: new Int32Array(layout().spans.length).fill(256),
+  bytes: layout().bytes / 2,
+});
 const decode = (batch = 1, more: Partial<GenerationTimingOptions> = {}): GenerationTimingOptions => ({
   what: { phase: 'decode', batch, newTokens: 8, segmentMs: 0 },
   chunkTokens: 128,
@@ -61,7 +66,11 @@ describe('decode', () => {
   test('every contender has its own memory, whatever the others hold', async () => {
     const outcomes = await timeGeneration(model, arms(), decode(2));
     const { dense, half: less, growing } = Object.fromEntries(outcomes) as Record<string, { residentBytes: number; peakBytes: number }>;
-    expect(dense).toMatchObject({ status: 'timed', residentBytes: 2 * layout().bytes, samplesMs: [expect.any(Number), expect.any(Number), expect.any(Number)] });
+    expect(dense).toMatchObject({
+      status: 'timed',
+      residentBytes: 2 * layout().bytes,
+      samplesMs: [expect.any(Number), expect.any(Number), expect.any(Number)],
+    });
     expect(less).toMatchObject({ status: 'timed', residentBytes: layout().bytes, passes: [1, 1, 1] });
     expect(growing).toMatchObject({ status: 'timed', residentBytes: 2 * layout().bytes });
     expect((dense?.peakBytes ?? 0) - (less?.peakBytes ?? 0)).toBe(layout().bytes); // all but the caches is the same
@@ -78,7 +87,8 @@ describe('decode', () => {
       decode(1, { what: { phase: 'decode', batch: 1, newTokens: 8, segmentMs: 20 }, rounds: 2 }),
     );
     const timed = outcomes.get('dense');
-    if (timed?.status !== 'timed') throw new Error(`expected a timing: ${String(timed?.status === 'failed' ? timed.error : timed?.status)}`);
+    if (timed?.status !== 'timed')
+      throw new Error(`expected a timing: ${String(timed?.status === 'failed' ? timed.error : timed?.status)}`);
     timed.samplesMs.forEach((ms, i) => {
       const passes = timed.passes[i] ?? 0;
       expect(ms * passes).toBeGreaterThanOrEqual(20);
@@ -100,14 +110,20 @@ describe('decode', () => {
       }
       for (const id of ['half', 'half again']) expect(outcomes.get(id)).toMatchObject({ status: 'timed', passes: [1, 1, 1] });
       await backend.synchronize();
-    expect(backend.memory()).toMatchObject({ kvBytes: 0 });
+      expect(backend.memory()).toMatchObject({ kvBytes: 0 });
     } finally {
       backend.setMemoryLimit(0);
     }
   });
 
   test('another failure is told as what it is, and ends no other contender', async () => {
-    const broken = { ...layout(), dtype: 'f16' as const, kind: 'static' as const, sink: 128, spans: new Int32Array(layout().spans.length).fill(64) };
+    const broken = {
+      ...layout(),
+      dtype: 'f16' as const,
+      kind: 'static' as const,
+      sink: 128,
+      spans: new Int32Array(layout().spans.length).fill(64),
+    };
     const outcomes = await timeGeneration(model, [{ id: 'broken', layout: broken }, ...arms()], decode());
     expect(outcomes.get('broken')).toMatchObject({ status: 'failed', error: { code: 'INVALID_ARGUMENT' } });
     expect(outcomes.get('dense')).toMatchObject({ status: 'timed' });
@@ -115,7 +131,11 @@ describe('decode', () => {
 
   test('an abort ends it all', async () => {
     const controller = new AbortController();
-    const run = timeGeneration(model, arms(), decode(1, { rounds: 1000, signal: controller.signal, onProgress: ({ done }) => done > 1 && controller.abort() }));
+    const run = timeGeneration(
+      model,
+      arms(),
+      decode(1, { rounds: 1000, signal: controller.signal, onProgress: ({ done }) => done > 1 && controller.abort() }),
+    );
     await expect(run).rejects.toThrow();
     await backend.synchronize();
     expect(backend.memory()).toMatchObject({ kvBytes: 0 });

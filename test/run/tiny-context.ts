@@ -44,6 +44,7 @@ export async function tinyContext(backend: Backend, modelFolder: string, parts: 
     identity: { weightsHash: model.weightsHash, device: backend.description },
     store,
     plans: new Map(),
+    substitutions: new Set(),
     signal: new AbortController().signal,
     onProgress: () => {},
   };

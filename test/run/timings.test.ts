@@ -22,8 +22,8 @@ const suite = {
   ],
   efficiency: {
     processes: 2,
-    prefill: { lengths: [512], rounds: 2 },
-    decode: { contexts: [512], batch: [2], newTokens: 4, segmentMs: 0, rounds: 3 },
+    prefill: { lengths: [192], rounds: 2 },
+    decode: { contexts: [192], batch: [2], newTokens: 4, segmentMs: 0, rounds: 3 },
     caches: ['dynamic'],
   },
 };
@@ -128,12 +128,12 @@ describe('timings', () => {
     const processes = fake((request, launched) => (launched === 0 && request.what.phase === 'prefill' ? crash : timed(request)));
     await runTimings(context, timedCells(context), processes.launch);
     expect(processes.launches()).toBe(3); // the crashed one, its successor for decode, and process 1
-    expect(endOf('prefill/512/half')).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('SIGSEGV') } });
-    expect(endOf('decode/512x2/half')).toMatchObject({ status: 'completed' });
+    expect(endOf('prefill/192/half')).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('SIGSEGV') } });
+    expect(endOf('decode/192x2/half')).toMatchObject({ status: 'completed' });
     const resumed = fake(timed);
     await runTimings(context, timedCells(context), resumed.launch);
     expect(resumed.requests.map(({ what, arms }) => [what.phase, arms.length])).toEqual([['prefill', 4]]);
-    expect(endOf('prefill/512/half')).toMatchObject({ status: 'completed' });
+    expect(endOf('prefill/192/half')).toMatchObject({ status: 'completed' });
   });
 
   test('what does not fit into memory is a result: completed, not tried again, and the others keep their pairs', async () => {
@@ -145,9 +145,9 @@ describe('timings', () => {
     );
     await runTimings(context, timedCells(context), processes.launch);
     expect(recordsOf(context.store.records, 'unfit')).toMatchObject([
-      { method: 'dense', measure: 'decode', cache: 'dynamic', contextTokens: 512, batch: 2, process: 0, control: false, reason },
+      { method: 'dense', measure: 'decode', cache: 'dynamic', contextTokens: 192, batch: 2, process: 0, control: false, reason },
     ]);
-    expect(endOf('decode/512x2/dense+dynamic')).toMatchObject({ status: 'completed' });
+    expect(endOf('decode/192x2/dense+dynamic')).toMatchObject({ status: 'completed' });
     expect(processes.requests.map(({ arms }) => arms.length)).toEqual([4, 4, 4, 3]);
     expect(measured().filter((m) => m.startsWith('decode'))).toHaveLength(6);
   });
@@ -156,8 +156,8 @@ describe('timings', () => {
     const failure = { code: 'UNSUPPORTED', message: 'no such kernel', hint: null } as const;
     const processes = fake((request) => timed(request).map((outcome, i) => (i === 1 ? { status: 'failed' as const, failure } : outcome)));
     await runTimings(context, timedCells(context), processes.launch);
-    expect(endOf('decode/512x2/half')).toMatchObject({ status: 'failed', error: { code: 'UNSUPPORTED', message: 'no such kernel' } });
-    expect(endOf('decode/512x2/dense')).toMatchObject({ status: 'completed' });
+    expect(endOf('decode/192x2/half')).toMatchObject({ status: 'failed', error: { code: 'UNSUPPORTED', message: 'no such kernel' } });
+    expect(endOf('decode/192x2/dense')).toMatchObject({ status: 'completed' });
   });
 
   test('an abort is thrown on, and nothing is recorded as failed', async () => {
@@ -174,7 +174,7 @@ describe('timings', () => {
     const { launch } = fake(timed);
     const other: Launch = async (options) => Object.assign(await launch(options), { weightsHash: 'other' });
     await runTimings(context, timedCells(context), other);
-    expect(endOf('decode/512x2/dense')).toMatchObject({
+    expect(endOf('decode/192x2/dense')).toMatchObject({
       status: 'failed',
       error: { message: expect.stringContaining("Expected the run's weights") },
     });

@@ -11,6 +11,7 @@ import { generationOptions } from '../../src/run/generation-options.ts';
 import { modelText } from '../../src/run/model-text.ts';
 import { runQuality } from '../../src/run/quality.ts';
 import { runFolder } from '../../src/run/run-folder.ts';
+import { runTimings } from '../../src/run/timings.ts';
 import { expandCells } from '../../src/suite/cells.ts';
 import { suiteJsonSchema } from '../../src/suite/json-schema.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
@@ -78,6 +79,20 @@ const batches: Observer = async (suite) => {
   await runQuality({ ...context, suiteFolder: modelFolder }, cellsOf(context.suite, 'retrieval'));
   expect(sizes).not.toEqual([]);
   return sizes;
+};
+
+/** How many processes are started to time. */
+const launches: Observer = async ({ efficiency }) => {
+  const context = await tinyContext(cpu, modelFolder, {
+    methods: [{ id: 'dense', method: 'dense' }],
+    efficiency: { processes: efficiency?.processes, decode: { contexts: [128] } },
+  });
+  let started = 0;
+  await runTimings(context, cellsOf(context.suite, 'decode'), () => {
+    started++;
+    return Promise.reject(new Error('not now'));
+  });
+  return started;
 };
 
 interface Leaf {
@@ -172,11 +187,13 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   'quality.perplexity.tasks[]': { set: { 'quality.perplexity.tasks': ['summary'] }, sees: cells },
   'quality.perplexity.length': { set: { 'quality.perplexity.length': 2048 }, sees: cells },
   'quality.perplexity.samples': { set: { 'quality.perplexity.samples': 3 }, sees: cells },
+  'efficiency.processes': { set: { 'efficiency.processes': 1 }, sees: launches },
   'efficiency.prefill.lengths[]': { set: { 'efficiency.prefill.lengths': [2048] }, sees: cells },
   'efficiency.prefill.rounds': { set: { 'efficiency.prefill.rounds': 3 }, sees: cells },
   'efficiency.decode.contexts[]': { set: { 'efficiency.decode.contexts': [2048] }, sees: cells },
   'efficiency.decode.batch[]': { set: { 'efficiency.decode.batch': [2] }, sees: cells },
   'efficiency.decode.newTokens': { set: { 'efficiency.decode.newTokens': 3 }, sees: cells },
+  'efficiency.decode.segmentMs': { set: { 'efficiency.decode.segmentMs': 3 }, sees: cells },
   'efficiency.decode.rounds': { set: { 'efficiency.decode.rounds': 3 }, sees: cells },
   'efficiency.maxBatch.contextTokens': { set: { 'efficiency.maxBatch.contextTokens': 2048 }, sees: cells },
   'efficiency.maxBatch.memoryLimitMiB': { set: { 'efficiency.maxBatch.memoryLimitMiB': 3 }, sees: cells },

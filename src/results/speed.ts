@@ -35,7 +35,7 @@ export function summarizeSpeed(
 }
 
 /** Tokens per second of the first over those of the second, in the processes that timed both; null where none did. */
-export function speedRatio(arm: TimedArm, other: TimedArm): Timed | null {
+function speedRatio(arm: TimedArm, other: TimedArm): Timed | null {
   const [own, theirs] = commonTimings(arm, other);
   if (own.length === 0) return null;
   const { p: _p, ...ratio } = timingRatio(theirs, own);

@@ -6,7 +6,6 @@ export const SUMMARY_VERSION = 2;
 
 /** A point with its 95% interval; n is what it was computed from. */
 const estimateSchema = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
-export type Estimate = z.infer<typeof estimateSchema>;
 
 /** An estimate whose interval is null where the data allow none: too few samples a task, or none that differ. */
 const pointSchema = z.strictObject({ ...estimateSchema.shape, low: z.number().nullable(), high: z.number().nullable() });

@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
+// Processes that tests start from src inherit these flags: plain node then runs TypeScript.
+const execArgv = ['--import', new URL('./test/hooks/typescript.mjs', import.meta.url).href];
 // Two files at a time with one native thread each: OpenMP threads that share cores with other work wait for each other.
-const common = { pool: 'forks', maxWorkers: 2, setupFiles: ['test/setup-temporary-folder.ts'] };
+const common = { pool: 'forks', maxWorkers: 2, execArgv, setupFiles: ['test/setup-temporary-folder.ts'] };
 
 export default defineConfig({
   test: {

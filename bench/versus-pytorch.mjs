@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { createBackend, generate, generateSamples, interleave, loadModel, logRatioInterval, median } from '../dist/index.js';
+import { createBackend, generate, generateSamples, interleave, loadModel, median, pairedRatio } from '../dist/index.js';
 import { wholeLayout } from '../dist/plan/cache-layout.js';
 
 const { values, positionals } = parseArgs({
@@ -79,7 +79,7 @@ await backend.dispose();
 
 const ratio = (name, top, bottom) => {
   const skipWarmUp = (list) => (list ?? []).slice(1);
-  const r = logRatioInterval(skipWarmUp(samples.get(top)), skipWarmUp(samples.get(bottom)), { seed: name, paired: true });
+  const r = pairedRatio(skipWarmUp(samples.get(top)), skipWarmUp(samples.get(bottom)));
   return { name, ...r };
 };
 const ratios = [
@@ -106,6 +106,9 @@ else {
     `${backend.description} | torch ${versions.torch}, transformers ${versions.transformers}, ${threads} threads, ${tokens} tokens, ${newTokens} steps`,
   );
   for (const [name, ms] of Object.entries(medians)) console.log(`${name.padEnd(20)} ${ms.toFixed(1)} ms`);
-  for (const r of ratios) console.log(`${r.name}: ${r.estimate.toFixed(2)} [${r.low.toFixed(2)}, ${r.high.toFixed(2)}] n=${r.n}`);
+  for (const { name, estimate, low, high, rounds: n } of ratios) {
+    const interval = low === null ? '(too few rounds for an interval)' : `[${low.toFixed(2)}, ${high.toFixed(2)}]`;
+    console.log(`${name}: ${estimate.toFixed(2)} ${interval} n=${n}, one process`);
+  }
   console.log(`greedy tokens equal PyTorch's: ${result.sameTokens}`);
 }

@@ -1,7 +1,7 @@
 /** Public API: what a program needs to load a model, compress it, run it, and compare. */
 export { MoaError } from './core/errors.ts';
 export { median } from './core/statistics.ts';
-export { logRatioInterval } from './core/statistics-timing.ts';
+export { pairedRatio } from './core/statistics-timing.ts';
 export { generateSamples } from './data/generate.ts';
 export { scoreOutput } from './evaluate/score.ts';
 export { interleave } from './measure/interleave.ts';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { median } from '../../dist/core/statistics.js';
-import { logRatioInterval } from '../../dist/core/statistics-timing.js';
+import { pairedRatio } from '../../dist/core/statistics-timing.js';
 import { interleave } from '../../dist/measure/interleave.js';
 import { createCache } from '../../dist/model/caches.js';
 import { prefillHidden } from '../../dist/model/forward.js';
@@ -63,10 +63,11 @@ for (const n of [full / 4, full / 2, full]) {
     ],
     { rounds: Number(values.rounds), warmupRounds: 1, seed: 'profile', stage: 'profile' },
   );
-  const ratio = logRatioInterval(samples.get('profile'), samples.get('prefill'), { seed: 'profile', paired: true });
+  const ratio = pairedRatio(samples.get('profile'), samples.get('prefill'));
+  const interval = ratio.low === null ? '(too few rounds for an interval)' : `[${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}]`;
   rows.push({ tokens: n, prefillMs: samples.get('prefill'), profileMs: samples.get('profile'), ratio, peakBytes });
   console.log(
-    `${n} tokens: prefill ${median(samples.get('prefill')).toFixed(1)} ms, profile ${median(samples.get('profile')).toFixed(1)} ms, ratio ${ratio.estimate.toFixed(2)} [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}], peak extra ${(peakBytes / 2 ** 20).toFixed(0)} MiB (${(peakBytes / n / 1024).toFixed(0)} KiB a token)`,
+    `${n} tokens: prefill ${median(samples.get('prefill')).toFixed(1)} ms, profile ${median(samples.get('profile')).toFixed(1)} ms, ratio ${ratio.estimate.toFixed(2)} ${interval}, peak extra ${(peakBytes / 2 ** 20).toFixed(0)} MiB (${(peakBytes / n / 1024).toFixed(0)} KiB a token)`,
   );
 }
 if (values.out !== undefined)

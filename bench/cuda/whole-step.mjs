@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { median } from '../../dist/core/statistics.js';
-import { logRatioInterval } from '../../dist/core/statistics-timing.js';
+import { pairedRatio } from '../../dist/core/statistics-timing.js';
 import { interleave } from '../../dist/measure/interleave.js';
 import { createCache } from '../../dist/model/caches.js';
 import { DecodeSession } from '../../dist/model/decode.js';
@@ -122,8 +122,9 @@ async function measure(rows, { id, spans, batch }) {
     );
     session.dispose();
   }
-  const ratio = logRatioInterval(samples.get('off'), samples.get('on'), { seed: id, paired: true });
-  console.log(`  graph speed-up ${ratio.estimate.toFixed(3)} [${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`);
+  const ratio = pairedRatio(samples.get('off'), samples.get('on'));
+  const interval = ratio.low === null ? '(too few rounds for an interval)' : `[${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`;
+  console.log(`  graph speed-up ${ratio.estimate.toFixed(3)} ${interval}`);
   cache.dispose();
   await backend.synchronize();
 }

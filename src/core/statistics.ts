@@ -35,7 +35,7 @@ export function quantile(values: ArrayLike<number>, level: number): number {
 }
 
 /** As `quantile`, of values that are sorted already (ascending); nothing is copied. */
-export function sortedQuantile(sorted: ArrayLike<number>, level: number): number {
+function sortedQuantile(sorted: ArrayLike<number>, level: number): number {
   const position = level * (sorted.length - 1);
   const below = Math.floor(position);
   const low = sorted[below] as number;

@@ -1,9 +1,13 @@
+import { MoaError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
-import { generate } from '../model/generate.ts';
 import type { LanguageModel } from '../model/language-model.ts';
-import type { BackendTraits, DeviceMemory } from '../native/backend.ts';
+import { settle } from '../model/settle.ts';
+import type { BackendTraits } from '../native/backend.ts';
 import type { CacheLayout } from '../plan/cache-layout.ts';
-import { interleave } from './interleave.ts';
+import { decodeArm } from './decode-arm.ts';
+import { type Arm, type ArmTimings, interleaveArms } from './interleave.ts';
+import { prefillArm } from './prefill-arm.ts';
+import type { TimedMemory } from './timed-memory.ts';
 
 /** One contender of a timing: a method with the cache it runs on. */
 export interface GenerationArm {
@@ -12,27 +16,20 @@ export interface GenerationArm {
   readonly layout: CacheLayout;
 }
 
-export interface GenerationTiming {
-  /** One per round; equal indices of two arms were taken side by side. */
-  readonly samplesMs: readonly number[];
-  /** KV bytes resident after prefill, all sequences. */
-  readonly residentBytes: number;
-  /** Largest sum of weights, caches and workspace during the arm's rounds. */
-  readonly peakBytes: number;
-  readonly rssBytes: number;
-  /** What the device said after the last round; null for host memory. */
-  readonly deviceMemory: DeviceMemory | null;
-}
+/** How a contender ended. Memory that runs out is a result: `unfit`, with what ran out. Others are not touched by it. */
+export type GenerationOutcome =
+  | ({ readonly status: 'timed' } & ArmTimings & TimedMemory)
+  | { readonly status: 'unfit'; readonly reason: string }
+  | { readonly status: 'failed'; readonly error: unknown };
 
-/** What `samplesMs` are read from: users wait for the host too, whatever the device's own clock says. */
+/** What timings are read from: users wait for the host too, whatever the device's own clock says. */
 export const GENERATION_TIMER: BackendTraits['timer'] = 'wall clock';
 
 export interface GenerationTimingOptions {
-  readonly phase: 'prefill' | 'decode';
-  /** One prompt per sequence of the batch, all of the context length. */
-  readonly prompts: readonly Int32Array[];
-  /** Decode steps in one timing; ignored for prefill. */
-  readonly newTokens: number;
+  /** What is timed: a whole prompt of one sequence; or, of a batch, passes of `newTokens` steps that end at the context of the layouts. */
+  readonly what:
+    | { readonly phase: 'prefill'; readonly prompt: Int32Array }
+    | { readonly phase: 'decode'; readonly batch: number; readonly newTokens: number; readonly segmentMs: number };
   readonly chunkTokens: number;
   /** Whether decode steps are replayed from a recording, see `generate`. */
   readonly graph: 'on' | 'off';
@@ -42,42 +39,48 @@ export interface GenerationTimingOptions {
   readonly onProgress?: OnProgress;
 }
 
-/**
- * Times whole generations through the function that scores samples, so that what is timed is what is scored. Rounds are interleaved
- * over the arms. `prefill`: wall time of the prompt up to its first token, all sequences. `decode`: wall time of `newTokens` steps.
- */
+/** Times contenders in interleaved rounds, each with an outcome of its own. @throws what ends the whole: an abort. */
 export async function timeGeneration(
   model: LanguageModel,
   arms: readonly GenerationArm[],
   options: GenerationTimingOptions,
-): Promise<ReadonlyMap<string, GenerationTiming>> {
-  const memory = new Map<string, Omit<GenerationTiming, 'samplesMs'>>();
-  const newTokens = options.phase === 'prefill' ? 1 : options.newTokens + 1;
-  const samples = await interleave(
-    arms.map((arm) => ({
-      id: arm.id,
-      run: async () => {
-        model.backend.resetPeak();
-        const result = await generate(model, {
-          requests: options.prompts.map((tokens) => ({ tokens, maxNewTokens: newTokens, layout: arm.layout })),
-          chunkTokens: options.chunkTokens,
-          graph: options.graph,
-          stopTokens: [],
-          ...(options.signal === undefined ? {} : { signal: options.signal }),
-        });
-        const { peakBytes, device = null } = model.backend.memory();
-        memory.set(arm.id, {
-          residentBytes: result.kvBytes.resident,
-          peakBytes,
-          rssBytes: process.memoryUsage.rss(),
-          deviceMemory: device,
-        });
-        return options.phase === 'prefill' ? result.prefillMs : result.decodeMs;
-      },
-    })),
-    { ...options, warmupRounds: 1, stage: options.phase },
+): Promise<ReadonlyMap<string, GenerationOutcome>> {
+  const memory = new Map<string, TimedMemory>();
+  const outcomes = new Map<string, GenerationOutcome>();
+  const { what, rounds, seed, signal, onProgress } = options;
+  const common = {
+    rounds,
+    seed,
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(what.phase === 'decode' ? { segmentMs: what.segmentMs } : {}),
+  };
+  model.releaseWorkspace(); // peaks hold what these contenders need, not what ran before
+  const timings = await interleaveArms(
+    arms.map((arm) => armOf(model, arm, options, (figures) => memory.set(arm.id, figures))),
+    { ...common, warmupRounds: 1, stage: what.phase },
+    async (arm, error) => {
+      signal?.throwIfAborted();
+      await settle(model); // the next contender starts with nothing of this one
+      outcomes.set(arm.id, outcomeOfFailure(error));
+    },
   );
-  return new Map(
-    arms.map((arm) => [arm.id, { samplesMs: samples.get(arm.id) ?? [], ...(memory.get(arm.id) as Omit<GenerationTiming, 'samplesMs'>) }]),
-  );
+  for (const [id, timed] of timings) outcomes.set(id, { status: 'timed', ...timed, ...(memory.get(id) as TimedMemory) });
+  return outcomes;
+}
+
+function armOf(
+  model: LanguageModel,
+  { id, layout }: GenerationArm,
+  options: GenerationTimingOptions,
+  onMemory: (memory: TimedMemory) => void,
+): Arm {
+  const { what, chunkTokens, graph, signal } = options;
+  const common = { id, model, layout, chunkTokens, graph, signal, onMemory };
+  return what.phase === 'prefill' ? prefillArm({ ...common, prompt: what.prompt }) : decodeArm({ ...common, ...what });
+}
+
+function outcomeOfFailure(error: unknown): GenerationOutcome {
+  const isFull = error instanceof MoaError && error.code === 'OUT_OF_MEMORY';
+  return isFull ? { status: 'unfit', reason: error.message } : { status: 'failed', error };
 }

@@ -2,56 +2,96 @@ import { Bench } from 'tinybench';
 import { MoaError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { Rng } from '../core/rng.ts';
+import { mean } from '../core/statistics.ts';
 
-/** One contender: runs once and says how long its timed part took, in milliseconds. */
+/** One contender: runs one pass and says how long its timed part took, in milliseconds. */
 export interface Arm {
   readonly id: string;
   run(): Promise<number>;
+  /** Before the passes of one timing. */
+  prepare?(): Promise<void>;
+  /** After them, also when one failed. */
+  release?(): Promise<void>;
 }
 
 export interface InterleaveOptions {
-  /** Samples per arm. */
+  /** Timings per arm. */
   readonly rounds: number;
-  /** Untimed rounds first: pages touched, caches and clocks warm. */
+  /** Untimed rounds of one pass first: pages touched, caches and clocks warm. */
   readonly warmupRounds: number;
+  /** Passes of one timing are repeated until their times add up to this; default: one pass. */
+  readonly segmentMs?: number;
   readonly seed: string;
   readonly stage: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
-/**
- * Raw samples in milliseconds per arm, one per round. Every round runs every arm once in a random order, so that drift of the machine
- * falls on all arms alike and sample i of two arms is a pair (field.md 6.2).
- */
+export interface ArmTimings {
+  /** One per round: the mean of its passes. Equal indices of two arms were taken side by side. */
+  readonly samplesMs: readonly number[];
+  /** How many passes each timing is the mean of. */
+  readonly passes: readonly number[];
+}
+
+/** Raw samples in milliseconds per arm, one per round, see `interleaveArms`. The first failure of an arm ends it all. */
 export async function interleave(arms: readonly Arm[], options: InterleaveOptions): Promise<ReadonlyMap<string, readonly number[]>> {
-  const samples = new Map<string, number[]>(arms.map((arm) => [arm.id, []]));
+  const timings = await interleaveArms(arms, options, (_, error) => {
+    throw error;
+  });
+  return new Map([...timings].map(([id, { samplesMs }]) => [id, samplesMs]));
+}
+
+/**
+ * Timings per arm. Every round runs every arm once in a random order, so that drift of the machine falls on all arms alike and timing i of two
+ * arms is a pair. An arm that fails is told to `onFailure`, which may throw; else the arm is left out from then on, and the others go on.
+ */
+export async function interleaveArms(
+  arms: readonly Arm[],
+  options: InterleaveOptions,
+  onFailure: (arm: Arm, error: unknown) => void | Promise<void>,
+): Promise<ReadonlyMap<string, ArmTimings>> {
+  const timings = new Map(arms.map((arm) => [arm.id, { samplesMs: [] as number[], passes: [] as number[] }]));
   const rng = new Rng(options.seed);
   const rounds = options.warmupRounds + options.rounds;
   for (let round = 0; round < rounds; round++) {
-    const bench = new Bench({ iterations: 1, time: 0, warmup: false, retainSamples: true, throws: true });
-    for (const arm of rng.shuffle(arms)) {
-      bench.add(arm.id, async () => {
-        options.signal?.throwIfAborted();
-        return { overriddenDuration: await arm.run() };
-      });
-    }
     options.onProgress?.({ stage: options.stage, done: round, total: rounds });
-    await bench.run();
-    if (round < options.warmupRounds) continue;
-    for (const task of bench.tasks) samples.get(task.name)?.push(...samplesOf(task));
+    const isWarmup = round < options.warmupRounds;
+    for (const arm of rng.shuffle(arms).filter(({ id }) => timings.has(id))) {
+      options.signal?.throwIfAborted();
+      try {
+        const passesMs = await timePasses(arm, isWarmup ? 0 : (options.segmentMs ?? 0), options.signal);
+        if (isWarmup) continue;
+        timings.get(arm.id)?.samplesMs.push(mean(passesMs));
+        timings.get(arm.id)?.passes.push(passesMs.length);
+      } catch (error) {
+        await onFailure(arm, error);
+        timings.delete(arm.id);
+      }
+    }
   }
   options.onProgress?.({ stage: options.stage, done: rounds, total: rounds });
-  return samples;
+  return timings;
 }
 
-function samplesOf(task: Bench['tasks'][number]): readonly number[] {
-  const { result } = task;
-  if (!('latency' in result) || result.latency.samples === undefined) {
-    throw new MoaError(`Expected a timing of ${task.name} but the task ended as ${result.state}`, {
-      code: 'INTERNAL',
-      ...('error' in result ? { cause: result.error } : {}),
-    });
+/** Times of the passes of one timing. tinybench repeats them until the timed parts add up; what a pass does untimed does not count. */
+async function timePasses(arm: Arm, segmentMs: number, signal: AbortSignal | undefined): Promise<readonly number[]> {
+  const bench = new Bench({ iterations: 1, time: segmentMs, warmup: false, retainSamples: true, throws: true });
+  bench.add(arm.id, async () => {
+    signal?.throwIfAborted();
+    const ms = await arm.run();
+    return { overriddenDuration: ms, overriddenIterationCost: ms };
+  });
+  try {
+    await arm.prepare?.();
+    await bench.run();
+  } finally {
+    await arm.release?.();
+  }
+  const [task] = bench.tasks;
+  const { result } = task ?? {};
+  if (result === undefined || !('latency' in result) || result.latency.samples === undefined) {
+    throw new MoaError(`Expected a timing of ${arm.id} but the task ended as ${result?.state}`, { code: 'INTERNAL' });
   }
   return result.latency.samples;
 }

@@ -1,7 +1,6 @@
 import type { OnProgress } from '../core/progress.ts';
 import { median } from '../core/statistics.ts';
-import type { Interval } from '../core/statistics-proportion.ts';
-import { logRatioInterval } from '../core/statistics-timing.ts';
+import { pairedRatio, type TimingRatio } from '../core/statistics-timing.ts';
 import type { Backend, BackendTraits } from '../native/backend.ts';
 import { interleave } from './interleave.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type ReadCeilingArm,
   readCeilingArm,
 } from './kernel-cases.ts';
+import { lastLevelCacheMiB } from './last-level-cache.ts';
 
 export interface KernelBenchOptions extends AttentionShape {
   readonly rounds: number;
@@ -31,8 +31,8 @@ interface KernelResult {
   readonly shareOfReadCeiling: number;
 }
 
-/** Time of one kernel over time of another, with its 95% interval over paired rounds. */
-interface KernelRatio extends Interval {
+/** Time of one kernel over time of another over paired rounds; with an interval from 6 rounds on. */
+interface KernelRatio extends TimingRatio {
   readonly name: string;
 }
 
@@ -40,8 +40,10 @@ export interface KernelBenchReport {
   readonly backend: string;
   /** What every timing is read from. */
   readonly timer: BackendTraits['timer'];
-  /** Whether the device's cache was filled with other data before every timing. */
-  readonly coldCache: boolean;
+  /** What the caches were filled with before every timing, of data that no kernel reads: so much that nothing of an earlier run is left. */
+  readonly evictedMiB: number;
+  /** What the read ceiling reads. */
+  readonly ceilingMiB: number;
   readonly shape: AttentionShape;
   readonly results: readonly KernelResult[];
   readonly ratios: readonly KernelRatio[];
@@ -50,25 +52,36 @@ export interface KernelBenchReport {
 
 /** Density of the uniform and skewed spans: the paper's headline setting. */
 const DENSITY = 0.5;
-/** Larger than any last-level cache that this runs on, so that the ceiling is memory's; on a GPU long enough, too, to hide its start. */
-const CEILING_MIB = { host: 256, device: 4096 } as const;
+/** A share above this is more than noise of the ceiling's own timings, and is marked. */
+const CEILING_NOISE = 1.05;
+/** On a GPU: much more than its L2, and long enough to hide the start of a kernel. */
+const DEVICE_CEILING_MIB = 4096;
 /** Five times the largest L2 of a GPU (60 MB, H200): nothing of an earlier run is left in it. */
-const EVICTED_MIB = 288;
+const DEVICE_EVICTED_MIB = 288;
+/** The host's ceiling reads at least this, and at least twice its last-level caches, so that each line has left them when its turn comes again. */
+const LEAST_HOST_CEILING_MIB = 256;
+
+/** How much the ceiling reads and how much of it evicts everything else. Kernels then read memory, as it does: they can't exceed it. */
+function ceilingSizes(timer: BackendTraits['timer']): { readonly ceilingMiB: number; readonly evictedMiB: number } {
+  if (timer === 'cuda events') return { ceilingMiB: DEVICE_CEILING_MIB, evictedMiB: DEVICE_EVICTED_MIB };
+  const ceilingMiB = Math.max(LEAST_HOST_CEILING_MIB, 2 * lastLevelCacheMiB());
+  return { ceilingMiB, evictedMiB: ceilingMiB };
+}
 
 /** Times every kernel in interleaved rounds; ratios compare rounds taken side by side. */
 export async function runKernelBench(backend: Backend, options: KernelBenchOptions): Promise<KernelBenchReport> {
   const { timer } = backend.traits;
-  const coldCache = timer === 'cuda events';
-  const ceiling = readCeilingArm(backend, 'read ceiling', coldCache ? CEILING_MIB.device : CEILING_MIB.host);
+  const { ceilingMiB, evictedMiB } = ceilingSizes(timer);
+  const ceiling = readCeilingArm(backend, 'read ceiling', ceilingMiB);
   const arms = [ceiling, ...makeArms(backend, options)];
   try {
-    const timed = coldCache ? arms.map((arm) => coldArm(arm, ceiling)) : arms;
+    const timed = arms.map((arm) => coldArm(arm, ceiling, evictedMiB));
     const samples = await interleave(timed, { ...options, warmupRounds: 2, seed: 'kernels', stage: 'bench' });
     const msPerByte = (arm: KernelArm): readonly number[] => (samples.get(arm.id) ?? []).map((ms) => ms / arm.bytes);
     const results = arms.map((arm) => resultOf(arm, samples.get(arm.id) ?? [], median(msPerByte(ceiling))));
     const ratio = (name: string, top: string, bottom: string): KernelRatio => ({
       name,
-      ...logRatioInterval(samples.get(top) ?? [], samples.get(bottom) ?? [], { seed: name, paired: true }),
+      ...pairedRatio(samples.get(top) ?? [], samples.get(bottom) ?? []),
     });
     const ratios = [
       ratio('decode: skewed / uniform spans at equal bytes', 'decode skewed', 'decode uniform'),
@@ -79,12 +92,12 @@ export async function runKernelBench(backend: Backend, options: KernelBenchOptio
         .filter((arm) => arm.id.includes('decode'))
         .map((arm) => ({
           name: `${arm.id}: share of the read ceiling`,
-          ...logRatioInterval(msPerByte(ceiling), msPerByte(arm), { seed: arm.id, paired: true }),
+          ...pairedRatio(msPerByte(ceiling), msPerByte(arm)),
         })),
     ];
     const { heads, kvHeads, headDim, batch, tokens, kvDType, activations } = options;
     const shape = { heads, kvHeads, headDim, batch, tokens, kvDType, activations };
-    const report = { backend: backend.description, timer, coldCache, shape, results, ratios };
+    const report = { backend: backend.description, timer, evictedMiB, ceilingMiB, shape, results, ratios };
     return { ...report, text: reportText(report) };
   } finally {
     for (const arm of arms) arm.dispose();
@@ -104,9 +117,9 @@ function makeArms(backend: Backend, shape: AttentionShape): readonly KernelArm[]
 }
 
 /** The arm after a reading of other data. */
-function coldArm(arm: KernelArm, ceiling: ReadCeilingArm): KernelArm {
+function coldArm(arm: KernelArm, ceiling: ReadCeilingArm, evictedMiB: number): KernelArm {
   const run = (): Promise<number> => {
-    ceiling.evict(EVICTED_MIB);
+    ceiling.evict(evictedMiB);
     return arm.run();
   };
   return { ...arm, run };
@@ -124,7 +137,7 @@ function resultOf(arm: KernelArm, samplesMs: readonly number[], ceilingMsPerByte
   };
 }
 
-function reportText({ backend, timer, coldCache, shape, results, ratios }: Omit<KernelBenchReport, 'text'>): string {
+function reportText({ backend, timer, evictedMiB, ceilingMiB, shape, results, ratios }: Omit<KernelBenchReport, 'text'>): string {
   const rows = results.map((r) =>
     [
       r.id.padEnd(16),
@@ -132,14 +145,21 @@ function reportText({ backend, timer, coldCache, shape, results, ratios }: Omit<
       `${r.gigabytesPerSecond.toFixed(1)} GB/s`.padStart(12),
       `${r.gigaflopsPerSecond.toFixed(1)} GFLOP/s`.padStart(18),
       `${(100 * r.shareOfReadCeiling).toFixed(0)}% of the read ceiling`.padStart(25),
+      ...(r.shareOfReadCeiling > CEILING_NOISE ? ['(above the ceiling: not all of it was read from memory)'] : []),
     ].join(' '),
   );
   const n = results[0]?.samplesMs.length ?? 0;
   return [
     backend,
     `B${shape.batch} H${shape.heads} Hkv${shape.kvHeads} D${shape.headDim} N${shape.tokens} kv ${shape.kvDType} activations ${shape.activations}`,
-    `median of ${n} interleaved rounds by ${timer}${coldCache ? ', cold cache' : ''}`,
+    `median of ${n} interleaved rounds in one process by ${timer}; cold caches: ${evictedMiB} MiB of other data are read before each timing`,
+    `read ceiling: ${ceilingMiB} MiB read once`,
     ...rows,
-    ...ratios.map((r) => `${r.name}: ${r.estimate.toFixed(3)} [${r.low.toFixed(3)}, ${r.high.toFixed(3)}] n=${r.n}`),
+    ...ratios.map(ratioLine),
   ].join('\n');
+}
+
+function ratioLine({ name, estimate, low, high, rounds }: KernelRatio): string {
+  const interval = low === null || high === null ? '(too few rounds for an interval)' : `[${low.toFixed(3)}, ${high.toFixed(3)}]`;
+  return `${name}: ${estimate.toFixed(3)} ${interval} n=${rounds}`;
 }

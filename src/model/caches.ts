@@ -108,6 +108,13 @@ export class ModelCache {
     });
   }
 
+  /** Enqueues emptying of a sequence; its slots stay. */
+  reset(sequence: number): void {
+    this.length(sequence); // refuses what the cache does not hold
+    this.kv.reset(sequence);
+    this.#lengths[sequence] = 0;
+  }
+
   /** Bytes that the layouts imply for one sequence now, per [layer][kvHead]: all slots, or what a growing cache has been given. */
   plannedBytesPerHead(sequence: number): Float64Array {
     const layout = this.layouts[sequence];

@@ -12,7 +12,7 @@ import { notFinite } from './not-finite.ts';
  * Decode steps enqueued beyond what the host has read: the stream never waits for JavaScript, and after a stop token at most this many
  * steps are wasted.
  */
-const STEPS_AHEAD = 4;
+export const STEPS_AHEAD = 4;
 
 interface GenerateRequest {
   readonly tokens: Int32Array;

@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import { kvShare, shareLength } from '../results/kv-share.ts';
 import type { Selection } from '../results/selection.ts';
+import type { Timed } from '../results/speed-summary.ts';
 import type { MethodSummary, Paired, Point, Summary } from '../results/summary.ts';
 
 type Row = { readonly [column: string]: string | number | boolean | null };
@@ -57,10 +58,13 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
           cache: s.cache,
           contextTokens: s.contextTokens,
           batch: s.batch,
-          ...estimate('tokensPerSecond', s.tokensPerSecond),
-          ...estimate('latencyMs', s.latencyMs),
-          madMs: s.madMs,
-          ...estimate('speedup', s.speedup),
+          ...timed('tokensPerSecond', s.tokensPerSecond),
+          ...timed('latencyMs', s.latencyMs),
+          lowerQuartileMs: s.lowerQuartileMs,
+          medianMs: s.medianMs,
+          ...timed('speedup', s.speedup),
+          processes: s.latencyMs.processes,
+          rounds: s.latencyMs.rounds,
           kvBytes: s.kvBytes.resident,
           peakBytes: s.peakBytes,
           rssBytes: s.rssBytes,
@@ -72,6 +76,12 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
     capacity: perMethod((method) => method.maxBatch.map((at) => ({ ...at }))),
     contrasts: summary.contrasts.map(({ paired: result, ...contrast }) => ({ ...contrast, ...paired(result) })),
     families: summary.families,
+    'speed-contrasts': summary.speedContrasts.map(({ ratio, ...contrast }) => ({
+      ...contrast,
+      ...timed('ratio', ratio),
+      rounds: ratio.rounds,
+    })),
+    unfit: perMethod((method) => method.unfit.map((at) => ({ ...at }))),
     samples: selection.samples.map((s) => ({
       method: s.method,
       part: s.part,
@@ -96,7 +106,10 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
         contextTokens: m.contextTokens,
         batch: m.batch,
         newTokens: m.newTokens,
+        control: m.control,
+        process: m.process,
         round,
+        passes: m.passes?.[round] ?? 1,
         ms,
       })),
     ),
@@ -159,6 +172,10 @@ function methodRow(method: MethodSummary, length: number | null): Row {
     ...estimate('scoreRelative', scores?.mean?.relative ?? null),
     ...estimate('natsPerToken', perplexity?.loss ?? null),
   };
+}
+
+function timed(name: string, value: Timed | null): Row {
+  return { [name]: value?.estimate ?? null, [`${name}Low`]: value?.low ?? null, [`${name}High`]: value?.high ?? null };
 }
 
 function estimate(name: string, value: Point | null): Row {

@@ -1,7 +1,9 @@
 import { kvShare, shareLength } from '../results/kv-share.ts';
-import { countText, listed, percent, percentWithInterval, pointsWithInterval, ratioText, signedWithInterval } from '../results/phrases.ts';
+import { countText, listed, percent, percentWithInterval, pointsWithInterval, signedWithInterval } from '../results/phrases.ts';
 import { hardest } from '../results/speed.ts';
-import type { MethodSummary, Point, Speed, Summary } from '../results/summary.ts';
+import type { Measure, Speed } from '../results/speed-summary.ts';
+import { timedText } from '../results/speed-verdicts.ts';
+import type { MethodSummary, Point, Summary } from '../results/summary.ts';
 import { methodStyles } from './chart.ts';
 
 interface HeadlineColumn {
@@ -32,19 +34,16 @@ export function headline(summary: Summary): Headline {
   const prefill = hardest(summary.methods.flatMap((method) => method.prefill));
   const at = (speed: Speed | undefined): string =>
     speed === undefined ? '' : `${countText(speed.contextTokens)} tokens, batch ${speed.batch}`;
-  const same =
-    (speed: Speed | undefined) =>
-    (other: Speed): boolean =>
-      other.contextTokens === speed?.contextTokens && other.batch === speed.batch && other.cache !== 'dynamic';
-  const speedOf = (timings: readonly Speed[], wanted: Speed | undefined, own: boolean): string => {
-    const speed = timings.find(same(wanted));
-    if (speed === undefined) return MISSING;
-    return own ? `1x (${countText(speed.tokensPerSecond.estimate)} tok/s)` : speed.speedup === null ? MISSING : ratioText(speed.speedup);
+  const speedOf = (method: MethodSummary, measure: Measure, wanted: Speed | undefined): string => {
+    const speed = method[measure].find((at) => isAt(at, wanted));
+    if (speed === undefined) return method.unfit.some((at) => at.measure === measure && isAt(at, wanted)) ? 'does not fit' : MISSING;
+    if (method.id === summary.baseline) return `1x (${countText(speed.tokensPerSecond.estimate)} tok/s)`;
+    return speed.speedup === null ? `${countText(speed.tokensPerSecond.estimate)} tok/s` : timedText(speed.speedup);
   };
   const columns: ColumnOf[] = [
     ...qualityColumns(summary),
-    { name: 'Decode speed', title: at(decode), cell: (m) => speedOf(m.decode, decode, m.id === summary.baseline) },
-    { name: 'Prefill speed', title: at(prefill), cell: (m) => speedOf(m.prefill, prefill, m.id === summary.baseline) },
+    { name: 'Decode speed', title: at(decode), cell: (m) => speedOf(m, 'decode', decode) },
+    { name: 'Prefill speed', title: at(prefill), cell: (m) => speedOf(m, 'prefill', prefill) },
     { name: 'Largest batch', title: 'in the memory limit', cell: (m) => capacity(m) },
   ];
   const filled = columns.filter((column) => summary.methods.some((method) => column.cell(method) !== MISSING));
@@ -59,6 +58,11 @@ export function headline(summary: Summary): Headline {
       cells: filled.map((column) => column.cell(method)),
     })),
   };
+}
+
+/** Whether a method's own cache was timed, or did not fit, under this condition. */
+function isAt(own: Pick<Speed, 'cache' | 'contextTokens' | 'batch'>, condition: Speed | undefined): boolean {
+  return own.contextTokens === condition?.contextTokens && own.batch === condition.batch && own.cache !== 'dynamic';
 }
 
 interface ColumnOf extends HeadlineColumn {

@@ -7,11 +7,12 @@ import {
   percentWithInterval,
   pointsWithInterval,
   pText,
-  ratioText,
   valueWithInterval,
 } from '../results/phrases.ts';
 import type { Selection } from '../results/selection.ts';
-import type { Check, Speed, Summary } from '../results/summary.ts';
+import type { Measure, Speed, Timed } from '../results/speed-summary.ts';
+import { timedText } from '../results/speed-verdicts.ts';
+import type { Check, MethodSummary, Summary } from '../results/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
 import { DATA_COLUMNS, dataRows } from './data-table.ts';
@@ -144,22 +145,52 @@ function scoresTable(summary: Summary): string {
 }
 
 function speedTable(summary: Summary): string {
-  const rowsOf = (measure: 'prefill' | 'decode'): string[][] =>
-    summary.methods.flatMap((method) =>
-      method[measure].map((speed: Speed) => [
+  const rowsOf = (measure: Measure): string[][] =>
+    summary.methods.flatMap((method) => [
+      ...method[measure].map((speed) => [
         measure,
-        method.label + (speed.cache === 'dynamic' ? ' (growing cache)' : ''),
+        armText(method, speed),
         countText(speed.contextTokens),
         String(speed.batch),
-        `${countText(speed.tokensPerSecond.estimate)} [${countText(speed.tokensPerSecond.low)}, ${countText(speed.tokensPerSecond.high)}]`,
-        `${speed.latencyMs.estimate.toFixed(1)} \u00b1 ${speed.madMs.toFixed(1)}`,
-        String(speed.latencyMs.n),
-        speed.speedup === null ? '\u2013' : ratioText(speed.speedup),
+        rateText(speed.tokensPerSecond),
+        speed.latencyMs.estimate.toFixed(1),
+        `${speed.lowerQuartileMs.toFixed(1)} / ${speed.medianMs.toFixed(1)}`,
+        `${speed.latencyMs.rounds} in ${speed.latencyMs.processes}`,
+        speed.speedup === null ? '\u2013' : timedText(speed.speedup),
       ]),
-    );
+      ...method.unfit
+        .filter((at) => at.measure === measure)
+        .map((at) => [
+          measure,
+          armText(method, at),
+          countText(at.contextTokens),
+          String(at.batch),
+          'does not fit',
+          ...Array<string>(4).fill('\u2013'),
+        ]),
+    ]);
   const rows = [...rowsOf('decode'), ...rowsOf('prefill')];
   if (rows.length === 0) return '';
-  return `## Speed by condition\n\n${table(['', 'Method', 'Context', 'Batch', 'Tokens/s', 'ms (median \u00b1 MAD)', 'n', `vs ${summary.baseline}`], rows)}`;
+  const head = [
+    '',
+    'Method',
+    'Context',
+    'Batch',
+    'Tokens/s',
+    'ms',
+    'lower quartile / median',
+    'rounds in processes',
+    `vs ${summary.baseline}`,
+  ];
+  return `## Speed by condition\n\n${table(head, rows)}\n\nTokens/s, ms and ratios are of the typical time: the pseudomedian of the rounds, geometric mean over processes.`;
+}
+
+function armText(method: MethodSummary, { cache }: Pick<Speed, 'cache'>): string {
+  return method.label + (cache === 'dynamic' ? ' (growing cache)' : '');
+}
+
+function rateText({ estimate, low, high }: Timed): string {
+  return `${countText(estimate)}${low === null || high === null ? '' : ` [${countText(low)}, ${countText(high)}]`}`;
 }
 
 function memoryTable(summary: Summary): string {

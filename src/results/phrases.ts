@@ -1,4 +1,4 @@
-import type { Estimate, Paired, Point } from './summary.ts';
+import type { Paired, Point } from './summary.ts';
 
 /** `97%`, `0.4%`. */
 export function percent(ratio: number, digits = 0): string {
@@ -9,11 +9,6 @@ export function percent(ratio: number, digits = 0): string {
 export function points(difference: number): string {
   const text = (100 * difference).toFixed(1);
   return text === '-0.0' ? '0.0' : text.replace('-', '\u2212');
-}
-
-/** `1.52x [1.48, 1.57]`. */
-export function ratioText(ratio: Pick<Estimate, 'estimate' | 'low' | 'high'>): string {
-  return `${ratio.estimate.toFixed(2)}x [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}]`;
 }
 
 /** Stands for an interval where the data allow none. */

@@ -218,21 +218,46 @@ const data = z.strictObject({
     .describe('Well-formed samples in the files; null for generated ones, of which there are as many as asked for.'),
 });
 
-const measurement = z.strictObject({
-  kind: z.literal('measurement'),
-  ...measured,
+/** What a timing was of. */
+const timedCondition = {
   measure: z.enum(['prefill', 'decode']),
   cache,
   contextTokens: positive,
   batch: positive,
-  newTokens: count.describe('Decode steps in one timing; 0 for prefill.'),
-  /** One timing a round in ms: the whole prefill, or all `newTokens` decode steps. Equal indices of one group were taken side by side. */
-  samplesMs: z.array(z.number().positive()).min(1),
+  newTokens: count.describe('Decode steps in one pass; 0 for prefill.'),
+  process: count
+    .default(0)
+    .describe('Which of the processes measured it, from 0: a fresh launch each. Older records, which lack it, were taken in one.'),
+  control: z
+    .boolean()
+    .default(false)
+    .describe('The baseline, timed a second time in the same schedule: what the clock says of equal programs.'),
+};
+
+/** Timings of one cell in one process. */
+const measurement = z.strictObject({
+  kind: z.literal('measurement'),
+  ...measured,
+  ...timedCondition,
+  /**
+   * One timing a round in ms: mean of its passes, each a whole prefill or `newTokens` decode steps up to the context. Equal indices of one
+   * group and process were taken side by side.
+   */
+  samplesMs: z.array(z.number().positive()).min(1).max(10_000),
+  passes: z.array(positive).optional().describe('How many passes each timing is the mean of. Absent in older records: one.'),
   timer: timer.optional().describe('Absent in older records: wall clock.'),
   kvBytes,
   peakBytes: bytes.nullable().describe('Largest sum of weights, caches and workspace that the allocator gave.'),
   rssBytes: bytes.nullable(),
   deviceMemory,
+});
+
+/** What a cell has in the place of a measurement when memory ran out: a result, not a failure. */
+const unfit = z.strictObject({
+  kind: z.literal('unfit'),
+  ...measured,
+  ...timedCondition,
+  reason: z.string().min(1).describe('Which memory ran out, and where.'),
 });
 
 const capacity = z.strictObject({
@@ -286,6 +311,7 @@ export const recordSchema = z.discriminatedUnion('kind', [
   loss,
   data,
   measurement,
+  unfit,
   capacity,
   outcome,
   substitutions,

@@ -26,7 +26,10 @@ export interface Selection {
   readonly losses: readonly RecordOf<'loss'>[];
   /** One for each condition. */
   readonly data: readonly RecordOf<'data'>[];
+  /** One a cell and process. */
   readonly measurements: readonly RecordOf<'measurement'>[];
+  /** What did not fit into memory, one a cell. */
+  readonly unfit: readonly RecordOf<'unfit'>[];
   readonly capacities: readonly RecordOf<'capacity'>[];
   readonly outcomes: readonly RecordOf<'outcome'>[];
   /** When and where that was measured, in file order; what version 1 recorded is of unknown stretches. */
@@ -62,7 +65,8 @@ export function selectRecords(records: readonly RunRecord[], suite: Suite): Sele
     samples: lastOf(recordsOf(kept, 'sample'), (sample) => sample.sampleId),
     losses: lastOf(recordsOf(kept, 'loss'), (loss) => loss.sampleId),
     data: [...new Map(recordsOf(kept, 'data').map((data) => [`${data.part}/${data.task}/${data.length}`, data])).values()],
-    measurements: lastOf(recordsOf(kept, 'measurement'), (m) => `${m.measure}/${m.cache}/${m.contextTokens}/${m.batch}`),
+    measurements: lastOf(recordsOf(kept, 'measurement'), (m) => String(m.process)),
+    unfit: lastOf(recordsOf(kept, 'unfit'), () => ''),
     capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
     outcomes: [...new Map(recordsOf(kept, 'outcome').map((outcome) => [outcome.cellId, outcome])).values()].filter((o) => isTrue(o, log)),
     ...stretchesOf(kept),

@@ -11,8 +11,10 @@ import type { RecordOf, RunRecord } from './record.ts';
 import { summarizeRetrieval } from './retrieval.ts';
 import { summarizePerplexity, summarizeScores } from './scores.ts';
 import { type Selection, selectRecords } from './selection.ts';
-import { summarizeCapacity, summarizeSpeed } from './speed.ts';
+import { summarizeCapacity, summarizeSpeed, summarizeUnfit } from './speed.ts';
+import { summarizeSpeedContrasts } from './speed-contrasts.ts';
 import { type MethodSummary, SUMMARY_VERSION, type Summary } from './summary.ts';
+import { timedArms } from './timed-arms.ts';
 import { writeVerdicts } from './verdicts.ts';
 
 export interface SummarizeOptions {
@@ -45,6 +47,7 @@ export function summarize({ records, suite }: SummarizeOptions): Summary {
     common: commonConditions(suite, selection, parts),
     data: summarizeData(selection, suite),
     ...adjustFamilies(methods, contrasts, baseline),
+    speedContrasts: summarizeSpeedContrasts(timedArms(selection.measurements), baseline),
     cells: summarizeCells(selection, suite),
   };
   const checks = checkRun({ summary: partial, selection });
@@ -110,7 +113,8 @@ function summarizeMethod(id: string, { selection, suite, parts }: MethodInput): 
     return { own, baseline, comparable: parts[name] };
   };
   const samples = (name: 'retrieval' | 'longbench') => selection.samples.filter((sample) => sample.part === name);
-  const timings = both(selection.measurements);
+  const arms = timedArms(selection.measurements);
+  const timed = (measure: 'prefill' | 'decode') => summarizeSpeed(arms, { method: id, baseline: suite.report.baseline, measure });
   const capacities = both(selection.capacities);
   const plan = of(selection.plans, id)[0] ?? null;
   const options = suite.methods.find((method) => method.id === id);
@@ -129,23 +133,11 @@ function summarizeMethod(id: string, { selection, suite, parts }: MethodInput): 
     }),
     scores: summarizeScores(part('longbench', samples('longbench'))),
     perplexity: summarizePerplexity(part('perplexity', selection.losses)),
-    prefill: timed(timings, 'prefill', id),
-    decode: timed(timings, 'decode', id),
+    prefill: timed('prefill'),
+    decode: timed('decode'),
+    unfit: summarizeUnfit(of(selection.unfit, id)),
     maxBatch: summarizeCapacity(capacities.own, capacities.other),
   };
-}
-
-function timed(
-  timings: { own: RecordOf<'measurement'>[]; other: RecordOf<'measurement'>[] },
-  measure: 'prefill' | 'decode',
-  id: string,
-): MethodSummary['prefill'] {
-  const own = timings.own.filter((timing) => timing.measure === measure);
-  return summarizeSpeed(
-    own,
-    timings.other.filter((timing) => timing.measure === measure),
-    `${measure}/${id}`,
-  );
 }
 
 /** The plan's density at every length that the suite scores. */

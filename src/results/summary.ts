@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import { speedContrastSchema, speedSchema, unfitSchema } from './speed-summary.ts';
 
 /** Version of summary.json. */
 export const SUMMARY_VERSION = 2;
 
 /** A point with its 95% interval; n is what it was computed from. */
 const estimateSchema = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number(), n: z.int().min(0) });
-export type Estimate = z.infer<typeof estimateSchema>;
 
 /** An estimate whose interval is null where the data allow none: too few samples a task, or none that differ. */
 const pointSchema = z.strictObject({ ...estimateSchema.shape, low: z.number().nullable(), high: z.number().nullable() });
@@ -93,22 +93,6 @@ const perplexity = z.strictObject({
 /** Conditions over which all methods are compared, and those of the suite that some method lacks. */
 const conditions = <T extends z.ZodType>(condition: T) => z.strictObject({ used: z.array(condition), leftOut: z.array(condition) });
 
-/** A timing condition: median with bootstrap interval; ratios compare rounds taken side by side. */
-const speed = z.strictObject({
-  cache: z.enum(['static', 'dense', 'dynamic']),
-  contextTokens: z.int(),
-  batch: z.int(),
-  latencyMs: estimateSchema,
-  madMs: z.number(),
-  tokensPerSecond: estimateSchema,
-  /** Speed-up in tokens/s over the baseline's own cache: exp of the bootstrap of log-ratios per round; null without baseline. */
-  speedup: estimateSchema.nullable(),
-  kvBytes: z.strictObject({ planned: z.number(), resident: z.number() }),
-  peakBytes: z.number().nullable(),
-  rssBytes: z.number().nullable(),
-});
-export type Speed = z.infer<typeof speed>;
-
 const capacity = z.strictObject({
   cache: z.enum(['static', 'dense', 'dynamic']),
   contextTokens: z.int(),
@@ -139,8 +123,10 @@ const methodSummarySchema = z.strictObject({
   retrieval: retrieval.nullable(),
   scores: scores.nullable(),
   perplexity: perplexity.nullable(),
-  prefill: z.array(speed),
-  decode: z.array(speed),
+  prefill: z.array(speedSchema),
+  decode: z.array(speedSchema),
+  /** Conditions whose memory ran out. */
+  unfit: z.array(unfitSchema),
   maxBatch: z.array(capacity),
 });
 export type MethodSummary = z.infer<typeof methodSummarySchema>;
@@ -212,6 +198,8 @@ export const summarySchema = z.strictObject({
   ),
   /** Comparisons that are adjusted together. */
   families: z.array(z.strictObject({ name: z.string(), comparisons: z.int() })),
+  /** Methods compared in speed, each measure under its hardest condition; Holm-adjusted within each measure. */
+  speedContrasts: z.array(speedContrastSchema),
   checks: z.array(checkSchema),
   /** Sentences in plain words, each with its interval and n. */
   verdicts: z.array(z.string()),

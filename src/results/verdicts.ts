@@ -30,7 +30,7 @@ export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
     ...compressed.flatMap((method) => [
       ...quality(method, label(summary.baseline), summary),
       ...summary.contrasts.filter((c) => c.method === method.id).map((c) => contrast(method.label, label(c.paired.other), c)),
-      ...speedSentences(method, label(summary.baseline)),
+      ...speedSentences(method, summary),
     ]),
   ];
 }

@@ -52,7 +52,11 @@ async function stateOf(cell: Cell, address: Address, input: StatesInput): Promis
     return { ...common, status: hadResults(cell, log) ? 'stale' : 'to do', reasons: isAgain ? [reason] : [] };
   }
   const samplesDone = isQuality(cell) ? await countDone(cell, address, input) : 0;
-  if (isQuality(cell) ? samplesDone === cell.samples || log.isDone(address.cell, address.sampleSet) : log.isDone(address.cell, null))
+  if (
+    isQuality(cell)
+      ? samplesDone === cell.samples || log.isDone(address.cell, address.sampleSet)
+      : log.isDone(address.cell, null) && allProcesses(cell, address.cell, input)
+  )
     return { ...common, samplesDone, status: 'done', reasons: [] };
   if (samplesDone > 0) return { ...common, samplesDone, status: 'partial', reasons: [] };
   const failed = log.outcomeOf(address.cell);
@@ -61,6 +65,15 @@ async function stateOf(cell: Cell, address: Address, input: StatesInput): Promis
   if (before === undefined || !hadResults(cell, log)) return { ...common, status: 'to do', reasons: [] };
   const changes = changedParts(before.parts, address.parts);
   return { ...common, status: 'stale', reasons: changes.length === 0 ? ['its records are damaged or were edited'] : changes };
+}
+
+/** Whether every process that the suite asks for has timed the cell, or found that it does not fit; true of other cells. */
+function allProcesses({ kind }: Cell, hash: string, { log, suite }: StatesInput): boolean {
+  if (kind !== 'prefill' && kind !== 'decode') return true;
+  const records = log.ofCell(hash);
+  const timed = new Set(records.flatMap((record) => (record.kind === 'measurement' ? [record.process] : [])));
+  const processes = suite.efficiency?.processes ?? 1;
+  return records.some((record) => record.kind === 'unfit') || Array.from({ length: processes }, (_, i) => i).every((i) => timed.has(i));
 }
 
 function hadResults(cell: Cell, log: RecordLog): boolean {

@@ -16,6 +16,8 @@ export interface Work {
 const NOTHING: Work = { promptTokens: 0, pairs: 0, steps: 0 };
 /** A backward pass computes each product twice more, and the forward pass of layers is done again from checkpoints (model/recompute-policy). */
 const PROFILE_PASSES = 4;
+/** As compress/optimize has it where the suite leaves the intervals of its grid out. */
+const DEFAULT_INTERVALS = 4;
 
 /** The work of a cell of which `samplesDone` samples are scored. `first`: whether no other method of the suite profiles the model for it. */
 export function workOf(cell: Cell, suite: Suite, { samplesDone, first }: { readonly samplesDone: number; readonly first: boolean }): Work {
@@ -49,7 +51,10 @@ function compressWork({ compress }: Suite, first: boolean): Work {
     times(calibration.samplesPerLength, { ...times(1 + PROFILE_PASSES, prompt(length)), steps: calibration.answerTokens }),
   );
   // One answer of the dense model a sample, then its loss under every plan of the front: about one a interval of the grid.
-  const validated = times(validate.samples, { ...times(intervals + 2, prompt(validate.length)), steps: calibration.answerTokens });
+  const validated = times(validate.samples, {
+    ...times((intervals ?? DEFAULT_INTERVALS) + 2, prompt(validate.length)),
+    steps: calibration.answerTokens,
+  });
   return first ? [...calibrate, validated].reduce(plus, NOTHING) : validated;
 }
 

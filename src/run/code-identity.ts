@@ -25,7 +25,7 @@ const STARTS: Readonly<Record<Computation, { readonly files: readonly string[]; 
   plan: { files: ['compress/methods/registry'], given: [] },
   quality: { files: ['run/quality'], given: ['data', 'compress'] },
   samples: { files: ['run/samples'], given: [] },
-  timing: { files: ['run/efficiency'], given: ['data', 'compress'] },
+  timing: { files: ['run/timings', 'run/timing-worker', 'run/efficiency'], given: ['data', 'compress'] },
 };
 /** Folders that keep or show numbers and do not make them. */
 const SHOWN = ['suite', 'results', 'report', 'cli'];

@@ -20,6 +20,8 @@ export interface RunContext {
   readonly stretch: Stretch;
   /** Plans by method id, filled by the plan stage. */
   readonly plans: Map<string, Plan>;
+  /** What ran on another kernel than the one meant for it, this process and the timing processes together: sentences. */
+  readonly substitutions: Set<string>;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   /** Things the user should know as they happen, one sentence each. */

@@ -5,6 +5,7 @@ import { compress } from '../compress/methods/registry.ts';
 import { MoaError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
+import { settle } from '../model/settle.ts';
 import { loadPlan, planHash, savePlan } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
@@ -14,7 +15,6 @@ import { artefactParts, planCellHash } from './cell-hash.ts';
 import { now, type RunContext } from './context.ts';
 import { type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
 import { recordedPlan } from './plan-record.ts';
-import { settle } from './settle.ts';
 
 /** Takes the plans that were made before, of all methods of the suite, from the records; writes their files again where these are missing or differ. */
 export function findPlans(context: RunContext): void {

@@ -5,6 +5,7 @@ import { scoreOutput } from '../evaluate/score.ts';
 import { canShareCache } from '../model/caches.ts';
 import { type GeneratedOutput, generate } from '../model/generate.ts';
 import { answerLoss } from '../model/loss.ts';
+import { settle } from '../model/settle.ts';
 import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../results/record.ts';
@@ -17,7 +18,6 @@ import { inGroups } from './groups.ts';
 import { type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
 import { type AddressedSample, addressed } from './sample-content.ts';
 import { samplesFor } from './samples.ts';
-import { settle } from './settle.ts';
 
 const PROMPT_TAIL_CHARS = 600;
 

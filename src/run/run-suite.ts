@@ -18,7 +18,7 @@ import { recordAddresses } from './addresses.ts';
 import { beyondPositions } from './beyond-positions.ts';
 import { checkData, type DataFacts, shortages } from './check-data.ts';
 import { now, type RunContext } from './context.ts';
-import { runMaxBatch, runTimings } from './efficiency.ts';
+import { runMaxBatch } from './efficiency.ts';
 import { captureIdentity } from './identity.ts';
 import { findPlans, makePlans } from './make-plans.ts';
 import { modelText, templateDate } from './model-text.ts';
@@ -28,6 +28,7 @@ import { recordsPath, runFolder } from './run-folder.ts';
 import { graphUse, recordRun } from './run-record.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 import { Stretch } from './stretch.ts';
+import { runTimings } from './timings.ts';
 
 /** The checkout or the installed package: where package.json is. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -110,6 +111,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       store,
       stretch: new Stretch({ store, folder, environment }),
       plans: new Map(),
+      substitutions: new Set(),
       signal: options.signal,
       onProgress: options.onProgress,
       onNote: options.onNote,
@@ -138,8 +140,8 @@ function recordData(store: RecordStore, facts: readonly DataFacts[]): void {
 }
 
 /** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
-function endStretch({ model, stretch }: RunContext, options: RunOptions): void {
-  const sentences = model.backend.substitutions();
+function endStretch({ substitutions, stretch }: RunContext, options: RunOptions): void {
+  const sentences = [...substitutions];
   stretch.close(sentences);
   if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
@@ -173,23 +175,31 @@ function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, '
 
 /** The stages in order; each kind of cell has its runner. */
 async function runCells(context: RunContext, cells: readonly Cell[]): Promise<void> {
-  findPlans(context);
-  recordAddresses(context);
-  await makePlans(
-    context,
-    cells.filter((cell) => cell.kind === 'plan'),
-  );
-  recordAddresses(context);
-  await runQuality(
-    context,
-    cells.filter((cell): cell is QualityCell => cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity'),
-  );
+  const { model, substitutions } = context;
+  try {
+    findPlans(context);
+    recordAddresses(context);
+    await makePlans(
+      context,
+      cells.filter((cell) => cell.kind === 'plan'),
+    );
+    recordAddresses(context);
+    await runQuality(
+      context,
+      cells.filter((cell): cell is QualityCell => cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity'),
+    );
+    await runMaxBatch(
+      context,
+      cells.filter((cell) => cell.kind === 'maxBatch'),
+    );
+  } finally {
+    for (const sentence of model.backend.substitutions()) substitutions.add(sentence);
+  }
+  // Timing processes load the model again, and have the machine to themselves.
+  model.dispose();
+  await model.backend.dispose();
   await runTimings(
     context,
     cells.filter((cell) => cell.kind === 'prefill' || cell.kind === 'decode'),
-  );
-  await runMaxBatch(
-    context,
-    cells.filter((cell) => cell.kind === 'maxBatch'),
   );
 }

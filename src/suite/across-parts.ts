@@ -5,6 +5,7 @@ type OnProblem = (path: readonly (string | number)[], message: string) => void;
 /** Rules of a suite that concern several of its parts at once; each problem has the path of the value that is wrong. */
 export function checkAcross(suite: SuiteParts, problem: OnProblem): void {
   checkMethods(suite, problem);
+  checkCompress(suite, problem);
   checkEfficiency(suite, problem);
   checkRetrievalFiles(suite, problem);
   checkBackend(suite, problem);
@@ -30,6 +31,28 @@ function checkMethods(suite: SuiteParts, problem: OnProblem): void {
   if (baseline !== undefined && !seen.has(baseline)) {
     problem(['report', 'baseline'], `Expected one of the method ids (${[...seen].join(', ')}) but received "${baseline}"`);
   }
+}
+
+/** What profiling and optimization would not read is a misunderstanding, not a setting. */
+function checkCompress({ compress, methods }: SuiteParts, problem: OnProblem): void {
+  methods.forEach((method, i) => {
+    if (
+      method.method !== 'moa' ||
+      method.rulesPerLayer === undefined ||
+      method.heterogeneity === 'heads' ||
+      method.heterogeneity === 'elastic'
+    )
+      return;
+    problem(
+      ['methods', i, 'rulesPerLayer'],
+      `Expected heterogeneity heads or elastic for rulesPerLayer but received ${method.heterogeneity}`,
+    );
+  });
+  if (compress === undefined) return;
+  if (!methods.some((method) => method.method === 'moa'))
+    problem(['compress'], 'Expected a moa method, the only one that reads this section');
+  if (compress.intervals !== undefined && compress.profileLengths.length === 1)
+    problem(['compress', 'intervals'], 'Expected several profileLengths, whose objectives the intervals divide, but received one');
 }
 
 function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem): void {

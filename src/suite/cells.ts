@@ -29,6 +29,8 @@ export function isQuality(cell: Cell): cell is QualityCell {
 interface TimedCell extends CellCommon {
   /** null: the one that the method's plan asks for. */
   readonly cache: 'dynamic' | null;
+  /** The baseline once more: what the clock says of two equal programs. */
+  readonly control: boolean;
 }
 
 export interface PrefillCell extends TimedCell {
@@ -42,6 +44,7 @@ export interface DecodeCell extends TimedCell {
   readonly context: number;
   readonly batch: number;
   readonly newTokens: number;
+  readonly segmentMs: number;
   readonly rounds: number;
 }
 
@@ -100,7 +103,13 @@ function efficiencyCells(suite: Suite): Cell[] {
   }
   for (const context of decode?.contexts ?? []) {
     for (const batch of decode?.batch ?? []) {
-      const condition = { context, batch, newTokens: decode?.newTokens ?? 1, rounds: decode?.rounds ?? 1 };
+      const condition = {
+        context,
+        batch,
+        newTokens: decode?.newTokens ?? 1,
+        segmentMs: decode?.segmentMs ?? 0,
+        rounds: decode?.rounds ?? 1,
+      };
       for (const arm of arms) cells.push({ kind: 'decode', ...arm, ...condition, id: `decode/${context}x${batch}/${arm.id}` });
     }
   }
@@ -111,9 +120,10 @@ function efficiencyCells(suite: Suite): Cell[] {
   return cells;
 }
 
-function timedArms(suite: Suite): { id: string; method: string; cache: 'dynamic' | null }[] {
-  const plain = suite.methods.map((m) => ({ id: m.id, method: m.id, cache: null }));
-  const dense = suite.methods.find((m) => m.method === 'dense');
-  const further = (suite.efficiency?.caches ?? []).map((cache) => ({ id: `${dense?.id}+${cache}`, method: dense?.id ?? '', cache }));
-  return [...plain, ...further];
+function timedArms(suite: Suite): { id: string; method: string; cache: 'dynamic' | null; control: boolean }[] {
+  const plain = suite.methods.map((m) => ({ id: m.id, method: m.id, cache: null, control: false }));
+  const dense = suite.methods.find((m) => m.method === 'dense')?.id ?? '';
+  const further = (suite.efficiency?.caches ?? []).map((cache) => ({ id: `${dense}+${cache}`, method: dense, cache, control: false }));
+  const { baseline } = suite.report;
+  return [...plain, ...further, { id: `${baseline}+control`, method: baseline, cache: null, control: true }];
 }

@@ -42,7 +42,12 @@ const moaMethod = z
       .enum(['moa', 'joint'])
       .default('joint')
       .describe('moa: sum of |E_ij| as released; joint: masking the whole far part of a row at once.'),
-    rulesPerLayer: z.int().min(1).max(64).default(2).describe('Most distinct rules in one layer.'),
+    rulesPerLayer: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Most distinct rules in one layer, where its heads may differ (heads, elastic). Default: 2.'),
   })
   .describe('Spans per layer and KV head, found by influence profiling and optimization.');
 
@@ -68,8 +73,10 @@ const compressSchema = z.strictObject({
     .int()
     .min(1)
     .max(16)
-    .default(4)
-    .describe('Intervals of each objective in the epsilon-constraint grid; more give a finer Pareto front.'),
+    .optional()
+    .describe(
+      'Intervals of each objective in the epsilon-constraint grid of several profile lengths; more give a finer Pareto front. Default: 4.',
+    ),
   validate: z
     .strictObject({ length: lengthTokens, samples: count.default(8) })
     .describe('Unseen, longer samples that pick the plan off the Pareto front.'),
@@ -105,12 +112,29 @@ const qualitySchema = z.strictObject({
   perplexity: perplexitySchema.optional(),
 });
 
-const rounds = z.int().min(1).max(10_000).describe('Interleaved rounds: one timing of every method a round.');
+const rounds = z.int().min(1).max(1000).describe('Interleaved rounds in each process: one timing of every method a round.');
 const batches = z.array(count).min(1).refine(isAscending, { error: 'Expected ascending, distinct batch sizes' });
 const efficiencySchema = z.strictObject({
+  processes: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('Fresh processes that time everything, one after the other. Times differ between processes, so intervals are over them.'),
   prefill: z.strictObject({ lengths, rounds: rounds.default(5) }).optional(),
   decode: z
-    .strictObject({ contexts: lengths, batch: batches.default([1]), newTokens: count.default(32), rounds: rounds.default(5) })
+    .strictObject({
+      contexts: lengths,
+      batch: batches.default([1]),
+      newTokens: count.default(32).describe('Decode steps in one pass, the last of which reaches the context.'),
+      segmentMs: z
+        .int()
+        .min(0)
+        .max(600_000)
+        .default(1000)
+        .describe('Least duration of one timing: passes are repeated until their times add up to it.'),
+      rounds: rounds.default(5),
+    })
     .optional(),
   maxBatch: z
     .strictObject({

@@ -118,7 +118,7 @@ describe('other commands', () => {
     const run = await moabench(['bench', '--rounds', '2', '--tokens', '640', '--json']).ended;
     expect(run.code).toBe(0);
     const report = JSON.parse(run.stdout);
-    expect(report).toMatchObject({ timer: 'stream thread clock', coldCache: false });
+    expect(report).toMatchObject({ timer: 'stream thread clock', ceilingMiB: report.evictedMiB });
     expect(report.ratios.map((ratio: { name: string }) => ratio.name)).toEqual([
       'decode: skewed / uniform spans at equal bytes',
       'decode: uniform 50% / dense',
@@ -130,7 +130,7 @@ describe('other commands', () => {
       'gemm decode: share of the read ceiling',
     ]);
     expect(report.results[0]).toMatchObject({ id: 'read ceiling', shareOfReadCeiling: expect.closeTo(1, 12) });
-    for (const ratio of report.ratios) expect(ratio.low).toBeLessThanOrEqual(ratio.high);
+    for (const ratio of report.ratios) expect(ratio).toMatchObject({ low: null, high: null, rounds: 2 }); // too few
     for (const result of report.results) expect(result.samplesMs).toHaveLength(2);
   });
 

@@ -60,6 +60,14 @@ describe('one run of every stage', () => {
     expect(bytes('moa-50') / bytes('dense')).toBeLessThanOrEqual(0.5);
   });
 
+  test('times every contender and the control in both processes, side by side', () => {
+    const measurements = recordsOf(readRecords(log(out)).records, 'measurement');
+    const arms = measurements.map((m) => `${m.measure} ${m.method} ${m.cache} ${m.control ? 'control ' : ''}${m.process}`);
+    expect(new Set(arms).size).toBe(2 * 5 * 2); // prefill and decode; three methods, the growing cache and the control; two processes
+    expect(arms).toHaveLength(20);
+    for (const m of measurements) expect(m.samplesMs).toHaveLength(3);
+  });
+
   test('summary.json is what the schema says, with an interval for every accuracy', () => {
     const summary = summarySchema.parse(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')));
     for (const method of summary.methods) {

@@ -22,8 +22,9 @@ quality:
   longbench: { tasks: [single_qa], length: 512, samples: 2 }
   perplexity: { tasks: [single_qa], length: 512, samples: 2 }
 efficiency:
-  prefill: { lengths: [512], rounds: 2 }
-  decode: { contexts: [512], batch: [2], newTokens: 4, rounds: 2 }
+  processes: 2
+  prefill: { lengths: [512], rounds: 3 }
+  decode: { contexts: [512], batch: [2], newTokens: 4, segmentMs: 20, rounds: 3 }
   maxBatch: { contextTokens: 512, memoryLimitMiB: 48, largest: 4 }
   caches: [dynamic]
 `;

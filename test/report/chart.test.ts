@@ -84,11 +84,30 @@ describe('bars', () => {
   it('stand in order of context, then batch, not of their labels', () => {
     const speed = (contextTokens: number, batch: number) => ({
       ...{ contextTokens, batch, cache: 'static' },
-      tokensPerSecond: { estimate: 1, low: 1, high: 1, n: 3 },
+      tokensPerSecond: { estimate: 1, low: 1, high: 1, processes: 3, rounds: 9 },
     });
     const decode = [speed(16384, 1), speed(4096, 32), speed(4096, 4), speed(8192, 1)];
-    const summary = { methods: [{ id: 'dense', decode, prefill: [] }] } as unknown as Parameters<typeof speedCharts>[0];
+    const summary = { methods: [{ id: 'dense', decode, prefill: [], unfit: [] }] } as unknown as Parameters<typeof speedCharts>[0];
     const [chart] = speedCharts(summary, []);
     expect(JSON.stringify(chart?.spec(lightTheme))).toContain('"sort":["4k, batch 4","4k, batch 32","8k, batch 1","16k, batch 1"]');
+  });
+
+  it('say what did not fit into memory in the place of a bar', () => {
+    const at = { contextTokens: 4096, batch: 30 };
+    const decode = [{ ...at, cache: 'static', tokensPerSecond: { estimate: 5, low: null, high: null, processes: 1, rounds: 2 } }];
+    const unfit = [{ ...at, measure: 'decode', cache: 'dynamic', reason: 'Expected 3 GiB of KV cache' }];
+    const methods = [
+      { id: 'moa', decode, prefill: [], unfit: [] },
+      { id: 'dense', decode: [], prefill: [], unfit },
+    ];
+    const [chart, ...others] = speedCharts({ methods } as unknown as Parameters<typeof speedCharts>[0], []);
+    expect(others).toEqual([]); // nothing of prefill
+    expect(chart?.rows).toMatchObject([
+      { arm: 'moa', estimate: 5, note: '' },
+      { arm: 'dense (growing cache)', estimate: 0, n: 0, note: 'does not fit into memory' },
+    ]);
+    const layers = JSON.stringify(chart?.spec(lightTheme));
+    expect(layers).toContain('"type":"text"');
+    expect(compileSpec(chart?.spec(lightTheme) ?? {})).toMatchObject({ marks: expect.any(Array) });
   });
 });

@@ -146,7 +146,7 @@ export function syntheticRecords(suite: Suite = syntheticSuite()): RunRecord[] {
   ];
   for (const cell of expandCells(suite)) {
     const ofCell = { time: time(), cell: contentHash({ cell: cell.id, suite: suite.name }), method: cell.method };
-    records.push(...cellRecords(cell, { ...ofCell, stretch: STRETCH }), {
+    records.push(...cellRecords(cell, suite, { ...ofCell, stretch: STRETCH }), {
       kind: 'outcome',
       ...ofCell,
       time: time(),
@@ -181,7 +181,7 @@ function runRecord(suite: Suite, time: string): RunRecord {
   };
 }
 
-function cellRecords(cell: Cell, common: Common): RunRecord[] {
+function cellRecords(cell: Cell, suite: Suite, common: Common): RunRecord[] {
   const plan = syntheticPlan(cell.method);
   const kv = (tokens: number, batch = 1): { planned: number; resident: number } => {
     const bytes = batch * cacheLayout(plan, { promptTokens: tokens, newTokens: 0, dtype: 'f32' }).bytes;
@@ -221,21 +221,24 @@ function cellRecords(cell: Cell, common: Common): RunRecord[] {
         cell.kind === 'prefill'
           ? tokens * 0.2 * (0.5 + 0.5 * share)
           : 32 * (2 + batch * tokens * share * 0.0011) * (cell.cache === 'dynamic' ? 2.4 : 1);
-      return [
-        {
-          kind: 'measurement',
+      return Array.from({ length: suite.efficiency?.processes ?? 1 }, (_, process) => {
+        const own = base * (1 + 0.006 * noise.normal());
+        return {
+          kind: 'measurement' as const,
           ...common,
           measure: cell.kind,
+          process,
+          control: cell.control,
           cache: cell.cache ?? (cell.method === 'dense' ? 'dense' : 'static'),
           contextTokens: tokens,
           batch,
           newTokens: cell.kind === 'prefill' ? 0 : cell.newTokens,
-          samplesMs: Array.from({ length: cell.rounds }, () => base * (1 + 0.012 * noise.normal())),
+          samplesMs: Array.from({ length: cell.rounds }, () => own * (1 + 0.012 * noise.normal())),
           kvBytes: kv(tokens, batch),
           peakBytes: 6e7 + kv(tokens, batch).resident,
           rssBytes: 3e8,
-        },
-      ];
+        };
+      });
     }
     case 'maxBatch': {
       const each = kv(cell.contextTokens).resident * (cell.cache === 'dynamic' ? 1.6 : 1);

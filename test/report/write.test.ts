@@ -30,6 +30,7 @@ describe('makeReport', () => {
         'retrieval',
         'samples',
         'scores',
+        'speed-contrasts',
         'speed',
         'timings',
       ].map((name) => `csv/${name}.csv`),
@@ -133,7 +134,10 @@ describe('speed charts', () => {
       prefill: method.prefill.filter((speed) => speed.cache !== 'dynamic'),
     }));
     expect(captionsOf({ ...report.summary, methods })).toEqual(
-      Array.from({ length: 2 }, () => 'Median of interleaved rounds; whiskers are 95% bootstrap intervals.'),
+      Array.from(
+        { length: 2 },
+        () => 'Typical time of interleaved rounds (their pseudomedian); whiskers are 95% intervals over 3 processes.',
+      ),
     );
   });
 });

@@ -25,6 +25,8 @@ describe('records', () => {
     contextTokens: 512,
     batch: 2,
     newTokens: 4,
+    process: 2,
+    control: false,
     samplesMs: [1.5],
     kvBytes: { planned: 8, resident: 8 },
     peakBytes: 16,

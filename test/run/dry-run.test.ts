@@ -21,7 +21,9 @@ test('lists the cells, and says which lengths are beyond the model', async () =>
   expect((await dry('dummy:tiny', notes)).cells.map(({ id, status }) => `${status} ${id}`)).toEqual([
     'to do plan/dense',
     'to do prefill/8192/dense',
+    'to do prefill/8192/dense+control',
     'to do prefill/16384/dense',
+    'to do prefill/16384/dense+control',
   ]);
   expect(notes).toEqual([expect.stringMatching(/^Length 16384 is beyond the 8192 positions/)]);
 });
@@ -38,7 +40,7 @@ test('refuses a model, a preset or weights that are not there, as a run does', a
 test('says about how long it takes, how much memory and disk, and how that was found', async () => {
   const { cells, estimate } = await dry('dummy:tiny');
   expect(estimate.basis).toEqual([
-    expect.stringMatching(/^Time of 3 cells that did not run here yet: .*GFLOP\/s for 256 rows/),
+    expect.stringMatching(/^Time of 5 cells that did not run here yet: .*GFLOP\/s for 256 rows/),
     expect.stringMatching(/^Memory: weights, the largest cache/),
     expect.stringMatching(/^Disk: records/),
   ]);
@@ -47,5 +49,5 @@ test('says about how long it takes, how much memory and disk, and how that was f
   const cache = 2 * 2 * 2 * 16 * 4 * 16384;
   expect(estimate.peakBytes).toBeGreaterThan(cache);
   expect(estimate.peakBytes).toBeLessThan(2 * cache);
-  expect(dryRunText({ cells, estimate })).toMatch(/^3 cells: 3 to do\nAbout \d.*of memory at most.*on disk\.$/m);
+  expect(dryRunText({ cells, estimate })).toMatch(/^5 cells: 5 to do\nAbout \d.*of memory at most.*on disk\.$/m);
 });

@@ -11,7 +11,7 @@ import { captureEnvironment } from '../../src/results/environment.ts';
 import { type RecordOf, recordsOf } from '../../src/results/record.ts';
 import { RecordStore } from '../../src/results/store.ts';
 import type { RunContext } from '../../src/run/context.ts';
-import { runMaxBatch, runTimings } from '../../src/run/efficiency.ts';
+import { runMaxBatch } from '../../src/run/efficiency.ts';
 import { makePlans } from '../../src/run/make-plans.ts';
 import { Stretch } from '../../src/run/stretch.ts';
 import { type Cell, expandCells } from '../../src/suite/cells.ts';
@@ -24,7 +24,6 @@ const suite = suiteSchema.parse({
   backend: { name: 'cuda', activations: 'bf16' },
   methods: [{ id: 'dense', method: 'dense' }],
   efficiency: {
-    decode: { contexts: [128], batch: [2], newTokens: 3, rounds: 2 },
     maxBatch: { contextTokens: 128, memoryLimitMiB: 1024, largest: 16 },
   },
 });
@@ -70,7 +69,8 @@ beforeAll(async () => {
   const signal = new AbortController().signal;
   const details = { name: 'cuda', description: model.backend.description, details: {} };
   const stretch = new Stretch({ store, folder, environment: captureEnvironment({ root: folder, backend: details }) });
-  context = { suite, suiteFolder: folder, folder, model, identity, store, stretch, plans, signal, onProgress: () => {}, onNote: () => {} };
+  const quiet = { onProgress: () => {}, onNote: () => {} };
+  context = { suite, suiteFolder: folder, folder, model, identity, store, stretch, plans, substitutions: new Set(), signal, ...quiet };
   await makePlans(context, cellsOf('plan'));
 });
 afterAll(async () => {
@@ -84,7 +84,7 @@ function cellsOf<K extends Cell['kind']>(kind: K): Extract<Cell, { kind: K }>[] 
   return expandCells(suite).filter((cell): cell is Extract<Cell, { kind: K }> => cell.kind === kind);
 }
 
-function last<K extends 'measurement' | 'capacity' | 'outcome'>(kind: K): RecordOf<K> | undefined {
+function last<K extends 'capacity' | 'outcome'>(kind: K): RecordOf<K> | undefined {
   return recordsOf(context.store.records, kind).at(-1);
 }
 
@@ -107,23 +107,5 @@ describe('on a device', () => {
     });
     expect([...policies]).toEqual(['full']); // what the record says, dense, is what ran
     expect(reference.memory()).toMatchObject({ kvBytes: 0 });
-  });
-
-  test('a timing names its timer and what the device said', async () => {
-    await runTimings(context, cellsOf('decode'));
-    const measurement = last('measurement');
-    expect(measurement).toMatchObject({ timer: 'wall clock', deviceMemory: DEVICE, samplesMs: [expect.any(Number), expect.any(Number)] });
-    expect(measurement?.kvBytes.resident).toBe(measurement?.kvBytes.planned);
-  });
-
-  test('a failed timing frees what it held, and the next one is not told of it', async () => {
-    const cells = cellsOf('decode');
-    await runTimings(
-      context,
-      cells.map((cell) => ({ ...cell, id: cell.id.replace('x2/', 'x5/'), batch: 5 })),
-    );
-    expect(last('outcome')).toMatchObject({ status: 'failed', error: { code: 'OUT_OF_MEMORY' } });
-    expect(reference.memory()).toMatchObject({ kvBytes: 0, workspaceBytes: 0 });
-    await expect(model.backend.synchronize()).resolves.toBeUndefined();
   });
 });

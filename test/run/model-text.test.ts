@@ -25,7 +25,7 @@ test('a dry run refuses a model without text for prompts, where prompts are made
     code: 'UNSUPPORTED',
     message: expect.stringContaining('tokenizer.json for the model dummy:tiny'),
   });
-  expect(await dry({ path: 'dummy:tiny' }, EFFICIENCY)).toHaveLength(2);
+  expect((await dry({ path: 'dummy:tiny' }, EFFICIENCY)).cells).toHaveLength(3);
 });
 
 test('a dry run refuses template variables that the template does not read', async () => {
@@ -34,7 +34,7 @@ test('a dry run refuses template variables that the template does not read', asy
     code: 'INVALID_ARGUMENT',
     message: expect.stringContaining('enable_thinking'),
   });
-  expect(await dry(model({}), QUALITY)).toHaveLength(2);
+  expect((await dry(model({}), QUALITY)).cells).toHaveLength(2);
 });
 
 test('a suite hands on its template variables and the date of the run', () => {

@@ -49,7 +49,7 @@ function writeSuite({ samples = 3, name = 'r', density = 0.5, file = 'cases.json
       `model: { path: 'dummy:${model}' }`,
       `methods: [{ id: dense, method: dense }, { id: half, method: streaming, density: ${density} }]`,
       `quality: { retrieval: { task: lines, lengths: [320], samples: ${samples}, source: ${source} } }`,
-      'efficiency: { decode: { contexts: [192], newTokens: 2, rounds: 1 } }',
+      'efficiency: { maxBatch: { contextTokens: 192, memoryLimitMiB: 512, largest: 1 } }',
     ].join('\n'),
   );
 }
@@ -94,7 +94,7 @@ const statuses = (states: readonly CellState[]): string[] =>
   states.map(({ id, status, reasons }) => [status, id, ...reasons.map((reason) => `(${reason})`)].join(' '));
 const edit = (path: string, change: (text: string) => string): void => writeFileSync(path, change(readFileSync(path, 'utf8')));
 
-const ALL = ['plan/dense', 'plan/half', 'retrieval/lines/320/dense', 'retrieval/lines/320/half', 'decode/192x1/dense', 'decode/192x1/half'];
+const ALL = ['plan/dense', 'plan/half', 'retrieval/lines/320/dense', 'retrieval/lines/320/half', 'maxBatch/192/dense', 'maxBatch/192/half'];
 
 beforeAll(async () => {
   writeFileSync(join(folder, 'cases.jsonl'), [11, 12, 13, 14, 15, 16].map((expected) => `${item(expected)}\n`).join(''));
@@ -146,8 +146,8 @@ describe('--dry-run with --resume', () => {
       'stale plan/half (density changed from 0.5 to 0.25)',
       'done retrieval/lines/320/dense',
       'stale retrieval/lines/320/half (depends on plan/half, which is made again)',
-      'stale decode/192x1/dense (is timed again beside decode/192x1/half)',
-      'stale decode/192x1/half (depends on plan/half, which is made again)',
+      'done maxBatch/192/dense',
+      'stale maxBatch/192/half (depends on plan/half, which is made again)',
     ]);
   });
 
@@ -165,7 +165,7 @@ describe('--resume', () => {
     edit(join(model, 'tokenizer.json'), (text) => `${text} `);
     await run(out);
     expect(counted(out, 'sample')).toHaveLength(12);
-    expect(counted(out, 'measurement')).toHaveLength(4);
+    expect(counted(out, 'capacity')).toHaveLength(4);
     const summary = summaryOf(out);
     expect(summary.methods.map((method) => method.retrieval?.mean?.n)).toEqual([3, 3]);
     expect(summary.cells).toMatchObject({ completed: 6, missing: [] });
@@ -202,7 +202,7 @@ describe('--resume', () => {
     await run(out);
     expect(notes).toEqual([`Line ${at + 1} of records.jsonl is damaged and was left out; what was measured there is measured again.`]);
     expect(counted(out, 'sample')).toHaveLength(6);
-    expect(counted(out, 'measurement')).toHaveLength(2);
+    expect(counted(out, 'capacity')).toHaveLength(2);
     expect(summaryOf(out).methods.map((method) => method.retrieval?.mean?.n)).toEqual([3, 3]);
   });
 

@@ -18,10 +18,10 @@ interface Trial {
   readonly onNote?: (note: string) => void;
 }
 
-/** Runs two timings of a model into `out`. */
+/** Runs a timing of a model and its control into `out`. */
 function run(out: string, { model = 'dummy:tiny', context = 128, resume = false, onNote = () => {} }: Trial = {}): Promise<RunResult> {
   const suitePath = join(folder, `${out}.yaml`);
-  const efficiency = `efficiency: { decode: { contexts: [${context}], newTokens: 2, rounds: 2 } }`;
+  const efficiency = `efficiency: { processes: 1, decode: { contexts: [${context}], newTokens: 2, segmentMs: 0, rounds: 2 } }`;
   writeFileSync(suitePath, `version: 1\nname: t\nmodel: { path: '${model}' }\nmethods: [{ id: dense, method: dense }]\n${efficiency}\n`);
   const signal = new AbortController().signal;
   return runSuite({
@@ -40,7 +40,7 @@ function run(out: string, { model = 'dummy:tiny', context = 128, resume = false,
 test('a start that fails leaves no folder, so that the next one needs no other', async () => {
   await expect(run('typo', { model: 'models/nope' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   expect(existsSync(join(folder, 'typo'))).toBe(false);
-  expect(await run('typo')).toMatchObject({ completed: 2, failed: [] });
+  expect(await run('typo')).toMatchObject({ completed: 3, failed: [] });
 });
 
 test('of two that start at once in one folder, one runs; the other is refused and adds nothing', async () => {
@@ -53,7 +53,7 @@ test('lengths beyond the positions of the model are told once, and run', async (
   const notes: string[] = [];
   const config = join(folder, 'config.json');
   writeFileSync(config, JSON.stringify({ ...PRESETS.tiny, max_position_embeddings: 128 }));
-  expect(await run('long', { model: `dummy:${config}`, context: 192, onNote: (note) => notes.push(note) })).toMatchObject({ completed: 2 });
+  expect(await run('long', { model: `dummy:${config}`, context: 192, onNote: (note) => notes.push(note) })).toMatchObject({ completed: 3 });
   expect(notes).toEqual([expect.stringMatching(/^Length 192 is beyond the 128 positions/)]);
 });
 
@@ -73,6 +73,6 @@ test('every measurement names its stretch; going on with nothing to do opens non
   expect(records.at(-1)).toMatchObject({ kind: 'stretchEnd', stretch: stretch?.id, substitutions: [] });
   expect(JSON.parse(readFileSync(join(path, 'environment.json'), 'utf8'))).toEqual(stretch?.environment);
   const before = contents(path);
-  expect(await run('idle', { resume: true })).toMatchObject({ completed: 2 });
+  expect(await run('idle', { resume: true })).toMatchObject({ completed: 3 });
   expect(contents(path)).toEqual(before);
 });

@@ -48,6 +48,7 @@ export async function tinyContext(backend: Backend, modelFolder: string, parts: 
     store,
     stretch: new Stretch({ store, folder, environment }),
     plans: new Map(),
+    substitutions: new Set(),
     signal: new AbortController().signal,
     onProgress: () => {},
     onNote: () => {},

@@ -24,7 +24,8 @@ test('a released run of version 1 is read, and what it does not say about code a
   const { records } = readRecords(recordsPath(folder));
   const suite = suiteSchema.parse(JSON.parse(readFileSync(join(folder, 'suite.json'), 'utf8')));
   const summary = summarize({ records, suite });
-  expect(summary.cells).toEqual(JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')).cells);
+  const { completed, failed, skipped } = JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')).cells;
+  expect(summary.cells).toMatchObject({ completed, failed, skipped });
   const untested = summary.checks.filter(({ status }) => status === 'untested').map(({ id }) => id);
   expect(untested).toEqual(expect.arrayContaining(['quiet-machine', 'kernels-as-meant', 'clean-code']));
   const [run] = recordsOf(records, 'run');

@@ -39,12 +39,15 @@ describe('expandCells', () => {
       'prefill/1024/dense',
       'prefill/1024/uniform-50',
       'prefill/1024/dense+dynamic',
+      'prefill/1024/dense+control',
       'decode/1024x1/dense',
       'decode/1024x1/uniform-50',
       'decode/1024x1/dense+dynamic',
+      'decode/1024x1/dense+control',
       'decode/1024x4/dense',
       'decode/1024x4/uniform-50',
       'decode/1024x4/dense+dynamic',
+      'decode/1024x4/dense+control',
       'maxBatch/1024/dense',
       'maxBatch/1024/uniform-50',
     ]);
@@ -65,11 +68,22 @@ describe('expandCells', () => {
       id: 'decode/1024x4/dense+dynamic',
       method: 'dense',
       cache: 'dynamic',
+      control: false,
       context: 1024,
       batch: 4,
       newTokens: 32,
+      segmentMs: 1000,
       rounds: 5,
     });
-    expect(groupOf(cells[13] ?? { kind: 'plan', id: '', method: '', options: { id: 'x', method: 'dense' } })).toBe('decode/1024x1');
+    expect(cells.find((cell) => cell.id === 'prefill/1024/dense+control')).toEqual({
+      kind: 'prefill',
+      id: 'prefill/1024/dense+control',
+      method: 'dense',
+      cache: null,
+      control: true,
+      length: 1024,
+      rounds: 5,
+    });
+    expect(groupOf(cells[14] ?? { kind: 'plan', id: '', method: '', options: { id: 'x', method: 'dense' } })).toBe('decode/1024x1');
   });
 });

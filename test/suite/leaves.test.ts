@@ -12,6 +12,7 @@ import { dataFile, type Identity } from '../../src/run/identity.ts';
 import { modelText } from '../../src/run/model-text.ts';
 import { runQuality } from '../../src/run/quality.ts';
 import { runFolder } from '../../src/run/run-folder.ts';
+import { runTimings } from '../../src/run/timings.ts';
 import { expandCells, isQuality } from '../../src/suite/cells.ts';
 import { suiteJsonSchema } from '../../src/suite/json-schema.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
@@ -90,6 +91,20 @@ const batches: Observer = async (suite) => {
   return sizes;
 };
 
+/** How many processes are started to time. */
+const launches: Observer = async ({ efficiency }) => {
+  const context = await tinyContext(cpu, modelFolder, {
+    methods: [{ id: 'dense', method: 'dense' }],
+    efficiency: { processes: efficiency?.processes, decode: { contexts: [128] } },
+  });
+  let started = 0;
+  await runTimings(context, cellsOf(context.suite, 'decode'), () => {
+    started++;
+    return Promise.reject(new Error('not now'));
+  });
+  return started;
+};
+
 interface Leaf {
   /** Values that the base suite gets first, by path. */
   readonly from?: Readonly<Record<string, unknown>>;
@@ -136,7 +151,7 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   },
   'methods[moa].id': { set: { 'methods.2.id': 'other' }, sees: cells },
   'methods[moa].label': { set: { 'methods.2.label': 'other' }, sees: summary },
-  'methods[moa].method': { set: { 'methods.2': { id: 'm', method: 'dense' } }, sees: plans },
+  'methods[moa].method': { set: { 'methods.2': { id: 'm', method: 'dense' }, compress: undefined }, sees: plans },
   'methods[moa].density': { set: { 'methods.2.density': 0.25 }, sees: plans },
   'methods[moa].heterogeneity': { set: { 'methods.2.heterogeneity': 'heads' }, sees: plans },
   'methods[moa].criterion': { set: { 'methods.2.criterion': 'moa' }, sees: plans },
@@ -186,11 +201,13 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   'quality.perplexity.tasks[]': { set: { 'quality.perplexity.tasks': ['summary'] }, sees: cells },
   'quality.perplexity.length': { set: { 'quality.perplexity.length': 2048 }, sees: cells },
   'quality.perplexity.samples': { set: { 'quality.perplexity.samples': 3 }, sees: cells },
+  'efficiency.processes': { set: { 'efficiency.processes': 1 }, sees: launches },
   'efficiency.prefill.lengths[]': { set: { 'efficiency.prefill.lengths': [2048] }, sees: cells },
   'efficiency.prefill.rounds': { set: { 'efficiency.prefill.rounds': 3 }, sees: cells },
   'efficiency.decode.contexts[]': { set: { 'efficiency.decode.contexts': [2048] }, sees: cells },
   'efficiency.decode.batch[]': { set: { 'efficiency.decode.batch': [2] }, sees: cells },
   'efficiency.decode.newTokens': { set: { 'efficiency.decode.newTokens': 3 }, sees: cells },
+  'efficiency.decode.segmentMs': { set: { 'efficiency.decode.segmentMs': 3 }, sees: cells },
   'efficiency.decode.rounds': { set: { 'efficiency.decode.rounds': 3 }, sees: cells },
   'efficiency.maxBatch.contextTokens': { set: { 'efficiency.maxBatch.contextTokens': 2048 }, sees: cells },
   'efficiency.maxBatch.memoryLimitMiB': { set: { 'efficiency.maxBatch.memoryLimitMiB': 3 }, sees: cells },
@@ -214,7 +231,7 @@ const BASE = {
   ],
   compress: {
     calibration: { tasks: ['lines'], samplesPerLength: 1 },
-    profileLengths: [1024],
+    profileLengths: [1024, 2048],
     constrainLengths: [1024],
     validate: { length: 2048 },
   },

@@ -41,7 +41,6 @@ describe('parseSuite', () => {
       density: 0.5,
       heterogeneity: 'elastic',
       criterion: 'joint',
-      rulesPerLayer: 2,
     });
     expect(suite.compress?.calibration).toEqual({ tasks: ['summary'], samplesPerLength: 6, answerTokens: 64 });
     expect(suite).toMatchObject({
@@ -210,6 +209,7 @@ describe('what would do nothing', () => {
       /files\[1\]\.length: Expected one of quality\.retrieval\.lengths but received 2048/,
     ],
     [messageOf(`${GOOD}backend: { name: cuda, threads: 4 }\n`), /backend\.threads: Expected the backend cpu for threads but received cuda/],
+    [messageOf(GOOD.replace(/ {2}- .*method: moa.*\n/, '')), /compress: Expected a moa method, the only one that reads this section/],
     [messageOf(`${GOOD}backend: { name: cpu, device: 1 }\n`), /backend\.device: Expected the backend cuda for device but received cpu/],
   ])('is refused: %s', (message, expected) => {
     expect(message).toMatch(expected);
@@ -249,7 +249,10 @@ describe('paths of a suite', () => {
     return path;
   };
   const plan = (path: string): string =>
-    GOOD.replace('  - { id: moa-50, method: moa, density: 0.5 }', `  - { id: p, method: plan, path: ${path} }`);
+    GOOD.replace('  - { id: moa-50, method: moa, density: 0.5 }', `  - { id: p, method: plan, path: ${path} }`).replace(
+      /compress:\n( {2}.*\n)+/,
+      '',
+    );
   const longEval = (path: string): string =>
     GOOD.replace('lengths: [1024]', `lengths: [1024], source: { kind: longeval, files: [{ path: ${path}, length: 1024 }] }`);
   const longBench = (folder: string): string =>

@@ -94,7 +94,7 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
       gap: point.gap,
       budget: options.density,
       constraintLengths: [...compressSection(context).constrainLengths],
-      rulesPerLayer: options.rulesPerLayer,
+      rulesPerLayer: front.rulesPerLayer,
       seed: context.suite.seed,
     },
   });

@@ -23,10 +23,10 @@ export interface OptimizeOptions {
   /** Tokens of every span that are never evicted. */
   readonly sink: number;
   /** Most distinct rules in one layer; `layers` allows 1 whatever it says. Default 2. */
-  readonly rulesPerLayer?: number;
+  readonly rulesPerLayer?: number | undefined;
   readonly heterogeneity: Heterogeneity;
   /** Intervals of each objective's range in the epsilon-constraint grid. Default 4, as released. */
-  readonly intervals?: number;
+  readonly intervals?: number | undefined;
   /** The proven gap at which the search for a better plan stops. Default 0.005. */
   readonly maxGap?: number;
   readonly signal?: AbortSignal;

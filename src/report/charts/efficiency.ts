@@ -1,27 +1,36 @@
+import { MEASURES, type Measure, type Speed } from '../../results/speed-summary.ts';
 import type { MethodSummary, Summary } from '../../results/summary.ts';
 import { type Cell, type Chart, frame, type MethodStyle, methodColour, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 
-/** Tokens per second in prefill and decode, bars with intervals. */
+/** Tokens per second in prefill and decode, bars with intervals; what did not fit into memory is said in its place. */
 export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
-  return (['decode', 'prefill'] as const).flatMap((measure) => {
-    const rows = summary.methods.flatMap((method) =>
-      method[measure].map((speed) => ({
-        method: labelOf(method, styles),
-        arm: `${labelOf(method, styles)}${speed.cache === 'dynamic' ? ' (growing cache)' : ''}`,
-        cache: speed.cache,
-        condition: conditionText(speed.contextTokens, measure === 'decode' ? speed.batch : null),
-        context: speed.contextTokens,
-        batch: speed.batch,
+  return MEASURES.flatMap((measure) => {
+    const rows = summary.methods.flatMap((method) => [
+      ...method[measure].map((speed) => ({
+        ...placeOf(method, styles, measure, speed),
         estimate: speed.tokensPerSecond.estimate,
         low: speed.tokensPerSecond.low,
         high: speed.tokensPerSecond.high,
-        n: speed.tokensPerSecond.n,
+        n: speed.tokensPerSecond.rounds,
+        processes: speed.tokensPerSecond.processes,
         speedup: speed.speedup?.estimate ?? null,
+        note: '',
       })),
-    );
+      ...method.unfit
+        .filter((at) => at.measure === measure)
+        .map((at) => ({
+          ...placeOf(method, styles, measure, at),
+          estimate: 0,
+          low: null,
+          high: null,
+          n: 0,
+          processes: 0,
+          speedup: null,
+          note: 'does not fit into memory',
+        })),
+    ]);
     if (rows.length === 0) return [];
-    const grows = rows.some((row) => row.cache === 'dynamic');
     const title = measure === 'decode' ? 'Decoding throughput' : 'Prefill throughput';
     const alt = `Bar chart of ${title.toLowerCase()} in tokens per second for ${[...new Set(rows.map((row) => row.arm))].join(', ')}, with 95% intervals.`;
     return [
@@ -29,7 +38,7 @@ export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): C
         id: measure,
         section: 'speed' as const,
         title,
-        caption: `Median of interleaved rounds; whiskers are 95% bootstrap intervals.${grows ? ' Pale bars: a cache that grows by concatenation.' : ''}`,
+        caption: captionOf(rows),
         alt,
         size: 'wide' as const,
         rows,
@@ -37,6 +46,34 @@ export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): C
       },
     ];
   });
+}
+
+function placeOf(
+  method: MethodSummary,
+  styles: readonly MethodStyle[],
+  measure: Measure,
+  at: Pick<Speed, 'cache' | 'contextTokens' | 'batch'>,
+) {
+  const label = labelOf(method, styles);
+  return {
+    method: label,
+    arm: `${label}${at.cache === 'dynamic' ? ' (growing cache)' : ''}`,
+    cache: at.cache,
+    condition: conditionText(at.contextTokens, measure === 'decode' ? at.batch : null),
+    context: at.contextTokens,
+    batch: at.batch,
+  };
+}
+
+function captionOf(rows: readonly { readonly cache: string; readonly processes: number; readonly low: number | null }[]): string {
+  const processes = Math.max(...rows.map((row) => row.processes));
+  const whiskers = rows.every((row) => row.low === null)
+    ? 'too few rounds for intervals'
+    : processes > 1
+      ? `whiskers are 95% intervals over ${processes} processes`
+      : 'whiskers are 95% intervals over the rounds of one process; another may differ';
+  const grows = rows.some((row) => row.cache === 'dynamic') ? ' Pale bars: a cache that grows by concatenation.' : '';
+  return `Typical time of interleaved rounds (their pseudomedian); ${whiskers}.${grows}`;
 }
 
 /** Resident KV memory by length. */
@@ -141,6 +178,7 @@ function bars({ theme, alt, rows, styles, group, xTitle, whiskers }: BarOptions)
     ...optional('planned', 'Planned (MiB)', ',.1f'),
     ...optional('speedup', 'Speed-up', '.2f'),
     ...optional('ratio', 'To baseline', '.3f'),
+    ...optional('processes', 'Processes', 'd'),
     ['n', 'n'],
   );
   const whisker = {
@@ -152,7 +190,13 @@ function bars({ theme, alt, rows, styles, group, xTitle, whiskers }: BarOptions)
     encoding: { ...place, x: { ...x, field: 'planned' } },
   };
   const marks = [{ mark: { type: 'bar', cornerRadiusEnd: 2 }, encoding: { ...place, x, color, opacity, tooltip: fields } }];
-  const overlay = whiskers ? [whisker] : rows.some((row) => row.planned !== undefined) ? [planned] : [];
+  const noted = rows.some((row) => typeof row.note === 'string' && row.note !== '');
+  const notes = {
+    transform: [{ filter: "datum.note !== ''" }],
+    mark: { type: 'text', align: 'left', dx: 4, fontSize: 10, color: theme.ink },
+    encoding: { ...place, x, text: { field: 'note' } },
+  };
+  const overlay = whiskers ? (noted ? [whisker, notes] : [whisker]) : rows.some((row) => row.planned !== undefined) ? [planned] : [];
   return frame({
     theme,
     alt,

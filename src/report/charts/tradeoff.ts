@@ -1,6 +1,7 @@
 import { kvShare, shareLength } from '../../results/kv-share.ts';
 import { hardest } from '../../results/speed.ts';
-import type { Estimate, MethodSummary, Summary } from '../../results/summary.ts';
+import type { Timed } from '../../results/speed-summary.ts';
+import type { MethodSummary, Summary } from '../../results/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip } from '../chart.ts';
 import { lengthsText } from './scores.ts';
 
@@ -87,6 +88,6 @@ function memoryShare(method: MethodSummary, length: number | null): { estimate: 
   return share === null ? null : { estimate: share, low: share, high: share };
 }
 
-function hardestSpeedup(method: MethodSummary): Estimate | null {
+function hardestSpeedup(method: MethodSummary): Timed | null {
   return hardest(method.decode.filter((speed) => speed.cache !== 'dynamic'))?.speedup ?? null;
 }

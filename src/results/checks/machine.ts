@@ -1,5 +1,4 @@
-import { logRatioInterval } from '../../core/statistics-timing.ts';
-import { numbered, ratioText } from '../phrases.ts';
+import { numbered } from '../phrases.ts';
 import type { RecordOf } from '../record.ts';
 import type { StretchUse } from '../selection.ts';
 import type { Check } from '../summary.ts';
@@ -7,25 +6,6 @@ import { type CheckInput, check } from './check.ts';
 
 /** Load per usable core above which timings of other programs mix in. */
 const BUSY_LOAD = 0.5;
-
-/** Odd against even rounds of the baseline: what the clock says between two equal programs. */
-export function timingNoise({ selection, summary }: CheckInput): Check {
-  const halves = selection.measurements.flatMap((timing) => {
-    if (timing.method !== summary.baseline || timing.samplesMs.length < 6) return [];
-    const [even, odd] = [0, 1].map((parity) => timing.samplesMs.filter((_, i) => i % 2 === parity)) as [number[], number[]];
-    return [logRatioInterval(even, odd, { seed: 'timing-noise' })];
-  });
-  if (halves.length === 0)
-    return check('timing-noise', 'note', 'untested', 'Fewer than 6 rounds of the baseline: too few to compare it with itself.');
-  const worst = halves.toSorted((a, b) => Math.abs(Math.log(b.estimate)) - Math.abs(Math.log(a.estimate)))[0] as (typeof halves)[number];
-  const biased = halves.filter(({ low, high }) => low > 1 || high < 1).length;
-  return check(
-    'timing-noise',
-    'warning',
-    biased === 0 ? 'passed' : 'failed',
-    `${summary.baseline} timed against itself (odd and even rounds): ${ratioText(worst)} at worst of ${numbered(halves.length, 'condition')}${biased === 0 ? ', which includes 1' : `; ${biased} ${biased === 1 ? 'excludes' : 'exclude'} 1, so the machine drifted`}.`,
-  );
-}
 
 /** Nothing else ran while timing: neither before the stretches that timed, nor at their ends beside their own threads. */
 export function quietMachine({ selection }: CheckInput): Check {

@@ -2,9 +2,10 @@ import type { Check } from '../summary.ts';
 import type { CheckInput } from './check.ts';
 import { denseCanDoIt, denseIsBest, finished, power } from './conclusions.ts';
 import { dataAsPublished, enoughSamples } from './data.ts';
-import { cleanCode, kernelsAsMeant, quietMachine, timingNoise } from './machine.ts';
+import { cleanCode, kernelsAsMeant, quietMachine } from './machine.ts';
 import { equalBudgets, residentBytes } from './memory.ts';
 import { answersEnd, evidenceOutOfSight, sameSamples, untruncated } from './samples.ts';
+import { timingControl, timingDrift } from './timing-noise.ts';
 
 /** Looks for what would make the conclusions wrong. Every check says what it saw, also when it passed. */
 export function checkRun(input: CheckInput): Check[] {
@@ -21,7 +22,8 @@ export function checkRun(input: CheckInput): Check[] {
     evidenceOutOfSight(input),
     answersEnd(input),
     power(input),
-    timingNoise(input),
+    timingControl(input),
+    timingDrift(input),
     quietMachine(input),
     kernelsAsMeant(input),
     cleanCode(input),

@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../model/language-model.ts';
+import type { LanguageModel } from './language-model.ts';
 
 /**
  * After a failure: gives the activation buffers back and waits for the stream, whose own report of the failure would otherwise be taken for

@@ -1,0 +1,172 @@
+import { performance } from 'node:perf_hooks';
+import { MoaError } from '../core/errors.ts';
+import { GENERATION_TIMER } from '../measure/generation.ts';
+import { type RecordOf, recordsOf } from '../results/record.ts';
+import { type Contender, contendersOf, contextTokensOf, type TimedCell } from './contenders.ts';
+import { now, type RunContext } from './context.ts';
+import { inGroups } from './groups.ts';
+import { isCompleted, recordCompleted, recordFailed } from './outcome.ts';
+import { TimingProcess, type TimingProcessOptions } from './timing-process.ts';
+import { timingPrompt } from './timing-prompt.ts';
+import { errorOf, type TimeRequest, type TimingOutcome } from './timing-protocol.ts';
+
+export type Launch = (options: TimingProcessOptions) => Promise<TimingProcess>;
+
+/**
+ * Times prefill and decode of all methods side by side, in several processes one after the other: times differ between processes by more than
+ * within one. A group is timed whole in a process or not at all, because its rounds are pairs. The model and the backend of this process must have
+ * been given back. A cell is completed when all its processes have measured it; a resumed run goes on with the missing ones.
+ */
+export async function runTimings(context: RunContext, cells: readonly TimedCell[], launch: Launch = TimingProcess.launch): Promise<void> {
+  const groups = inGroups(cells).map((group) => contendersOf(context, group));
+  const processes = context.suite.efficiency?.processes ?? 1;
+  const elapsedMs = new Map<string, number>();
+  const failures = new Map<string, unknown>();
+  for (let process = 0; process < processes; process++) {
+    const missing = groups.filter((group) => group.some((contender) => !isMeasured(context, contender, process)));
+    if (missing.length > 0) await timeInProcess(context, missing, { process, processes, launch, failures, elapsedMs });
+  }
+  for (const contender of groups.flat()) {
+    const measured = Array.from({ length: processes }, (_, process) => isMeasured(context, contender, process));
+    if (!measured.every((is) => is)) recordFailed(context, contender, failures.get(contender.hash));
+    else if (!isCompleted(context, contender.hash))
+      recordCompleted(context, contender, performance.now() - (elapsedMs.get(contender.hash) ?? 0));
+  }
+}
+
+interface InProcess {
+  readonly process: number;
+  readonly processes: number;
+  readonly launch: Launch;
+  /** The last error of each contender, by its address. */
+  readonly failures: Map<string, unknown>;
+  /** How long the groups of each contender took, all processes together. */
+  readonly elapsedMs: Map<string, number>;
+}
+
+/** One launch times all groups; one that crashes fails its group only, for the next has a launch of its own. */
+async function timeInProcess(context: RunContext, groups: readonly (readonly Contender[])[], run: InProcess): Promise<void> {
+  let timing: TimingProcess | null = null;
+  try {
+    for (const group of groups) {
+      const started = performance.now();
+      try {
+        timing ??= await launchLike(context, run.launch);
+        await timeGroup(context, timing, group, run);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (error instanceof MoaError && error.code === 'IO') throw error; // the disk of the records: no cell's fault
+        for (const { hash } of group) run.failures.set(hash, error);
+        await timing?.close();
+        timing = null;
+      }
+      for (const { hash } of group) run.elapsedMs.set(hash, (run.elapsedMs.get(hash) ?? 0) + performance.now() - started);
+    }
+  } finally {
+    await timing?.close();
+  }
+}
+
+/** A timing process with the run's model and backend. @throws INTERNAL when it has others, such as weights that changed meanwhile. */
+async function launchLike({ suite, model, signal, onProgress }: RunContext, launch: Launch): Promise<TimingProcess> {
+  const { path, weightDType } = suite.model;
+  const { name, threads, device } = suite.backend;
+  onProgress({ stage: 'load', done: 0, total: 1, detail: 'a fresh process' });
+  const timing = await launch({
+    load: {
+      model: { path, activationDType: model.activationDType, ...(weightDType === undefined ? {} : { weightDType }) },
+      backend: { name, ...(threads === undefined ? {} : { threads }), ...(device === undefined ? {} : { device }) },
+    },
+    signal,
+  });
+  if (timing.weightsHash === model.weightsHash && timing.device === model.backend.description) return timing;
+  await timing.close();
+  throw new MoaError(`Expected the run's weights and ${model.backend.description} in a timing process but received others`, {
+    code: 'INTERNAL',
+    hint: 'The model folder or the machine changed while the suite ran; run it again.',
+  });
+}
+
+async function timeGroup(context: RunContext, timing: TimingProcess, group: readonly Contender[], run: InProcess): Promise<void> {
+  const tried = group.filter((contender) => !isUnfit(context, contender));
+  const [first] = tried;
+  if (first === undefined) return;
+  const { cell } = first;
+  const batch = cell.kind === 'prefill' ? '' : ` x ${cell.batch}`;
+  const detail = `${contextTokensOf(cell)} tokens${batch}, process ${run.process + 1} of ${run.processes}`;
+  const { outcomes, substitutions } = await timing.time(requestOf(context, tried, run.process), (progress) =>
+    context.onProgress({ ...progress, detail }),
+  );
+  for (const sentence of substitutions) context.substitutions.add(sentence);
+  for (const contender of tried) {
+    const outcome = outcomes.find(({ id }) => id === contender.hash);
+    if (outcome === undefined) throw new MoaError(`Expected an outcome of ${contender.cell.id}`, { code: 'INTERNAL' });
+    if (outcome.status === 'failed') run.failures.set(contender.hash, errorOf(outcome.failure));
+    else record(context, contender, { outcome, process: run.process });
+  }
+}
+
+function requestOf({ suite, model }: RunContext, contenders: readonly Contender[], process: number): Omit<TimeRequest, 'kind'> {
+  const { cell } = contenders[0] as Contender;
+  return {
+    arms: contenders.map(({ hash, layout }) => ({ id: hash, layout: { ...layout, spans: [...layout.spans] } })),
+    what:
+      cell.kind === 'prefill'
+        ? { phase: 'prefill', prompt: [...timingPrompt(model, { length: cell.length - 1, seed: `${suite.seed}/timing/0` })] }
+        : { phase: 'decode', batch: cell.batch, newTokens: cell.newTokens, segmentMs: cell.segmentMs },
+    chunkTokens: suite.generation.chunkTokens,
+    graph: suite.backend.graph,
+    rounds: cell.rounds,
+    seed: `${suite.seed}/${cell.id}/${process}`, // another order in every process
+  };
+}
+
+interface Recorded {
+  readonly outcome: Exclude<TimingOutcome, { status: 'failed' }>;
+  readonly process: number;
+}
+
+function record(context: RunContext, { cell, hash, layout }: Contender, { outcome, process }: Recorded): void {
+  const batch = cell.kind === 'prefill' ? 1 : cell.batch;
+  const condition = {
+    stretch: context.stretch.open(),
+    time: now(),
+    cell: hash,
+    method: cell.method,
+    measure: cell.kind,
+    cache: layout.kind,
+    contextTokens: contextTokensOf(cell),
+    batch,
+    newTokens: cell.kind === 'prefill' ? 0 : cell.newTokens,
+    process,
+    control: cell.control,
+  };
+  if (outcome.status === 'unfit') {
+    context.store.append({ kind: 'unfit', ...condition, reason: outcome.reason });
+    return;
+  }
+  const { residentBytes: resident, peakBytes, rssBytes, deviceMemory, samplesMs, passes } = outcome;
+  // What a growing cache comes to depends on the tokens it was given; the process checked it against them.
+  const planned = layout.kind === 'dynamic' ? resident : layout.bytes * batch;
+  context.store.append({
+    kind: 'measurement',
+    ...condition,
+    samplesMs,
+    passes,
+    timer: GENERATION_TIMER,
+    kvBytes: { planned, resident },
+    peakBytes,
+    rssBytes,
+    deviceMemory,
+  });
+}
+
+/** What did not fit in one process is not tried in the others. */
+function isUnfit({ store }: RunContext, { hash }: Contender): boolean {
+  return recordsOf(store.ofCell(hash), 'unfit').length > 0;
+}
+
+function isMeasured(context: RunContext, contender: Contender, process: number): boolean {
+  const own: readonly RecordOf<'measurement'>[] = recordsOf(context.store.ofCell(contender.hash), 'measurement');
+  return own.some((measurement) => measurement.process === process) || isUnfit(context, contender);
+}

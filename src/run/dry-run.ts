@@ -7,7 +7,7 @@ import { checkModel, type ModelText, modelHash } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { readRecords } from '../results/read-records.ts';
 import { RecordLog } from '../results/record-log.ts';
-import { expandCells } from '../suite/cells.ts';
+import { type Cell, expandCells } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import { beyondPositions } from './beyond-positions.ts';
 import { type CellState, cellStates } from './cell-states.ts';
@@ -54,16 +54,23 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const facts = await checkData({ suite, suiteFolder, cells, model: () => promptModel(text) });
   for (const sentence of shortages(facts)) options.onNote(sentence);
   const backend = await createBackend(suite.backend);
-  try {
+  const statesNow = async (): Promise<readonly CellState[]> => {
     const weightsHash = await modelHash(suite.model.path);
     const template = text.chatTemplate?.facts ?? null;
     const identity = await captureIdentity({ suite, suiteFolder, weightsHash, template, device: backend.description });
-    const prompts = () => promptModel(text);
-    const states = await cellStates(cells, { suite, suiteFolder, identity, log, shape: config, prompts });
+    return cellStates(cells, { suite, suiteFolder, identity, log, shape: config, prompts: () => promptModel(text) });
+  };
+  try {
+    const states = log.records.length === 0 ? cells.map(toDo) : await statesNow();
     return { cells: states, estimate: await estimateRun({ suite, config, backend, cells, states, log }) };
   } finally {
     await backend.dispose();
   }
+}
+
+/** A cell of a run that has no records yet. */
+function toDo({ id, kind, method }: Cell): CellState {
+  return { id, kind, method, status: 'to do', samplesDone: 0, reasons: [] };
 }
 
 function recordsOfFolder(folder: string, suiteName: string, options: DryRunOptions): RecordLog {

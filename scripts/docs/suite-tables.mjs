@@ -1,0 +1,94 @@
+// Tables and sentences of released suites, from their summary.json, by the code that makes their own reports.
+import { headline } from '../../dist/report/headline.js';
+import { headlineText } from '../../dist/report/headline-text.js';
+import { table } from './markdown.mjs';
+import { newest, readRecord, requireFormat } from './released.mjs';
+
+/** The summary of the newest release of a suite. */
+export function releasedSummary(root, name) {
+  const release = newest(root, name, 'summary.json');
+  return { release, summary: readRecord(release, 'summary.json') };
+}
+
+/** `read` of a summary: one of an older format lacks fields that today's code reads. @throws MissingRecord naming the file. */
+function readSummary({ release, summary }, read) {
+  try {
+    return read(summary);
+  } catch (cause) {
+    requireFormat(!(cause instanceof TypeError), release, 'summary.json', 'what the report of today reads');
+    throw cause;
+  }
+}
+
+/** The headline table of a release; `methods` and `columns` choose among its rows and columns, in their order. `from`: the folder of the document. */
+export function headlineTable(found, { methods, columns, from = '' } = {}) {
+  const { release } = found;
+  const { columns: all, rows } = readSummary(found, headline);
+  const chosen = all.map(({ name }, index) => ({ name, index })).filter(({ name }) => columns === undefined || columns.includes(name));
+  for (const name of columns ?? [])
+    requireFormat(
+      chosen.some((column) => column.name === name),
+      release,
+      'summary.json',
+      `a column ${name}`,
+    );
+  for (const id of methods ?? [])
+    requireFormat(
+      rows.some((row) => row.id === id),
+      release,
+      'summary.json',
+      `a method ${id}`,
+    );
+  const lines = rows
+    .filter((row) => methods === undefined || methods.includes(row.id))
+    .map((row) => [row.label, ...chosen.map(({ index }) => row.cells[index])]);
+  const source = `From [${release.shown}](${from}${release.shown}/report.md); brackets are 95% intervals.`;
+  return `${table(['', ...chosen.map(({ name }) => name)], lines)}\n\n${source}`;
+}
+
+/** What a released run printed at its end: the table whole, and as many lines of what follows. */
+export function terminalBlock(root, name, { sentences }) {
+  const found = releasedSummary(root, name);
+  const [head, rest = ''] = splitOnce(readSummary(found, headlineText), '\n\n');
+  const lines = rest.split('\n');
+  const left = lines.length - sentences;
+  const more = left > 0 ? [`(and ${left} more lines: [report](${found.release.shown}/report.md))`] : [];
+  return [`\`\`\`\n${head}\n\n${lines.slice(0, sentences).join('\n')}\n\`\`\``, ...more].join('\n');
+}
+
+function splitOnce(text, separator) {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+const GPU_SUITES = ['cuda-vicuna-7b', 'cuda-vicuna-13b', 'cuda-llama-3-8b'];
+const GPU_COLUMNS = ['Decode speed', 'Prefill speed', 'Largest batch'];
+
+/** Speed and memory of the shapes of real models on a GPU: a table a suite. */
+export function gpuSuites(root) {
+  return GPU_SUITES.map((name) => {
+    const found = releasedSummary(root, name);
+    const { backend, device } = deviceOf(found);
+    return `### ${name}\n\n${found.summary.description}\n\n${headlineTable(found, { columns: GPU_COLUMNS, from: '../' })}\nOn ${device ?? backend}. ${conditions(found)}`;
+  }).join('\n\n');
+}
+
+function deviceOf({ release }) {
+  const { backend } = readRecord(release, 'environment.json');
+  const description = backend?.description ?? 'a device that the environment does not name';
+  return { backend: description, device: /^cuda: (.*?) \(/.exec(description)?.[1] };
+}
+
+/** At which context and batch the two speeds of the table were taken, and within which memory the batch was searched. */
+function conditions(found) {
+  const { columns } = readSummary(found, headline);
+  const titled = columns.filter(({ name }) => GPU_COLUMNS.includes(name)).map(({ name, title }) => `${name}: ${title}`);
+  return `${titled.join('. ')}.`;
+}
+
+/** What the reference suite concluded, sentence by sentence. */
+export function verdicts(root, name) {
+  return releasedSummary(root, name)
+    .summary.verdicts.map((sentence) => `- ${sentence}`)
+    .join('\n');
+}

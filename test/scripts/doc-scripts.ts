@@ -16,7 +16,9 @@ interface Released {
 
 interface Papers {
   countWords(text: string): number;
-  paperProblems(sizes: { readonly words: number; readonly bytes: number }): string[];
+  sizeProblems(sizes: { readonly words: number; readonly bytes: number }): string[];
+  brokenLinks(page: string, read: (path: string) => string | null): string[];
+  unknownDocuments(path: string, text: string, known: ReadonlySet<string>): string[];
 }
 
 interface Tables {

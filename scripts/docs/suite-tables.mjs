@@ -1,29 +1,26 @@
 // Tables and sentences of released suites, from their summary.json, by the code that makes their own reports.
 import { headline } from '../../dist/report/headline.js';
 import { headlineText } from '../../dist/report/headline-text.js';
+import { summarySchema } from '../../dist/results/summary.js';
 import { table } from './markdown.mjs';
-import { newest, readRecord, requireFormat } from './released.mjs';
+import { MissingRecord, newest, readRecord, requireFormat } from './released.mjs';
 
-/** The summary of the newest release of a suite. */
+/** The summary of the newest release of a suite. @throws MissingRecord where it is not as this version of the code writes it. */
 export function releasedSummary(root, name) {
   const release = newest(root, name, 'summary.json');
-  return { release, summary: readRecord(release, 'summary.json') };
-}
-
-/** `read` of a summary: one of an older format lacks fields that today's code reads. @throws MissingRecord naming the file. */
-function readSummary({ release, summary }, read) {
-  try {
-    return read(summary);
-  } catch (cause) {
-    requireFormat(!(cause instanceof TypeError), release, 'summary.json', 'what the report of today reads');
-    throw cause;
+  const parsed = summarySchema.safeParse(readRecord(release, 'summary.json'));
+  if (!parsed.success) {
+    const field = parsed.error.issues[0]?.path.join('.');
+    throw new MissingRecord(
+      `Expected a summary of today's format in ${release.shown}/summary.json but ${field} is not: run \`moabench report ${release.shown}\``,
+    );
   }
+  return { release, summary: parsed.data };
 }
 
 /** The headline table of a release; `methods` and `columns` choose among its rows and columns, in their order. `from`: the folder of the document. */
-export function headlineTable(found, { methods, columns, from = '' } = {}) {
-  const { release } = found;
-  const { columns: all, rows } = readSummary(found, headline);
+export function headlineTable({ release, summary }, { methods, columns, from = '' } = {}) {
+  const { columns: all, rows } = headline(summary);
   const chosen = all.map(({ name }, index) => ({ name, index })).filter(({ name }) => columns === undefined || columns.includes(name));
   for (const name of columns ?? [])
     requireFormat(
@@ -49,7 +46,7 @@ export function headlineTable(found, { methods, columns, from = '' } = {}) {
 /** What a released run printed at its end: the table whole, and as many lines of what follows. */
 export function terminalBlock(root, name, { sentences }) {
   const found = releasedSummary(root, name);
-  const [head, rest = ''] = splitOnce(readSummary(found, headlineText), '\n\n');
+  const [head, rest = ''] = splitOnce(headlineText(found.summary), '\n\n');
   const lines = rest.split('\n');
   const left = lines.length - sentences;
   const more = left > 0 ? [`(and ${left} more lines: [report](${found.release.shown}/report.md))`] : [];
@@ -81,7 +78,7 @@ function deviceOf({ release }) {
 
 /** At which context and batch the two speeds of the table were taken, and within which memory the batch was searched. */
 function conditions(found) {
-  const { columns } = readSummary(found, headline);
+  const { columns } = headline(found.summary);
   const titled = columns.filter(({ name }) => GPU_COLUMNS.includes(name)).map(({ name, title }) => `${name}: ${title}`);
   return `${titled.join('. ')}.`;
 }

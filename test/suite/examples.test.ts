@@ -42,6 +42,13 @@ describe('examples of docs/suites.md', () => {
     expect([...known].filter((value) => !shown.includes(value))).toEqual([]);
   });
 
+  test('every setting that the schema knows is in one of them', () => {
+    const known = new Set(propertiesOf(JSON.parse(suiteJsonSchema())));
+    const shown = new Set(examples.flatMap(({ text }) => keysOf(parse(text))));
+    expect(known.size).toBeGreaterThan(50);
+    expect([...known].filter((name) => !shown.has(name))).toEqual([]);
+  });
+
   test('every generated task is in the table of tasks', () => {
     expect(TASK_NAMES.filter((name) => !new RegExp(`^\\|.*\`${name}\``, 'm').test(page))).toEqual([]);
   });
@@ -59,4 +66,15 @@ function constantsOf(schema: unknown, discriminator: string): Set<unknown> {
 function valuesOf(value: unknown, key: string): unknown[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => [...(name === key ? [inner] : []), ...valuesOf(inner, key)]);
+}
+
+/** Names of the properties of a schema's objects, at any depth. */
+function propertiesOf(schema: unknown): string[] {
+  return valuesOf(schema, 'properties').flatMap((properties) => Object.keys(properties as object));
+}
+
+/** Keys of a value's objects, at any depth. */
+function keysOf(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return [...(Array.isArray(value) ? [] : Object.keys(value)), ...Object.values(value).flatMap(keysOf)];
 }

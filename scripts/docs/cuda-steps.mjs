@@ -69,8 +69,9 @@ export function cudaParity(root) {
   return `${table(header, rows)}\n\n${sources(records, file)}`;
 }
 
+/** By how much the larger of a sample's two losses is above the smaller. */
 function largestLossDifference({ samples }) {
-  return Math.max(...samples.map(({ loss: [wanted, got] }) => Math.abs(got - wanted) / wanted));
+  return Math.max(...samples.map(({ loss }) => Math.max(...loss) / Math.min(...loss) - 1));
 }
 
 function percentOf(share) {

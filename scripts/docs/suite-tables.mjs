@@ -21,7 +21,7 @@ export function releasedSummary(root, name) {
 /** The headline table of a release; `methods` and `columns` choose among its rows and columns, in their order. `from`: the folder of the document. */
 export function headlineTable({ release, summary }, { methods, columns, from = '' } = {}) {
   const { columns: all, rows } = headline(summary);
-  const chosen = all.map(({ name }, index) => ({ name, index })).filter(({ name }) => columns === undefined || columns.includes(name));
+  const chosen = all.map((column, index) => ({ ...column, index })).filter(({ name }) => columns === undefined || columns.includes(name));
   for (const name of columns ?? [])
     requireFormat(
       chosen.some((column) => column.name === name),
@@ -39,7 +39,8 @@ export function headlineTable({ release, summary }, { methods, columns, from = '
   const lines = rows
     .filter((row) => methods === undefined || methods.includes(row.id))
     .map((row) => [row.label, ...chosen.map(({ index }) => row.cells[index])]);
-  const source = `From [${release.shown}](${from}${release.shown}/report.md); brackets are 95% intervals.`;
+  const meanings = chosen.filter(({ title }) => title !== '').map(({ name, title }) => `${name}: ${title}.`);
+  const source = `${meanings.join(' ')} Brackets are 95% intervals. From [${release.shown}](${from}${release.shown}/report.md).`;
   return `${table(['', ...chosen.map(({ name }) => name)], lines)}\n\n${source}`;
 }
 
@@ -65,22 +66,14 @@ const GPU_COLUMNS = ['Decode speed', 'Prefill speed', 'Largest batch'];
 export function gpuSuites(root) {
   return GPU_SUITES.map((name) => {
     const found = releasedSummary(root, name);
-    const { backend, device } = deviceOf(found);
-    return `### ${name}\n\n${found.summary.description}\n\n${headlineTable(found, { columns: GPU_COLUMNS, from: '../' })}\nOn ${device ?? backend}. ${conditions(found)}`;
+    return `### ${name}\n\n${found.summary.description}\n\n${headlineTable(found, { columns: GPU_COLUMNS, from: '../' })} On ${deviceOf(found)}.`;
   }).join('\n\n');
 }
 
+/** The GPU's name, or the whole description of another backend. */
 function deviceOf({ release }) {
-  const { backend } = readRecord(release, 'environment.json');
-  const description = backend?.description ?? 'a device that the environment does not name';
-  return { backend: description, device: /^cuda: (.*?) \(/.exec(description)?.[1] };
-}
-
-/** At which context and batch the two speeds of the table were taken, and within which memory the batch was searched. */
-function conditions(found) {
-  const { columns } = headline(found.summary);
-  const titled = columns.filter(({ name }) => GPU_COLUMNS.includes(name)).map(({ name, title }) => `${name}: ${title}`);
-  return `${titled.join('. ')}.`;
+  const description = readRecord(release, 'environment.json').backend?.description ?? 'a device that the environment does not name';
+  return /^cuda: (.*?) \(/.exec(description)?.[1] ?? description;
 }
 
 /** What the reference suite concluded, sentence by sentence. */

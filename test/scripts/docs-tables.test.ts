@@ -116,7 +116,7 @@ describe('cpu-kernels', () => {
 describe('cuda-parity', () => {
   test('gives the largest relative difference of a loss, and influence by length', () => {
     const influence = {
-      samples: [{ loss: [0.2, 0.2] }, { loss: [1e-6, 1.154e-6] }],
+      samples: [{ loss: [0.2, 0.2] }, { loss: [1.154e-6, 1e-6] }],
       lengths: [{ length: 1024, joint: 0.006 }],
     };
     const rows = [{ dtype: 'bf16', samples: 96, equal: 95, ties: 1, influence }];

@@ -1,9 +1,7 @@
 // Tables of the kernels on a GPU, from kernels.json: processes are what the intervals are over, rounds of a process are pairs.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { timingRatio } from '../../dist/core/statistics-timing.js';
 import { median, percent, ratio, table } from './markdown.mjs';
-import { cudaReleases, readJson } from './released.mjs';
+import { cudaReleases, readRecord, requireFormat } from './released.mjs';
 
 const TITLES = {
   decode: 'Decode attention',
@@ -13,12 +11,17 @@ const TITLES = {
   glue: 'Row-wise ops',
 };
 
-/** The benchmarks of every released GPU: rows of the same case in all processes together. */
-export function kernelRecords(root) {
-  return cudaReleases(root).flatMap((release) => {
-    const path = join(release.path, 'kernels.json');
-    return existsSync(path) ? [{ ...release, ...readJson(path) }] : [];
-  });
+/** The benchmarks of every released GPU that have raw samples of every process. @throws MissingRecord when there are none. */
+function kernelRecords(root) {
+  const found = cudaReleases(root, 'kernels.json').map((release) => ({ ...release, ...readRecord(release, 'kernels.json') }));
+  const current = found.filter(hasRawSamples);
+  for (const release of current.length === 0 ? found : [])
+    requireFormat(false, release, 'kernels.json', 'raw samples of several processes (bench/cuda/record.py)');
+  return { current, left: found.filter((record) => !hasRawSamples(record)) };
+}
+
+function hasRawSamples({ ceilings, rows }) {
+  return Array.isArray(ceilings) && rows.every((row) => row.process !== undefined && Array.isArray(row.timing.samples_ms));
 }
 
 function cases(record, section) {
@@ -30,15 +33,8 @@ function cases(record, section) {
   return byName;
 }
 
-/** The rows of one case, one a process. */
-export function caseOf(record, section, name) {
-  const rows = cases(record, section).get(name);
-  if (rows === undefined) throw new Error(`Expected the case ${section} ${name} in ${record.shown}/kernels.json but there is none`);
-  return rows;
-}
-
 /** The time of a peer over ours: above 1 ours is faster. null where the peer did not run in every process. */
-export function peerRatio(rows, peer) {
+function peerRatio(rows, peer) {
   if (rows.some((row) => row.peers[peer]?.samples_ms === undefined)) return null;
   return timingRatio(
     rows.map((row) => row.peers[peer].samples_ms),
@@ -47,7 +43,7 @@ export function peerRatio(rows, peer) {
 }
 
 /** A share of the ceiling that each process found itself, with its interval over processes. */
-export function ceilingShare(rows) {
+function ceilingShare(rows) {
   if (rows.some((row) => typeof row.percent !== 'number')) return null;
   return timingRatio(
     rows.map((row) => [row.percent / 100]),
@@ -55,7 +51,7 @@ export function ceilingShare(rows) {
   );
 }
 
-export function shareText(share) {
+function shareText(share) {
   if (share === null) return '–';
   return share.low === null ? percent(share.estimate) : `${percent(share.estimate)} [${percent(share.low)}, ${percent(share.high)}]`;
 }
@@ -83,19 +79,22 @@ function sectionTable(record, section) {
 
 function roundsText(record) {
   const counts = record.rows.map((row) => row.timing.samples_ms.length);
-  return `${Math.min(...counts)} to ${Math.max(...counts)} rounds in each of ${new Set(record.rows.map((row) => row.process)).size} processes`;
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const processes = new Set(record.rows.map((row) => row.process)).size;
+  return `${least === most ? least : `${least} to ${most}`} rounds in each of ${processes} processes`;
 }
 
 /** All cases of all GPUs. */
 export function cudaKernels(root) {
-  return kernelRecords(root)
-    .map((record) => {
-      const ceilings = record.ceilings.map(
-        (c) => `${c.read.toFixed(2)} TB/s read, ${c.copy.toFixed(2)} TB/s copy, ${c.gemm.toFixed(0)} TFLOP/s`,
-      );
-      const head = `### ${record.meta.gpu}\n\nFrom \`${record.shown}/kernels.json\`, ${roundsText(record)}. Ceilings by process: ${ceilings.join('; ')}.`;
-      const sections = Object.entries(TITLES).filter(([section]) => cases(record, section).size > 0);
-      return [head, ...sections.map(([section, title]) => `**${title}**\n\n${sectionTable(record, section)}`)].join('\n\n');
-    })
-    .join('\n\n');
+  const { current, left } = kernelRecords(root);
+  const tables = current.map((record) => {
+    const ceilings = record.ceilings.map(
+      (c) => `${c.read.toFixed(2)} TB/s read, ${c.copy.toFixed(2)} TB/s copy, ${c.gemm.toFixed(0)} TFLOP/s`,
+    );
+    const head = `### ${record.meta.gpu}\n\nFrom \`${record.shown}/kernels.json\`, ${roundsText(record)}. Ceilings by process: ${ceilings.join('; ')}.`;
+    const sections = Object.entries(TITLES).filter(([section]) => cases(record, section).size > 0);
+    return [head, ...sections.map(([section, title]) => `**${title}**\n\n${sectionTable(record, section)}`)].join('\n\n');
+  });
+  const note = left.map(({ shown }) => `Left out, for its record has no raw samples: \`${shown}/kernels.json\`.`);
+  return [...tables, ...note].join('\n\n');
 }

@@ -1,29 +1,91 @@
-// Tables of whole decode steps and of profiling on a GPU, from whole-step.json and profile-vs-prefill.json.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { median, percent, table } from './markdown.mjs';
-import { cudaReleases, readJson } from './released.mjs';
+// Tables of what is more than a kernel on a GPU: whole decode steps, profiling, agreement with the cpu, conformance.
+import { timingRatio } from '../../dist/core/statistics-timing.js';
+import { median, percent, ratio, table } from './markdown.mjs';
+import { cudaReleases, readRecord, requireFormat } from './released.mjs';
 
-function recordsNamed(root, name) {
-  return cudaReleases(root).flatMap((release) => {
-    const path = join(release.path, name);
-    return existsSync(path) ? [{ ...release, ...readJson(path) }] : [];
-  });
+function recordsNamed(root, file) {
+  return cudaReleases(root, file).map((release) => ({ release, gpu: release.gpu, record: readRecord(release, file) }));
+}
+
+function sources(records, file) {
+  return `From ${records.map(({ release }) => `\`${release.shown}/${file}\``).join(' and ')}.`;
 }
 
 /** Whole decode steps against the roofline. */
 export function cudaSteps(root) {
-  const rows = recordsNamed(root, 'whole-step.json').flatMap((record) =>
-    record.rows
-      .filter((row) => row.samplesMs !== undefined)
-      .map((row) => [
-        record.gpu,
+  const file = 'whole-step.json';
+  const records = recordsNamed(root, file);
+  const rows = records.flatMap(({ release, gpu, record }) =>
+    record.rows.map((row) => {
+      requireFormat(Array.isArray(row.samplesMs), release, file, 'raw samples');
+      return [
+        gpu,
         row.id,
         row.batch,
-        `${median(row.samplesMs).toFixed(2)} ms (n = ${row.samplesMs.length})`,
+        `${median(row.samplesMs).toFixed(2)} ms`,
+        row.samplesMs.length,
         `${row.tokensPerSecond.toFixed(0)}`,
         percent(row.rooflineShare),
-      ]),
+      ];
+    }),
   );
-  return table(['GPU', 'what', 'batch', 'step', 'tokens/s', 'of the roofline'], rows);
+  const [{ record }] = records;
+  const head = `${record.model.replace('dummy:', 'Random weights of the shape ')} at ${record.tokens} tokens in ${record.dtype}; the roofline is the time to read weights and live keys and values at the read ceiling.`;
+  return `${head}\n\n${table(['GPU', 'what', 'batch', 'step', 'rounds', 'tokens/s', 'of the roofline'], rows)}\n\n${sources(records, file)}`;
+}
+
+/** One profiling sample against the dense prefill of the same tokens. */
+export function cudaProfiling(root) {
+  const file = 'profile-vs-prefill.json';
+  const records = recordsNamed(root, file);
+  const rows = records.flatMap(({ gpu, record }) =>
+    record.rows.map((row) => [
+      gpu,
+      row.tokens,
+      `${median(row.prefillMs).toFixed(0)} ms`,
+      `${median(row.profileMs).toFixed(0)} ms`,
+      ratio(timingRatio([row.profileMs], [row.prefillMs])),
+      row.prefillMs.length,
+      `${(row.peakBytes / row.tokens / 2 ** 20).toFixed(1)} MiB`,
+    ]),
+  );
+  return `${table(['GPU', 'tokens', 'prefill', 'profiling', 'profiling / prefill', 'rounds', 'memory a token'], rows)}\n\n${sources(records, file)}`;
+}
+
+/** Greedy answers, losses and influence of the bundled model on the GPU against the cpu. */
+export function cudaParity(root) {
+  const file = 'parity.json';
+  const records = recordsNamed(root, file);
+  const rows = records.flatMap(({ gpu, record }) =>
+    record.rows.map(({ dtype, samples, equal, ties, influence }) => [
+      gpu,
+      dtype,
+      `${equal} of ${samples}${ties === 0 ? '' : ` (${ties} of the others a tie)`}`,
+      influence === null ? '–' : percentOf(largestLossDifference(influence)),
+      influence === null ? '–' : influence.lengths.map((at) => `${small(at.joint)} at ${at.length}`).join(', '),
+    ]),
+  );
+  const header = ['GPU', 'activations', 'equal answers', 'largest difference of a loss', 'influence (`joint`), relative L1'];
+  return `${table(header, rows)}\n\n${sources(records, file)}`;
+}
+
+/** By how much the larger of a sample's two losses is above the smaller. */
+function largestLossDifference({ samples }) {
+  return Math.max(...samples.map(({ loss }) => Math.max(...loss) / Math.min(...loss) - 1));
+}
+
+function percentOf(share) {
+  return share < 1e-3 ? small(share) : `${(100 * share).toFixed(1)}%`;
+}
+
+function small(value) {
+  return value < 1e-3 ? value.toExponential(0) : `${(100 * value).toFixed(1)}%`;
+}
+
+/** Conformance cases on each GPU. */
+export function cudaConformance(root) {
+  const file = 'verify.json';
+  const records = recordsNamed(root, file);
+  const rows = records.map(({ gpu, record }) => [gpu, record.passed, record.failed, record.backend]);
+  return `${table(['GPU', 'passed', 'failed', 'backend'], rows)}\n\n${sources(records, file)}`;
 }

@@ -2,6 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** A record that a table needs is not there, or has a format without what it needs: the message names the file and how it is made. */
+export class MissingRecord extends Error {}
+
 function subfolders(folder) {
   if (!existsSync(folder)) return [];
   const entries = readdirSync(folder, { withFileTypes: true });
@@ -11,24 +14,43 @@ function subfolders(folder) {
     .sort();
 }
 
-/** The newest release under reports/<name>: folders begin with their day. @throws when there is none. */
-export function newest(root, name) {
-  const last = subfolders(join(root, 'reports', name)).at(-1);
-  if (last === undefined) throw new Error(`Expected a released run in reports/${name} but there is none`);
-  return { path: join(root, 'reports', name, last), shown: `reports/${name}/${last}` };
+function releaseOf(root, name, folder) {
+  return { path: join(root, 'reports', name, folder), shown: `reports/${name}/${folder}` };
 }
 
-export function readJson(path) {
-  return JSON.parse(readFileSync(path, 'utf8'));
+/** The newest release under reports/<name>: folders begin with their day. With `file`: the newest that has this file. @throws MissingRecord */
+export function newest(root, name, file) {
+  const releases = subfolders(join(root, 'reports', name)).map((folder) => releaseOf(root, name, folder));
+  const last = releases.filter((release) => file === undefined || existsSync(join(release.path, file))).at(-1);
+  if (last !== undefined) return last;
+  const missing = file === undefined ? 'a released run' : `a release with ${file}`;
+  throw new MissingRecord(`Expected ${missing} in reports/${name} but there is none: reports/README.md says how it is made`);
 }
 
-/** The newest folder of each GPU under reports/cuda (`<day>-<gpu>`), H200 first. */
-export function cudaReleases(root) {
-  const byGpu = new Map();
-  for (const name of subfolders(join(root, 'reports', 'cuda'))) {
-    const gpu = /^\d{4}-\d{2}-\d{2}-([a-z0-9]+)$/.exec(name)?.[1];
-    if (gpu !== undefined)
-      byGpu.set(gpu, { gpu: gpu.toUpperCase(), path: join(root, 'reports', 'cuda', name), shown: `reports/cuda/${name}` });
+/** The parsed JSON of a release's file. @throws MissingRecord naming the file. */
+export function readRecord(release, file) {
+  const path = join(release.path, file);
+  if (!existsSync(path)) throw new MissingRecord(`Expected the record ${release.shown}/${file} but there is none`);
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new MissingRecord(`Expected JSON in ${release.shown}/${file} but it cannot be read: ${cause.message}`, { cause });
   }
+}
+
+/** @throws MissingRecord where a record is of a format without what its table needs. */
+export function requireFormat(holds, release, file, what) {
+  if (!holds) throw new MissingRecord(`Expected ${what} in ${release.shown}/${file} but its format has none: make the record again`);
+}
+
+/** For every GPU its newest folder under reports/cuda (`<day>-<gpu>`) that has the file, H200 first. @throws MissingRecord when there is none. */
+export function cudaReleases(root, file) {
+  const byGpu = new Map();
+  for (const folder of subfolders(join(root, 'reports', 'cuda'))) {
+    const gpu = /^\d{4}-\d{2}-\d{2}-([a-z0-9]+)$/.exec(folder)?.[1];
+    const release = releaseOf(root, 'cuda', folder);
+    if (gpu !== undefined && existsSync(join(release.path, file))) byGpu.set(gpu, { gpu: gpu.toUpperCase(), ...release });
+  }
+  if (byGpu.size === 0) throw new MissingRecord(`Expected a release with ${file} in reports/cuda but there is none`);
   return [...byGpu.values()].sort((a, b) => b.gpu.localeCompare(a.gpu));
 }

@@ -1,31 +1,26 @@
-// Every generated table by its name.
-import { join } from 'node:path';
-import { headline } from '../../dist/report/headline.js';
-import { headlineText } from '../../dist/report/headline-text.js';
+// Every generated block by its name. `from` is the folder of the document that has it, for links.
+import { cpuKernels, optimizer, versusPytorch } from './bench-tables.mjs';
 import { cudaKernels } from './cuda-kernels.mjs';
-import { cudaSteps } from './cuda-steps.mjs';
-import { table } from './markdown.mjs';
-import { newest, readJson } from './released.mjs';
+import { cudaConformance, cudaParity, cudaProfiling, cudaSteps } from './cuda-steps.mjs';
+import { gpuSuites, headlineTable, releasedSummary, terminalBlock, verdicts } from './suite-tables.mjs';
 
-/** The headline table of a released run, as its own report has it. */
-function headlineOf(name) {
-  return (root) => {
-    const release = newest(root, name);
-    const { columns, rows } = headline(readJson(join(release.path, 'summary.json')));
-    const lines = rows.map((row) => [row.label, ...row.cells]);
-    return `${table(['', ...columns.map((column) => column.name)], lines)}\n\n([${release.shown}](${release.shown}/report.md))`;
-  };
-}
-
-/** What a released run printed last. */
-function terminalOf(name) {
-  return (root) => `\`\`\`\n${headlineText(readJson(join(newest(root, name).path, 'summary.json')))}\n\`\`\``;
-}
+/** The methods of the reference suite that README.md shows: dense, and a uniform mask and MoA at each of two budgets. */
+export const FIVE_METHODS = ['dense', 'uniform-50', 'moa-50', 'uniform-25', 'moa-25'];
+const FIVE_COLUMNS = ['KV memory', 'Retrieval', 'Task scores', 'Prefill speed', 'Largest batch'];
 
 export const TABLES = {
-  reference: headlineOf('reference'),
-  'cuda-reference': headlineOf('cuda-reference'),
-  quick: terminalOf('quick'),
+  'five-rows': (root) => headlineTable(releasedSummary(root, 'reference'), { methods: FIVE_METHODS, columns: FIVE_COLUMNS }),
+  quick: (root) => terminalBlock(root, 'quick', { sentences: 4 }),
+  reference: (root) => headlineTable(releasedSummary(root, 'reference'), { from: '../' }),
+  'reference-verdicts': (root) => verdicts(root, 'reference'),
+  'cuda-reference': (root) => headlineTable(releasedSummary(root, 'cuda-reference'), { from: '../' }),
+  'gpu-suites': gpuSuites,
+  'versus-pytorch': versusPytorch,
+  'cpu-kernels': cpuKernels,
+  optimizer,
   'cuda-kernels': cudaKernels,
   'cuda-steps': cudaSteps,
+  'cuda-profiling': cudaProfiling,
+  'cuda-parity': cudaParity,
+  'cuda-conformance': cudaConformance,
 };

@@ -7,7 +7,7 @@ One folder per model: config.json and weights (some sharded, in bf16, fp16 and f
 and golden.safetensors:
   logits32, logits64   [rows, vocab]       of the rows in golden.json, model run in float32 and in float64
   attention_gradients  [layers, T, H * D]  of the mean cross-entropy over the answer with respect to each layer's attention output (float64)
-The `influence` folder also has the eager attention-influence sums of moa-method.md 2.1, per KV head and distance bin of 64, in float64:
+The `influence` folder also has the eager attention-influence sums of docs/method.md, per KV head and distance bin of 64, in float64:
   elementwise, elementwise_sink [epsilons, layers, kvHeads, bins];  joint [layers, kvHeads, bins]
 """
 import json, os, platform, shutil, sys
@@ -115,7 +115,7 @@ def attention_gradients(model, ids, answer):
 
 
 def influence(group, sink, epsilons, bins):
-    """moa-method.md 2.1 with every matrix in memory, from the attention kept by the last backward."""
+    """Influence as docs/method.md defines it, with every matrix in memory, from the attention kept by the last backward."""
     elementwise = torch.zeros(len(epsilons), len(CAPTURED), group[1], bins, dtype=torch.float64)
     at_sink, joint = torch.zeros_like(elementwise), torch.zeros(len(CAPTURED), group[1], bins, dtype=torch.float64)
     for l, (a_, _) in enumerate(CAPTURED):

@@ -63,7 +63,7 @@ export interface ProfileOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** Profiles every sample of a calibration set (MoA section 3.2), going on from a partial file of the same set. */
+/** Profiles every sample of a calibration set (MoA section 4.1), going on from a partial file of the same set. */
 export async function profileInfluence(model: LanguageModel, set: CalibrationSet, options: ProfileOptions): Promise<InfluenceProfile> {
   let profile = resumable(model, set, options);
   for (let i = profile.samples; i < set.items.length; i++) {

@@ -25,7 +25,7 @@ export interface ValidateOptions {
 }
 
 /**
- * Answer loss of each plan on samples of a longer length than was profiled (MoA section 3.4), through the compressed cache and the
+ * Answer loss of each plan on samples of a longer length than was profiled (MoA section 4.2), through the compressed cache and the
  * kernels that are scored and timed later: the context is prefilled under the plan, then the answer is read token by token in one chunk.
  */
 export async function validationLosses(

@@ -11,7 +11,7 @@ export interface LengthShare {
 }
 
 export interface EffectiveContext {
-  /** Accuracy that a length has to reach (MoA 1: 0.9). */
+  /** Accuracy that a length has to reach (MoA section 1: 0.9). */
   readonly threshold: number;
   /** The largest tested length up to which every tested length reaches the threshold, tokens; 0 if the shortest does not. */
   readonly tokens: number;

@@ -18,7 +18,7 @@ export interface InfluenceSums {
   readonly loss: number;
   /** Distance bins of 64 tokens: ceil((tokens - 1) / 64), as the last token is not fed. */
   readonly bins: number;
-  /** Sums per [layer][kvHead][bin]; definitions at InfluenceParams in native/backend.ts (moa-method.md 2.1). */
+  /** Sums per [layer][kvHead][bin]; definitions at InfluenceParams in native/backend.ts (docs/method.md, influence). */
   readonly elementwise: Float64Array;
   readonly elementwiseSink: Float64Array;
   readonly joint: Float64Array;

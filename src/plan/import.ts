@@ -19,7 +19,7 @@ const matrix = z
       .min(1),
   )
   .min(1);
-/** The released format: [layers][query heads], tokens and ratio, no metadata (moa-method 4). */
+/** The released format: [layers][query heads], tokens and ratio, no metadata (docs/adr/0004-plan-format.md). */
 const publishedPlanSchema = z.object({ alphas: matrix, betas: matrix });
 export type PublishedPlan = z.infer<typeof publishedPlanSchema>;
 

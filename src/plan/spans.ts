@@ -10,7 +10,7 @@ export function smallestSpan(sink: number): number {
 
 /**
  * Slots (sink + window) that a rule gives a head at N = `tokens`: alpha + beta * N truncated, clamped to [smallest span, N] and rounded up
- * to whole blocks as the released runtime does (moa-method 1.2), but never more than the sequence itself needs.
+ * to whole blocks as the released runtime does (docs/method.md, spans), but never more than the sequence itself needs.
  * @throws INVALID_ARGUMENT when `tokens` is not a positive integer.
  */
 export function spanOfRule(rule: Rule, tokens: number, sink: number): number {

@@ -33,7 +33,7 @@ export function attentionBackward(context: OpContext, params: AttentionBackwardP
   }
 }
 
-/** Influence by distance from materialized attention matrices A and G [H, N, N] (MoA Eq. 3; moa-method 2.1). */
+/** Influence by distance from materialized attention matrices A and G [H, N, N] (MoA Eq. 3; docs/method.md, influence). */
 export function influence(context: OpContext, params: InfluenceParams): void {
   const qkv = checkQkv(context, params);
   checkForward(context, params, qkv);

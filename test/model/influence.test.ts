@@ -26,7 +26,7 @@ describe("gradients at the attention outputs equal Hugging Face's", () => {
 });
 
 describe('influenceProfile', () => {
-  test('equals the eager matrices of moa-method.md 2.1, for every epsilon', async () => {
+  test('equals what docs/method.md defines, from eager matrices, for every epsilon', async () => {
     const golden = readGolden('influence');
     const file = `${GOLDENS}influence/golden.safetensors`;
     const model = await loadModel({ path: `${GOLDENS}influence`, backend: cpu });

@@ -4,7 +4,7 @@ import { importPublished, readPublished } from '../../src/plan/import.ts';
 import { ruleAt, spansAt } from '../../src/plan/spans.ts';
 import { published, publishedPath } from './published.ts';
 
-/** moa-method section 4: rounded densities at 4k, 8k and 16k; `cache` is the runtime's at a prompt of N with 1,024 reserved. */
+/** Of the published plans: rounded densities at 4k, 8k and 16k; `cache` is the runtime's at a prompt of N with 1,024 reserved. */
 const facts = [
   {
     file: 'lmsys--vicuna-7b-v1.5-16k.moa',
@@ -96,7 +96,7 @@ describe('published plans', () => {
     lengths.forEach((n, i) => {
       expect(mean((alpha, beta) => (alpha + beta * n) / n)).toBeCloseTo(known.raw[i] as number, 4);
       expect(mean((alpha, beta) => Math.max(0, Math.min(n, alpha + beta * n)) / n)).toBeCloseTo(known.clip[i] as number, 4);
-      // The released optimizer counts one block more than its runtime keeps (moa-method 3.2).
+      // The released optimizer counts one block more than its runtime keeps (docs/method.md, differences).
       const optimizer = (alpha: number, beta: number): number =>
         Math.min(Math.max(1, Math.trunc(Math.floor(alpha / 64) + (beta * n) / 64)) + 1, n / 64) / (n / 64);
       expect(mean(optimizer)).toBeCloseTo(known.opt[i] as number, 4);
@@ -110,7 +110,7 @@ describe('published plans', () => {
     expect(exportPublished(plan)).toEqual(readPublished(publishedPath(file)));
   });
 
-  // moa-method 1.8: groups whose heads share one rule, and the density of the group's largest span at 4k, 8k and 16k.
+  // Groups whose heads share one rule, and the density of the group's largest span at 4k, 8k and 16k.
   it.each([
     {
       file: 'gradientai--Llama-3-8B-Instruct-262k.moa',

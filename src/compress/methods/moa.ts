@@ -14,7 +14,7 @@ import { planOfRules } from './plan-of-rules.ts';
 
 type MoaOptions = MethodOfSuite<'moa'>;
 
-/** Spans per layer and KV head: profile attention influence, optimize under the density budget, validate the Pareto front (MoA section 3). */
+/** Spans per layer and KV head: profile attention influence, optimize under the density budget, validate the Pareto front (MoA section 4). */
 export const moaMethod: Method<MoaOptions> = {
   name: 'moa',
   key: ({ density, heterogeneity, criterion, rulesPerLayer }, suite) => ({

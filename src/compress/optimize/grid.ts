@@ -20,7 +20,7 @@ export function singleObjectives(objectives: number): Cell[] {
 }
 
 /**
- * The epsilon-constraint grid (moa-method 3.4): for each primary objective every combination of upper caps on the others, at the ends of
+ * The epsilon-constraint grid (docs/method.md, optimizer): for each primary objective every combination of upper caps on the others, at the ends of
  * the intervals of their ranges over the single-objective solutions, loosest first. Only upper caps: the lower ends of the released
  * code's intervals can only force a plan to be worse in an objective, and what they would find the neighbouring caps find.
  */

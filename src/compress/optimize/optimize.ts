@@ -18,7 +18,7 @@ interface Answer {
 }
 
 /**
- * The Pareto front of plans at a budget (MoA section 3.3): for every head a rule, at most R rules a layer, the mean density at every
+ * The Pareto front of plans at a budget (MoA section 4.2): for every head a rule, at most R rules a layer, the mean density at every
  * constrained length between its bounds, the predicted loss least at the profile lengths. Equal input gives an equal front (but for
  * `seconds`).
  * @throws INVALID_ARGUMENT for malformed options, and when no plan meets the density bounds: the message names the length and the nearest

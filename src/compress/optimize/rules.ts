@@ -35,7 +35,7 @@ export function candidateRules(options: RuleSpaceOptions): Rule[] {
 }
 
 /**
- * The search space of the released optimizer, scaled to other lengths (moa-method 3.1): alpha from -shortest to the longest profiled
+ * The search space of the released optimizer, scaled to other lengths (docs/method.md, optimizer): alpha from -shortest to the longest profiled
  * length in steps of half the shortest, beta in eighths, kept when the span is positive at the shortest length and within the
  * longest profiled and the longest constrained one. 48 rules for 2k/4k/8k profiled and 16k constrained.
  */

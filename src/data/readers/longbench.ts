@@ -30,7 +30,7 @@ export interface LongBenchOptions {
   readonly dataset: string;
   /** Longest prompt with chat markers, tokens. */
   readonly targetTokens: number;
-  /** Tokens of the plain prompt before chat markers, if less than fits `targetTokens` (MoA 5.2: 3,500, 7,500 and 15,500). */
+  /** Tokens of the plain prompt before chat markers, if less than fits `targetTokens` (MoA's released evaluation: 3,500, 7,500 and 15,500). */
   readonly truncateTo?: number;
   /** Only items whose `length` is in [low, high): LongBench-E's buckets. */
   readonly lengths?: readonly [number, number];

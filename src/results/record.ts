@@ -37,6 +37,29 @@ const deviceMemory = z
 const timer = z.enum(['cuda events', 'stream thread clock', 'wall clock']);
 const cache = z.enum(['static', 'dense', 'dynamic']);
 
+/** The model that a run ran. */
+export const ranModelSchema = z.strictObject({
+  name: z.string(),
+  weightsHash: z.string(),
+  layers: positive,
+  heads: positive,
+  kvHeads: positive,
+  headDim: positive,
+  parameters: count.nullable(),
+  weightDType: z.string(),
+  kvDType: z.string(),
+  template: z
+    .strictObject({
+      hash,
+      usesDate: z.boolean(),
+      date: z.string().nullable().describe('What the template was told of the date; null where it does not ask.'),
+      variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+    })
+    .nullable()
+    .optional()
+    .describe('The chat template, null where the model has none. Absent in older records.'),
+});
+
 const run = z.strictObject({
   kind: z.literal('run'),
   time,
@@ -51,27 +74,7 @@ const run = z.strictObject({
   version: z.string(),
   command: z.string().describe('A command that does this run again.'),
   chosen: z.array(z.string().min(1)).optional().describe("Ids of the cells that were asked for; absent: all of the suite's."),
-  model: z.strictObject({
-    name: z.string(),
-    weightsHash: z.string(),
-    layers: positive,
-    heads: positive,
-    kvHeads: positive,
-    headDim: positive,
-    parameters: count.nullable(),
-    weightDType: z.string(),
-    kvDType: z.string(),
-    template: z
-      .strictObject({
-        hash,
-        usesDate: z.boolean(),
-        date: z.string().nullable().describe('What the template was told of the date; null where it does not ask.'),
-        variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-      })
-      .nullable()
-      .optional()
-      .describe('The chat template, null where the model has none. Absent in older records.'),
-  }),
+  model: ranModelSchema,
   backend: z.strictObject({
     name: z.string(),
     description: z.string(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ranModelSchema } from './record.ts';
 import { speedContrastSchema, speedSchema, unfitSchema } from './speed-summary.ts';
 
 /** Version of summary.json. */
@@ -166,19 +167,7 @@ export const summarySchema = z.strictObject({
   suite: z.strictObject({ name: z.string(), hash: z.string() }),
   finished: z.string().nullable(),
   command: z.string().nullable(),
-  model: z
-    .strictObject({
-      name: z.string(),
-      weightsHash: z.string(),
-      layers: z.int(),
-      heads: z.int(),
-      kvHeads: z.int(),
-      headDim: z.int(),
-      parameters: z.int().nullable(),
-      weightDType: z.string(),
-      kvDType: z.string(),
-    })
-    .nullable(),
+  model: ranModelSchema.nullable(),
   backend: z.string().nullable(),
   baseline: z.string(),
   methods: z.array(methodSummarySchema),

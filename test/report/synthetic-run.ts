@@ -176,7 +176,13 @@ function runRecord(suite: Suite, time: string): RunRecord {
     version: '0.0.0',
     suite: { name: suite.name, hash: contentHash(suite), path: 'suites/synthetic.yaml' },
     command: 'moabench run suites/synthetic.yaml',
-    model: { ...MODEL, parameters: 6_950_000, weightDType: 'bf16', kvDType: 'f32' },
+    model: {
+      ...MODEL,
+      parameters: 6_950_000,
+      weightDType: 'bf16',
+      kvDType: 'f32',
+      template: { hash: '0123456789abcdef', usesDate: true, date: '2026-01-02', variables: { enable_thinking: false } },
+    },
     backend: { name: 'cpu', description: 'synthetic, 2 threads', threads: 2 },
   };
 }

@@ -40,7 +40,14 @@ const stepWeightBytes = model.weightBytes - (config.tiedEmbeddings ? 0 : config.
 const dense = new Int32Array(heads).fill(tokens);
 const { plan } = importPublished(readPublished(values.plan), {
   name: 'moa',
-  model: { name: values.model, layers: config.layers, heads: config.heads, kvHeads: config.kvHeads },
+  model: {
+    name: values.model,
+    weightsHash: null,
+    layers: config.layers,
+    heads: config.heads,
+    kvHeads: config.kvHeads,
+    headDim: config.headDim,
+  },
   lengths: [tokens],
   source: values.plan,
 });

@@ -1,4 +1,6 @@
-// Keys and values of prefilled segments into the cache: a thread moves a vector of 8 elements.
+// k, v [T, Hkv, D] of prefilled segments -> the slots of a cache that their positions have
+// (cache/tile.h), converted to its dtype. A thread moves a vector of 8 elements; rows that the
+// segment itself evicts again are left out.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 

@@ -1,4 +1,5 @@
-// Lengths of sequences on the device: kernels read them, so that recorded steps can be replayed.
+// Lengths of sequences += counts, or 0 at a reset, on the device: kernels read them there, so that
+// recorded steps can be replayed. One thread a sequence.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/cache/sequence_list.h"
 #include "cuda/host/ops.h"

@@ -1,6 +1,7 @@
-// One token per sequence over its live slots, of all rows and heads in one balanced launch. Which
-// CTA reads what is in the plan (decode_plan), because lengths live on the device and the launch is
-// replayed while they grow.
+// q [rows, H, D], a cache -> out [rows, H, D]: attention of one token per sequence over its live
+// slots, of all rows and heads in one balanced launch. Which CTA reads what is in the plan
+// (decode/plan.h), because lengths live on the device and the launch is replayed while they grow.
+// Here: the choice between decode/mma.cu and decode/simt.cu.
 #include "cuda/decode/attention.cuh"
 #include "cuda/host/ops.h"
 

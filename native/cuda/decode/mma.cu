@@ -1,4 +1,5 @@
-// Launches of attention_decode_mma_kernel: <element type, head dim>.
+// Decode attention on tensor cores (decode/mma.cuh has the kernel and its algorithm): launches for
+// each element type and head dim that it is compiled for.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/decode/mma.cuh"
 

@@ -1,4 +1,5 @@
-// Writes the plan of one decode step for every layer: see decode/plan.h.
+// Lengths and capacities of a step's sequences -> the plan of one decode step for every layer, by
+// the arithmetic of decode/plan.h.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/cache/sequence_list.h"
 #include "cuda/decode/attention.cuh"

@@ -1,4 +1,6 @@
-// Backward of dense causal attention: semantics in src/native/backend.ts.
+// q, k, v, out, logSumExp, gradOut of dense causal attention -> gradQ, gradK, gradV (semantics in
+// src/native/backend.ts). Here: the choice between gradient/backward_{simt,mma}.cu and the wgmma
+// kernels.
 #include "cuda/gradient/launch.cuh"
 #include "cuda/host/ops.h"
 

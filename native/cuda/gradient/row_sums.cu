@@ -1,5 +1,6 @@
-// Row sums for the backward of attention and its influence profile, and the choice between their
-// kernels.
+// out, gradOut [T, H, D] and logSumExp [T, H] -> what the kernels of the backward and of the
+// influence want of each row: logSumExp in log2 units and delta = gradOut . out. 16 threads a row.
+// And the choice between their kernels.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 #include <cstdlib>

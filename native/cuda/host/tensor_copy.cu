@@ -1,4 +1,5 @@
-// upload and download: dtypes are converted on the device, through staging memory of bounded size.
+// upload and download of tensors from and to host memory of another dtype: converted on the device,
+// through staging memory of bounded size.
 // Measured: reports/cuda/2026-11-24-h200
 #include <functional>
 

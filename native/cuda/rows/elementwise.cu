@@ -1,4 +1,5 @@
-// add, copy, fill, fill_uniform: one vector of a row a thread.
+// add (x += y), copy, fill and fill_uniform (seeded random numbers, moa/uniform.h) over tensors of
+// any float dtype: one vector of a row a thread.
 // Measured: reports/cuda/2026-11-24-h200
 #include <cmath>
 #include <cstring>

@@ -1,4 +1,5 @@
-// gather_rows and scatter_rows: rows are bytes here. The list of rows travels in kernel parameters.
+// x, a list of rows -> out: gather_rows reads the listed rows, scatter_rows writes them; rows are
+// bytes here. The list travels in kernel parameters.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/ops.h"
 

@@ -9,6 +9,7 @@
 //
 // Gradients are kept as d = G - delta: what is made of a row's sums does not change when a constant
 // is taken from all of its G, whatever its error. Row 0, of which G itself is wanted, has delta 0.
+#include "cuda/device/mma.cuh"
 #include "cuda/gradient/influence_rows.cuh"
 
 namespace moa::cuda::influence_tiles {

@@ -1,7 +1,7 @@
 // Compiles native/tests/*_test.cc, the plain programs that test headers, and runs them:
 //   node scripts/native-tests.mjs [--build] [name ...]
-// With --build they are only compiled. A program that is newer than its sources is not compiled again. Undefined behaviour ends a
-// program by a trap, which needs no library. What depends on the instruction set is compiled for each, and run where the machine has it.
+// With --build they are only compiled. A program that is newer than its sources is not compiled again. What depends on the instruction set
+// is compiled for each and run where the machine has it; undefined behaviour ends it by a trap, which needs no library.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -43,8 +43,8 @@ function isUpToDate(program) {
 function compile(name, instructionSet) {
   const program = `build-tests/${name}_test${instructionSet === undefined ? '' : `-${instructionSet}`}`;
   if (isUpToDate(program)) return program;
-  const march = instructionSet === undefined ? [] : [`-march=${instructionSet}`, ...HEADER_WARNINGS];
-  const args = [...FLAGS, ...TRAPS, ...march, `tests/${name}${SUFFIX}`, '-MF', `${program}.d`, '-o', program];
+  const march = instructionSet === undefined ? [] : [`-march=${instructionSet}`, ...HEADER_WARNINGS, ...TRAPS];
+  const args = [...FLAGS, ...march, `tests/${name}${SUFFIX}`, '-MF', `${program}.d`, '-o', program];
   const { status, stderr, error } = spawnSync(process.env.CXX ?? 'c++', args, { encoding: 'utf8' });
   if (status !== 0) fail(`native-tests: ${name} does not compile\n${error ?? stderr}`);
   return program;

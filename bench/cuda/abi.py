@@ -1,9 +1,12 @@
-"""The C ABI of libmoabench_cuda.so in ctypes: mirrors native/include/moa/{tensor,view,ops,cuda_abi}.h.
+"""The C ABI of libmoabench_cuda.so in ctypes: mirrors native/include/moa/{tensor,view,cuda_abi}.h and reads ops.h.
 
-Field order and types are the headers'; check_layout.py compares sizes and offsets with a C++ compiler.
+Params and the list of ops come from the headers; the other structs mirror them. check_layout.py compares sizes and offsets with a
+C++ compiler, in CI too.
 ctypes makes every field zero, so callers set what has another default in the headers (scale, transpose_b).
 """
 
+import pathlib
+import re
 from ctypes import (
     CFUNCTYPE,
     POINTER,
@@ -21,6 +24,7 @@ from ctypes import (
     c_void_p,
 )
 
+INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "native" / "include" / "moa"
 ABI_VERSION = 2
 ENTRY_POINT = "moabench_cuda_api"
 ERROR_CODES = ("INVALID_ARGUMENT", "UNSUPPORTED", "UNAVAILABLE", "OUT_OF_MEMORY", "INTERNAL")
@@ -30,88 +34,50 @@ def _struct(name, /, **fields):
     return type(name, (Structure,), {"_fields_": list(fields.items())})
 
 
-def _tensors(*names):
-    return dict.fromkeys(names, TensorRef)
-
-
 TensorRef = _struct("TensorRef", data=c_void_p, dtype=c_uint8, ndim=c_int, shape=c_int64 * 4, row_stride=c_int64)
 Segment = _struct("Segment", row_start=c_int32, row_count=c_int32, first_position=c_int32, sequence=c_int32)
 IntView = _struct("IntView", data=c_void_p, count=c_int64)
 SegmentView = _struct("SegmentView", data=c_void_p, count=c_int64)
 
-GemmParams = _struct("GemmParams", **_tensors("a", "b", "out", "bias"), transpose_b=c_bool, accumulate=c_bool)
-EmbeddingParams = _struct("EmbeddingParams", **_tensors("ids", "table", "out"))
-RmsNormParams = _struct("RmsNormParams", **_tensors("x", "weight", "out", "residual"), epsilon=c_float)
-RmsNormBackwardParams = _struct(
-    "RmsNormBackwardParams",
-    **_tensors("x", "weight", "grad_out", "grad_x"),
-    epsilon=c_float,
-    accumulate=c_bool,
-)
-RopeParams = _struct(
-    "RopeParams",
-    **_tensors("q", "k", "inverse_frequencies"),
-    segments=SegmentView,
-    scale=c_float,
-    inverse=c_bool,
-)
-SiluMulParams = _struct("SiluMulParams", **_tensors("gate_up", "out"))
-SiluMulBackwardParams = _struct("SiluMulBackwardParams", **_tensors("gate_up", "grad_out", "grad_gate_up"))
-AddParams = _struct("AddParams", **_tensors("x", "y"))
-CopyParams = _struct("CopyParams", **_tensors("x", "out"))
-FillParams = _struct("FillParams", out=TensorRef, value=c_float)
-FillUniformParams = _struct("FillUniformParams", out=TensorRef, seed=c_uint64, deviation=c_float)
-RowsParams = _struct("RowsParams", **_tensors("x", "out"), rows=IntView)
-AttentionPrefillParams = _struct(
-    "AttentionPrefillParams",
-    **_tensors("q", "k", "v", "out", "log_sum_exp"),
-    segments=SegmentView,
-    scale=c_float,
-    cache=c_void_p,
-    layer=c_int,
-)
-CacheAppendParams = _struct(
-    "CacheAppendParams", cache=c_void_p, layer=c_int, **_tensors("k", "v"), segments=SegmentView
-)
-DecodeAppendParams = _struct(
-    "DecodeAppendParams",
-    cache=c_void_p,
-    layer=c_int,
-    **_tensors("q", "k", "v", "inverse_frequencies"),
-    sequences=IntView,
-    scale=c_float,
-)
-AttentionDecodeParams = _struct(
-    "AttentionDecodeParams",
-    cache=c_void_p,
-    layer=c_int,
-    **_tensors("q", "out"),
-    sequences=IntView,
-    scale=c_float,
-)
-CacheAdvanceParams = _struct("CacheAdvanceParams", cache=c_void_p, sequences=IntView, counts=IntView)
-ArgmaxParams = _struct("ArgmaxParams", **_tensors("logits", "out"))
-LogSoftmaxParams = _struct("LogSoftmaxParams", **_tensors("logits", "out"))
-CrossEntropyParams = _struct(
-    "CrossEntropyParams",
-    **_tensors("logits", "targets", "losses", "grad_logits"),
-    grad_scale=c_float,
-)
-AttentionBackwardParams = _struct(
-    "AttentionBackwardParams",
-    **_tensors("q", "k", "v", "out", "log_sum_exp", "grad_out", "grad_q", "grad_k", "grad_v"),
-    segments=SegmentView,
-    scale=c_float,
-)
-InfluenceParams = _struct(
-    "InfluenceParams",
-    **_tensors("q", "k", "v", "out", "log_sum_exp", "grad_out"),
-    **_tensors("elementwise", "elementwise_sink", "joint"),
-    segments=SegmentView,
-    scale=c_float,
-    epsilon=c_float,
-    sink=c_int,
-)
+#: C types of the fields of params structs.
+_FIELD_TYPES = {
+    "TensorRef": TensorRef,
+    "View<Segment>": SegmentView,
+    "View<int32_t>": IntView,
+    "KvCache*": c_void_p,
+    "bool": c_bool,
+    "float": c_float,
+    "int": c_int,
+    "uint64_t": c_uint64,
+}
+
+
+def _fields(body):
+    """The fields of a struct: statements `type name = default, name;`."""
+    for statement in filter(None, map(str.strip, body.split(";"))):
+        kind, names = statement.split(None, 1)
+        for name in names.split(","):
+            yield name.split("=")[0].strip(), _FIELD_TYPES[kind]
+
+
+def _header(name):
+    return re.sub(r"//.*", "", (INCLUDE / name).read_text())
+
+
+def _params():
+    """The params structs, which are written in ops.h alone."""
+    structs = re.findall(r"struct (\w+Params) \{(.*?)\};", _header("ops.h"), re.DOTALL)
+    return {name: _struct(name, **dict(_fields(body))) for name, body in structs}
+
+
+def _methods(macro):
+    """The methods that one of cuda_abi.h's X-lists names, with their params."""
+    lines = re.search(rf"#define {macro}\(X\)((?:.*\\\n)*.*\n)", _header("cuda_abi.h"))[1]
+    return {method: PARAMS[params] for method, params in re.findall(r"X\((\w+), (\w+)\)", lines)}
+
+
+PARAMS = _params()
+globals().update(PARAMS)  # abi.GemmParams, ...
 
 CacheView = _struct(
     "CacheView",
@@ -161,34 +127,9 @@ AllocateHook = CFUNCTYPE(c_void_p, c_void_p, c_int64, c_char_p)
 ReleaseHook = CFUNCTYPE(None, c_void_p, c_void_p)
 MemoryHooks = _struct("MemoryHooks", user=c_void_p, allocate=AllocateHook, release=ReleaseHook)
 
-#: Methods over plain params, then methods over params and a CacheView, in the headers' order.
-OPS = {
-    "gemm": GemmParams,
-    "embedding": EmbeddingParams,
-    "rms_norm": RmsNormParams,
-    "rms_norm_backward": RmsNormBackwardParams,
-    "rope": RopeParams,
-    "silu_mul": SiluMulParams,
-    "silu_mul_backward": SiluMulBackwardParams,
-    "add": AddParams,
-    "copy": CopyParams,
-    "fill": FillParams,
-    "fill_uniform": FillUniformParams,
-    "gather_rows": RowsParams,
-    "scatter_rows": RowsParams,
-    "argmax": ArgmaxParams,
-    "log_softmax": LogSoftmaxParams,
-    "cross_entropy": CrossEntropyParams,
-    "attention_backward": AttentionBackwardParams,
-    "influence": InfluenceParams,
-}
-CACHE_OPS = {
-    "attention_prefill": AttentionPrefillParams,
-    "cache_append": CacheAppendParams,
-    "decode_append": DecodeAppendParams,
-    "attention_decode": AttentionDecodeParams,
-    "cache_advance": CacheAdvanceParams,
-}
+#: Methods over plain params, then methods over params and a CacheView, in the header's order.
+OPS = _methods("MOA_FOR_EACH_CUDA_OP")
+CACHE_OPS = _methods("MOA_FOR_EACH_CUDA_CACHE_OP")
 
 
 def _call(*arguments, returns=c_int32):

@@ -1,4 +1,4 @@
-"""KV caches in memory that the benchmark chooses: CacheView and the tile layout of cuda/cache_tile.h."""
+"""KV caches in memory that the benchmark chooses: CacheView and the tile layout of cuda/cache/tile.h."""
 
 import ctypes
 import functools

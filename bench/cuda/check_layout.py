@@ -11,7 +11,6 @@ import tempfile
 
 import abi
 
-INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "native" / "include"
 CPP_NAMES = {
     "TensorRef": "moa::TensorRef",
     "Segment": "moa::Segment",
@@ -62,7 +61,7 @@ def cpp_layout() -> list[str]:
         source = pathlib.Path(folder) / "layout.cc"
         source.write_text(cpp_program())
         binary = str(source.with_suffix(""))
-        flags = ["-std=c++20", "-Wno-invalid-offsetof", f"-I{INCLUDE}"]
+        flags = ["-std=c++20", "-Wno-invalid-offsetof", f"-I{abi.INCLUDE.parent}"]
         subprocess.run(["g++", *flags, str(source), "-o", binary], check=True)
         return subprocess.check_output([binary], text=True).splitlines()
 

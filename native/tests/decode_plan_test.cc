@@ -1,8 +1,6 @@
-// Properties of the decode plan's arithmetic over random shapes: cuda/decode_plan.h,
-// cuda/softmax_state.h, cuda/cache_tile.h, moa/ring.h. Prints what failed with the seed that shows
-// it, and returns 1.
-#include "cuda/decode_plan.h"
-
+// Properties of the decode plan's arithmetic over random shapes: cuda/decode/plan.h,
+// cuda/decode/softmax_state.h, cuda/cache/tile.h, moa/ring.h. Prints what failed with the seed that
+// shows it, and returns 1.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,8 +9,9 @@
 #include <set>
 #include <vector>
 
-#include "cuda/cache_tile.h"
-#include "cuda/softmax_state.h"
+#include "cuda/cache/tile.h"
+#include "cuda/decode/plan.h"
+#include "cuda/decode/softmax_state.h"
 
 using namespace moa;
 using namespace moa::cuda;

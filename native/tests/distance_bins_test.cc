@@ -1,5 +1,5 @@
 // Distance bins against their definition, by exhaustion over small shapes.
-#include "cuda/distance_bins.h"
+#include "cuda/gradient/distance_bins.h"
 
 #include <cstdio>
 #include <vector>

@@ -1,12 +1,12 @@
 // Properties of the blocks that prefill attention visits, against the mask itself: every visible
 // pair lies in exactly one visited block, no visited block is all masked, blocks flagged as whole
 // are, keys past block_keys() are seen by nobody, and a gathered source holds every visible key.
-#include "cuda/prefill_blocks.h"
-
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <vector>
+
+#include "cuda/prefill/blocks.h"
 
 namespace {
 

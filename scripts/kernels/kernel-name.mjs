@@ -17,7 +17,7 @@ const BUILTIN = {
   f: 'float',
   d: 'double',
 };
-// As native/cuda/element.h calls them.
+// As native/cuda/device/element.cuh calls them.
 const ALIAS = { __half: 'Half', __nv_bfloat16: 'BFloat16' };
 
 const UNNAMED_NAMESPACE = /(\d+)_GLOBAL__N__[0-9a-f]{8}_(\d+)_/;

@@ -11,14 +11,15 @@ export function formatTable({ compiler, kernels }) {
 }
 
 /**
- * The table of a built library. A kernel keeps the record that `previous` has for it; with `record`, every kernel's code as it is now
- * counts as measured by that record.
+ * The table of a built library. A kernel keeps the record that `previous` has for it, also when its file has another name since then but
+ * its code is the same; with `record`, every kernel's code as it is now counts as measured by that record.
  */
 export function tableOf({ compiler, kernels }, previous, record) {
   const measured = new Map(previous.kernels.map((kernel) => [keyOf(kernel), kernel.measured ?? null]));
+  const moved = new Map(previous.kernels.map((kernel) => [codeOf(kernel), kernel.measured ?? null]));
   const rows = kernels.map(({ symbol, subroutines, ...kernel }) => {
     if (kernel.arch !== MEASURED_ARCH) return { ...kernel, symbol };
-    const kept = measured.get(keyOf({ ...kernel, symbol })) ?? null;
+    const kept = measured.get(keyOf({ ...kernel, symbol })) ?? moved.get(codeOf(kernel)) ?? null;
     return { ...kernel, measured: record === undefined ? kept : { record, hash: kernel.hash }, symbol };
   });
   return { compiler, kernels: rows };
@@ -61,6 +62,10 @@ export function labelOf({ arch, name }) {
 
 function keyOf({ arch, symbol }) {
   return `${arch} ${symbol}`;
+}
+
+function codeOf({ arch, name, hash }) {
+  return `${arch} ${name} ${hash}`;
 }
 
 function changedFields(before, after) {

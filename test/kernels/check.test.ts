@@ -45,6 +45,13 @@ test('a library passes with the table made of it, one kernel a line', () => {
   });
 });
 
+test('a kernel whose file has another name keeps the record of its code', () => {
+  run('update', '--measured', RECORD);
+  edit((text) => text.replaceAll('"_Z18probe_wgmma_kernel', '"_Z18other_place_kernel'));
+  run('update');
+  expect(run('check')).toEqual({ status: 0, lines: [GOOD] });
+});
+
 test('says what changed, what came and what went', () => {
   run('update', '--measured', RECORD);
   edit((text) => {

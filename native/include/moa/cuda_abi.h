@@ -47,7 +47,7 @@ struct DeviceMemory {
 /// 64 * 2 * row bytes. A tile has n = min(64, capacity - 64 t) slots (64 but in the last tile of a
 /// growing cache, whose capacity is exactly its tokens): its n keys [n, D], then its n values [n,
 /// D]. Where cache_swizzled(), the 16-byte chunks of a row are permuted by swizzled_chunk()
-/// (cuda/cache_tile.h), so that a plain bulk copy into shared memory is free of bank conflicts.
+/// (cuda/cache/tile.h), so that a plain bulk copy into shared memory is free of bank conflicts.
 struct CacheView {
   const uint64_t* heads = nullptr;      // [sequences, layers, kv_heads] device addresses of tile 0
   const int32_t* capacities = nullptr;  // [sequences, layers, kv_heads] slots

@@ -1,0 +1,192 @@
+// x (+ residual) [T, C] or [T, H, D], weight [C] or [D] -> out = x / sqrt(mean(x^2) + epsilon) *
+// weight over the last dimension; with a residual, their sum goes back to it. A vector's elements
+// stay in registers between its sum of squares and its scaling where they fit, so that they are
+// read once.
+// Measured: reports/cuda/2026-11-24-h200
+#include "cuda/host/ops.h"
+#include "cuda/rows/norm.cuh"
+
+namespace moa::cuda {
+
+namespace {
+
+struct None {};  // no residual
+
+/// Eight elements that a thread keeps from one pass to the next. 16-bit ones that nothing was added
+/// to stay packed: half the registers, so that more threads have loads under way.
+template <class X, class Residual>
+constexpr bool kKeptPacked = std::is_same_v<Residual, None> && sizeof(X) == 2;
+template <class X, class Residual>
+struct KeptVector {
+  float x[kVectorElements];
+};
+template <class X, class Residual>
+requires kKeptPacked<X, Residual>
+struct KeptVector<X, Residual> {
+  uint4 x;
+};
+
+/// Typed tensors are aligned; Any may not be.
+template <class X, class Residual, class Out>
+struct RmsNormRows {
+  RowAccess<X> x;
+  RowAccess<std::conditional_t<std::is_same_v<Residual, None>, X, Residual>> residual;
+  RowAccess<Any> weight;  // [size], as one row
+  RowAccess<Out> out;     // may be x
+  NormShape shape;
+  float epsilon;
+  bool all_aligned;
+
+  __device__ __forceinline__ bool aligned() const { return !std::is_same_v<X, Any> || all_aligned; }
+  __device__ __forceinline__ int count(int column) const {
+    return min(kVectorElements, shape.size - column);
+  }
+
+  /// x, or residual + x where there is one.
+  __device__ __forceinline__ void load_sum(const NormPlace& at, int column,
+                                           float (&sum)[kVectorElements]) const {
+    x.load(at.row, at.first + column, count(column), aligned(), sum);
+    if constexpr (!std::is_same_v<Residual, None>) {
+      float before[kVectorElements];
+      residual.load(at.row, at.first + column, count(column), aligned(), before);
+#pragma unroll
+      for (int i = 0; i < kVectorElements; ++i) sum[i] += before[i];
+    }
+  }
+  __device__ __forceinline__ void load_kept(const NormPlace& at, int column,
+                                            KeptVector<X, Residual>& kept) const {
+    if constexpr (kKeptPacked<X, Residual>) {
+      const auto* row = static_cast<const X*>(x.data) + at.row * x.stride;
+      kept.x = *reinterpret_cast<const uint4*>(row + at.first + column);
+    } else {
+      load_sum(at, column, kept.x);
+    }
+  }
+  __device__ __forceinline__ static void unpack(const KeptVector<X, Residual>& kept,
+                                                float (&sum)[kVectorElements]) {
+    if constexpr (kKeptPacked<X, Residual>) {
+      load_aligned(reinterpret_cast<const X*>(&kept.x), sum);
+    } else {
+#pragma unroll
+      for (int i = 0; i < kVectorElements; ++i) sum[i] = kept.x[i];
+    }
+  }
+  __device__ __forceinline__ void store_sum(const NormPlace& at, int column,
+                                            const float (&sum)[kVectorElements]) const {
+    if constexpr (!std::is_same_v<Residual, None>)
+      residual.store(at.row, at.first + column, count(column), aligned(), sum);
+  }
+  __device__ __forceinline__ void store_normalized(const NormPlace& at, int column, float inverse,
+                                                   float (&sum)[kVectorElements]) const {
+    float scale[kVectorElements];
+    weight.load(0, column, count(column), aligned(), scale);
+#pragma unroll
+    for (int i = 0; i < kVectorElements; ++i) sum[i] = sum[i] * inverse * scale[i];
+    out.store(at.row, at.first + column, count(column), aligned(), sum);
+  }
+};
+
+__device__ __forceinline__ float sum_of_squares(const float (&x)[kVectorElements]) {
+  float squares = 0;
+#pragma unroll
+  for (int i = 0; i < kVectorElements; ++i) squares += x[i] * x[i];
+  return squares;
+}
+
+/// out = x / sqrt(mean(x^2) + epsilon) * weight, where x is the sum before it is rounded to the
+/// residual's dtype. A vector for blockDim.x threads, blockDim.y vectors a CTA (more than one only
+/// when one warp does a vector).
+template <class X, class Residual, class Out>
+__global__ void __launch_bounds__(kNormMaxThreads, kKeptPacked<X, Residual> ? 3 : 2)
+    rms_norm_rows_kernel(const RmsNormRows<X, Residual, Out> p) {
+  __shared__ float shared[32];
+  const NormPlace at(p.shape);
+  if (at.row >= p.shape.rows) return;  // whole warps, and never of a CTA with barriers
+  KeptVector<X, Residual> kept[kNormKept];
+  float squares = 0;
+#pragma unroll
+  for (int k = 0; k < kNormKept; ++k) {
+    const int column = at.begin + k * at.step;
+    if (column < p.shape.size) p.load_kept(at, column, kept[k]);
+  }
+#pragma unroll
+  for (int k = 0; k < kNormKept; ++k) {  // apart from the loads, so that those are all under way
+    const int column = at.begin + k * at.step;
+    if (column >= p.shape.size) continue;
+    float sum[kVectorElements];
+    p.unpack(kept[k], sum);
+    squares += sum_of_squares(sum);
+    p.store_sum(at, column, sum);
+  }
+#pragma unroll 1
+  for (int column = at.begin + kNormKept * at.step; column < p.shape.size; column += at.step) {
+    float sum[kVectorElements];
+    p.load_sum(at, column, sum);
+    squares += sum_of_squares(sum);
+    p.store_sum(at, column, sum);
+  }
+  const float mean = norm_sum(squares, shared) / static_cast<float>(p.shape.size);
+  const float inverse = 1.0f / sqrtf(mean + p.epsilon);
+#pragma unroll
+  for (int k = 0; k < kNormKept; ++k) {
+    const int column = at.begin + k * at.step;
+    if (column >= p.shape.size) continue;
+    float sum[kVectorElements];
+    p.unpack(kept[k], sum);
+    p.store_normalized(at, column, inverse, sum);
+  }
+#pragma unroll 1
+  for (int column = at.begin + kNormKept * at.step; column < p.shape.size; column += at.step) {
+    float sum[kVectorElements];
+    if constexpr (std::is_same_v<Residual, None>) {
+      p.x.load(at.row, at.first + column, p.count(column), p.aligned(), sum);
+    } else {
+      p.residual.load(at.row, at.first + column, p.count(column), p.aligned(), sum);
+    }
+    p.store_normalized(at, column, inverse, sum);
+  }
+}
+
+bool all_aligned(const RmsNormParams& params, int64_t size) {
+  return aligned_rows({params.x, params.out}, size) &&
+         (!params.residual || aligned_rows({params.residual}, size)) &&
+         reinterpret_cast<uintptr_t>(params.weight.data) % kVectorBytes == 0;
+}
+
+template <class X, class Residual, class Out>
+void launch(Context& context, const RmsNormParams& params) {
+  const NormShape shape(params.x);
+  RmsNormRows<X, Residual, Out> p{
+      .x = RowAccess<X>(params.x),
+      .residual = {},
+      .weight = RowAccess<Any>(params.weight),
+      .out = RowAccess<Out>(params.out),
+      .shape = shape,
+      .epsilon = params.epsilon,
+      .all_aligned = all_aligned(params, shape.size),
+  };
+  if constexpr (!std::is_same_v<Residual, None>) p.residual = decltype(p.residual)(params.residual);
+  const NormLaunch size(shape);
+  rms_norm_rows_kernel<<<size.grid, size.block, 0, context.stream>>>(p);
+  MOA_CUDA_CHECK_LAUNCH();
+}
+
+}  // namespace
+
+void rms_norm(Context& context, const RmsNormParams& params) {
+  if (params.x.size() == 0) return;
+  const DType x = params.x.dtype, out = params.out.dtype;
+  const bool aligned = all_aligned(params, params.x.shape[params.x.ndim - 1]);
+  if (params.residual) {
+    // Models keep the residual stream in float32.
+    if (!aligned || params.residual.dtype != DType::kF32 || x != out)
+      return launch<Any, Any, Any>(context, params);
+    return with_float_type(x, "x", [&]<class T>() { launch<T, float, T>(context, params); });
+  }
+  if (!aligned || (x != out && x != DType::kF32)) return launch<Any, None, Any>(context, params);
+  if (x == out)
+    return with_float_type(x, "x", [&]<class T>() { launch<T, None, T>(context, params); });
+  with_half_type(out, "out", [&]<class T>() { launch<float, None, T>(context, params); });
+}
+
+}  // namespace moa::cuda

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { canRun, INSTRUCTION_SETS } from './instruction-sets.mjs';
 
+/** Instrumented code is several times slower: the limit only ends hangs. */
+const TEST_MS = 60_000;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 function run(command, args, env = {}) {
@@ -32,7 +34,7 @@ function test(march, tests) {
     return;
   }
   console.log(`test:asan: ${march ?? "this machine's instruction set"}`);
-  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--pool=forks', ...tests], {
+  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--pool=forks', `--testTimeout=${TEST_MS}`, ...tests], {
     LD_PRELOAD: runtimeLibrary(),
     MOABENCH_ADDON: join(root, 'native', march === undefined ? 'build-asan' : `build-asan-${march}`, 'moabench.node'),
     // V8 leaks on purpose at exit; an allocation that fails must return null, as without the sanitizer.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
-import { invalidArgument, MoaError } from '../core/errors.ts';
+import { describe, invalidArgument, MoaError } from '../core/errors.ts';
 import { sha256 } from '../core/hash.ts';
 import { parseJson, parseOrThrow } from '../core/json-file.ts';
 import { readModelText } from './model-files.ts';
@@ -84,7 +84,7 @@ export class Tokenizer {
     const { ids } = this.#guarded(this.#textMs + CHARACTER_MS * text.length, () =>
       this.#tokenizer.encode(text, { add_special_tokens: false }),
     );
-    return Int32Array.from(ids);
+    return this.#checked(ids);
   }
 
   /** Token ids of a whole prompt: as `encode`, behind the tokenizer's own BOS where the text does not begin with it. */
@@ -122,6 +122,16 @@ export class Tokenizer {
     return this.#guarded(this.#textMs + list.length, () =>
       this.#tokenizer.decode(list, { skip_special_tokens: options.skipSpecial ?? true, clean_up_tokenization_spaces: false }),
     );
+  }
+
+  /** Ids as integers. An unknown token that the file does not have gives none, or one outside its vocabulary. */
+  #checked(ids: readonly (number | undefined)[]): Int32Array {
+    const wrong = ids.find((id) => id === undefined || !(Number.isInteger(id) && id >= 0 && id < this.vocabSize));
+    if (wrong === undefined && !ids.includes(undefined)) return Int32Array.from(ids as readonly number[]);
+    throw new MoaError(`Expected token ids below ${this.vocabSize} from ${this.#source} but received ${describe(wrong)}`, {
+      code: 'INVALID_FILE',
+      hint: 'Its unknown token (unk_token, unk_id) is not in its vocabulary.',
+    });
   }
 
   /**

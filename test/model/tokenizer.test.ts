@@ -174,6 +174,29 @@ describe('a hostile tokenizer.json', () => {
     );
   });
 
+  test.each([
+    [
+      'Unigram',
+      {
+        type: 'Unigram',
+        unk_id: 5,
+        vocab: [
+          ['a', -1],
+          ['b', -2],
+        ],
+      },
+    ],
+    ['WordLevel', { type: 'WordLevel', unk_token: '<unk>', vocab: { a: 0, b: 1 } }],
+  ])('whose unknown token is outside its %s vocabulary is told', (_, model) => {
+    const tokenizer = Tokenizer.parse(
+      withPart({ model, added_tokens: [], post_processor: null, pre_tokenizer: null, decoder: null }),
+      't.json',
+    );
+    expect(() => tokenizer.encode('?')).toThrow(
+      expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringMatching(/below 2 from t\.json/) }),
+    );
+  });
+
   test('is timed only when its expressions are not known ones', () => {
     const isPlain = (text: string) => checkTokenizerParts(JSON.parse(text), 't.json').isPlain;
     expect(isPlain(readFileSync(`${GOLDENS}tokenizers/byte-level-bos/tokenizer.json`, 'utf8'))).toBe(true);

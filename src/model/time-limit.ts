@@ -5,16 +5,41 @@ const SCRIPT = new Script('result = run()');
 const CONTEXT: { run: (() => unknown) | null; result: unknown } = { run: null, result: undefined };
 createContext(CONTEXT);
 
+/** What nearly every call ends within. */
+const USUAL_MS = 500;
+
+interface TimeLimit {
+  readonly milliseconds: number;
+  /** What runs, for messages. */
+  readonly what: string;
+}
+
 /**
  * Runs a synchronous function that reads a stranger's file for at most `milliseconds`. The engine stops it in the middle of a loop, or of a
- * regular expression that backtracks without end; Ctrl-C stops it too. One call costs a fraction of a millisecond.
+ * regular expression that backtracks without end; Ctrl-C stops it too once it takes unusually long. The function has no effects: one that takes
+ * longer than usual is begun again. One call costs a fraction of a millisecond.
  * @throws MoaError INVALID_FILE when time is up, ABORTED on Ctrl-C; or what the function throws.
  */
-export function withinTime<T>(limit: { readonly milliseconds: number; readonly what: string }, run: () => T): T {
+export function withinTime<T>(limit: TimeLimit, run: () => T): T {
+  // While Node breaks a script on Ctrl-C, it takes the signal's handlers away, and a signal that was waiting for them is lost. So usual calls
+  // are not broken on Ctrl-C: it is heard right after them.
+  const usual = { ...limit, milliseconds: Math.min(USUAL_MS, limit.milliseconds) };
+  try {
+    return runScript(usual, run, false);
+  } catch (error) {
+    if (!(error instanceof TimeUp)) throw error;
+    if (usual.milliseconds < limit.milliseconds) return runScript(limit, run, true);
+    throw error;
+  }
+}
+
+class TimeUp extends MoaError {}
+
+function runScript<T>(limit: TimeLimit, run: () => T, breakOnSigint: boolean): T {
   const outer = CONTEXT.run;
   CONTEXT.run = run;
   try {
-    SCRIPT.runInContext(CONTEXT, { timeout: limit.milliseconds, breakOnSigint: true });
+    SCRIPT.runInContext(CONTEXT, { timeout: limit.milliseconds, breakOnSigint });
     return CONTEXT.result as T;
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException | null)?.code;
@@ -24,7 +49,7 @@ export function withinTime<T>(limit: { readonly milliseconds: number; readonly w
       throw new MoaError(`Expected ${limit.what} to finish but it was interrupted`, { code: 'ABORTED', cause });
     }
     if (code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
-    throw new MoaError(`Expected ${limit.what} to finish within ${limit.milliseconds / 1000} s but it did not`, {
+    throw new TimeUp(`Expected ${limit.what} to finish within ${limit.milliseconds / 1000} s but it did not`, {
       code: 'INVALID_FILE',
       hint: 'The file makes it loop or backtrack without end; use the files of another source.',
       cause,

@@ -99,7 +99,7 @@ const PREFILL: readonly ConformanceCase[] = [
   cached({ ...F16, heads: 2, kvHeads: 1, headDim: 96, spans: [192], chunks: [[150], [33]] }),
   cached({ ...F16, heads: 2, kvHeads: 1, headDim: 256, spans: [128], chunks: [[61], [9], [64]] }),
   cached({ ...BF16, heads: 2, kvHeads: 1, headDim: 32, spans: [256], sink: 128, chunks: [[90], [190]] }),
-  ...SINKS.map((sink) => cached({ ...BF16, heads: 4, kvHeads: 2, headDim: 128, spans: [576, 640], sink, chunks: [[300], [280], [90]] })),
+  ...SINKS.map((sink) => cached({ ...BF16, heads: 2, kvHeads: 1, headDim: 128, spans: [576], sink, chunks: [[560], [64]] })),
   cached({
     ...BF16,
     heads: 4,

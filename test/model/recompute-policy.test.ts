@@ -72,7 +72,7 @@ describe('withRecomputePolicy', () => {
   const outOfMemory = new MoaError('full', { code: 'OUT_OF_MEMORY' });
 
   test('begins with the least work that free memory and the unused pool hold, and in host memory with the thriftiest', async () => {
-    let free = 0;
+    let free = 2 ** 30; // room for the weights
     const memory = (): MemoryUse => ({
       ...cpu.memory(),
       device: { freeBytes: free - 1000, totalBytes: 2 ** 40, poolReservedBytes: 3000, poolUsedBytes: 2000 },

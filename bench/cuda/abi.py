@@ -25,7 +25,7 @@ from ctypes import (
 )
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "native" / "include" / "moa"
-ABI_VERSION = 2
+ABI_VERSION = 3
 ENTRY_POINT = "moabench_cuda_api"
 ERROR_CODES = ("INVALID_ARGUMENT", "UNSUPPORTED", "UNAVAILABLE", "OUT_OF_MEMORY", "INTERNAL")
 
@@ -147,6 +147,7 @@ Api = _struct(
     describe=_call(c_void_p, POINTER(DeviceInfo)),
     set_memory_hooks=_call(c_void_p, POINTER(MemoryHooks), returns=None),
     drop_scratch=_call(c_void_p, returns=None),
+    trim=_call(c_void_p),
     bind_thread=_call(c_void_p),
     stream=_call(c_void_p, returns=c_void_p),
     allocate=_call(c_void_p, c_int64, POINTER(c_void_p)),

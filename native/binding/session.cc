@@ -172,6 +172,7 @@ void Session::finish(Napi::Env env, Completion& completion) {
   if (completion.disposes) {
     stream_.stop();
     free_all();
+    backend_->give_back_memory();  // the backend itself lives until JavaScript drops its object
   } else if (completion.failure) {
     stream_.acknowledge(completion.epoch);
     napi_reject_deferred(env, completion.deferred, make_js_error(env, completion.failure));

@@ -126,6 +126,12 @@ class CudaBackend final : public Backend {
                              memory.pool_used_bytes};
   }
 
+  void give_back_memory() override {
+    api().bind_thread(device_->context());
+    api().drop_scratch(device_->context());
+    api().trim(device_->context());  // a lost device has nothing to give back
+  }
+
   std::vector<std::string> substitutions() const override {
     std::istringstream lines(api().substitutions(device_->context()));
     std::vector<std::string> sentences;

@@ -114,6 +114,7 @@ void fill_devices(Api& api) {
     context->set_hooks(hooks == nullptr ? MemoryHooks{} : *hooks);
   };
   api.drop_scratch = [](Context* context) { context->drop_scratch(); };
+  api.trim = [](Context* context) { return guarded([&] { context->trim(); }); };
   api.bind_thread = [](Context* context) {
     return guarded([&] { MOA_CUDA_CHECK(cudaSetDevice(context->device)); });
   };

@@ -186,6 +186,12 @@ void Context::set_hooks(const MemoryHooks& given) {
   hooks.release = [](void* user, void* data) { static_cast<Context*>(user)->release(data); };
 }
 
+void Context::trim() {
+  MOA_CUDA_CHECK(cudaSetDevice(device));
+  MOA_CUDA_CHECK(cudaStreamSynchronize(main_stream));
+  MOA_CUDA_CHECK(cudaMemPoolTrimTo(pool, 0));
+}
+
 void* Context::allocate(int64_t bytes) {
   MOA_CUDA_CHECK(cudaSetDevice(device));
   const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
@@ -195,8 +201,7 @@ void* Context::allocate(int64_t bytes) {
     // What is freed in stream order, or free but in pieces, comes back once the stream is idle and
     // the pool is trimmed.
     cudaGetLastError();
-    MOA_CUDA_CHECK(cudaStreamSynchronize(main_stream));
-    MOA_CUDA_CHECK(cudaMemPoolTrimTo(pool, 0));
+    trim();
     status = cudaMallocFromPoolAsync(&data, size, pool, main_stream);
   }
   if (status == cudaErrorMemoryAllocation) {

@@ -107,6 +107,8 @@ struct Context {
   /// kOutOfMemory.
   void* allocate(int64_t bytes);
   void release(void* data);
+  /// Waits for the stream and gives what is free in the pool back to the device.
+  void trim();
   /// Puts the scratch memory back, or aside for the graph that is being captured.
   void drop_scratch();
   /// With null functions: the pool's.

@@ -74,6 +74,9 @@ class Backend {
   virtual std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec) = 0;
   /// Empty where memory is the host's. Any thread.
   virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
+  /// Gives memory that nothing uses back to the device, for other processes. After the stream
+  /// thread has ended.
+  virtual void give_back_memory() {}
   /// What ran on another kernel than the one meant for it, and why: sentences. Any thread.
   virtual std::vector<std::string> substitutions() const { return {}; }
 

@@ -13,7 +13,7 @@
 namespace moa::cuda {
 
 /// Changes with any change of this header or of moa/ops.h, moa/tensor.h, moa/view.h.
-inline constexpr uint32_t kAbiVersion = 2;
+inline constexpr uint32_t kAbiVersion = 3;
 inline constexpr const char* kEntryPoint = "moabench_cuda_api";
 
 struct Context;
@@ -109,6 +109,9 @@ struct Api {
   void (*set_memory_hooks)(Context* context, const MemoryHooks* hooks) = nullptr;
   /// Frees scratch memory through the hooks; captured graphs keep theirs.
   void (*drop_scratch)(Context* context) = nullptr;
+  /// Waits for the stream and gives what is free in the pool back to the device, for other
+  /// processes.
+  int32_t (*trim)(Context* context) = nullptr;
   /// Makes the context's device current for the calling thread.
   int32_t (*bind_thread)(Context* context) = nullptr;
   /// The stream, as a CUstream: for callers that share it.

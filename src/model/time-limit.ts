@@ -22,7 +22,7 @@ interface TimeLimit {
  */
 export function withinTime<T>(limit: TimeLimit, run: () => T): T {
   // While Node breaks a script on Ctrl-C, it takes the signal's handlers away, and a signal that was waiting for them is lost. So usual calls
-  // are not broken on Ctrl-C: it is heard right after them.
+  // are not broken on Ctrl-C: it is heard right after them. Only in an unusual call a signal of its first moments is lost, and the next is heard.
   const usual = { ...limit, milliseconds: Math.min(USUAL_MS, limit.milliseconds) };
   try {
     return runScript(usual, run, false);

@@ -11,7 +11,7 @@ describe('records', () => {
   it.each(released)('of the released run %s are read', (path) => {
     const { records, torn } = readRecords(join(REPORTS, path));
     expect(torn).toBeNull();
-    expect(recordsOf(records, 'measurement').length).toBeGreaterThan(0);
+    expect(recordsOf(records, 'measurement').length + recordsOf(records, 'sample').length).toBeGreaterThan(0);
   });
 
   const measurement: RunRecord = {

@@ -25,7 +25,8 @@ async function runProcess(code: string): Promise<{ readonly code: number; readon
 }
 
 async function runWorker(code: string, during: (worker: Worker) => Promise<unknown>): Promise<number> {
-  const worker = new Worker(SETUP + code, { eval: true });
+  // Without the flags of the test's own process: module hooks of its TypeScript loader do not survive a worker that is terminated.
+  const worker = new Worker(SETUP + code, { eval: true, execArgv: [] });
   const exit = new Promise<number>((resolve, reject) => worker.once('exit', resolve).once('error', reject));
   await during(worker);
   return exit;

@@ -1,6 +1,6 @@
-import { bytesText, numbered } from '../results/phrases.ts';
 import type { CellState } from '../run/cell-states.ts';
 import type { DryRun } from '../run/dry-run.ts';
+import { bytesText, numbered } from '../summary/phrases.ts';
 import { duration } from './duration.ts';
 
 /** What a run would do, for a terminal: a line a cell, with the reasons, then the totals and how they were estimated. */

@@ -1,6 +1,6 @@
 import { printableLine } from '../core/printable.ts';
-import { numbered } from '../results/phrases.ts';
 import type { RunResult } from '../run/run-suite.ts';
+import { numbered } from '../summary/phrases.ts';
 
 /** The end of a run for a terminal: the report's headline, how many cells ended how, what failed with what to do about it, what was skipped. */
 export function runResultText(result: RunResult, report: string): string {

@@ -4,9 +4,9 @@ import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { generateSamples } from '../data/generate.ts';
 import type { TaskName } from '../data/tasks.ts';
-import { userTurn } from '../model/chat-template.ts';
-import { generate } from '../model/generate.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import { userTurn } from '../model/format/template/chat-template.ts';
+import { generate } from '../model/inference/generate.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 import { wholeLayout } from '../plan/cache-layout.ts';
 
 const itemSchema = z.strictObject({

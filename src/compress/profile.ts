@@ -5,8 +5,8 @@ import { writeFileAtomic } from '../core/files.ts';
 import { contentHash } from '../core/hash.ts';
 import { readJsonAs } from '../core/json-file.ts';
 import type { OnProgress } from '../core/progress.ts';
-import { influenceProfile } from '../model/influence.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
+import { influenceProfile } from '../model/profile/influence.ts';
 import type { CalibrationSet } from './calibrate.ts';
 
 function isWholeFloat64s(text: string): boolean {

@@ -1,6 +1,6 @@
 import type { OnProgress } from '../core/progress.ts';
-import type { LanguageModel } from '../model/language-model.ts';
-import { answerLoss } from '../model/loss.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
+import { answerLoss } from '../model/inference/loss.ts';
 import { cacheLayout } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { CalibrationSet } from './calibrate.ts';

@@ -1,6 +1,6 @@
-import { type Interval, wilsonInterval, wilsonLimits } from '../core/statistics-proportion.ts';
-import { spreadOf } from '../core/statistics-strata.ts';
-import { studentQuantile } from '../core/statistics-student.ts';
+import { type Interval, wilsonInterval, wilsonLimits } from '../core/statistics/proportion.ts';
+import { spreadOf } from '../core/statistics/strata.ts';
+import { studentQuantile } from '../core/statistics/student.ts';
 import { type Clustered, FEWEST_FOR_SCORES, meanOverStrata } from './stratified.ts';
 
 /** One answer, right or wrong. */

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../core/errors.ts';
 import { Rng } from '../core/rng.ts';
-import { betaVariate } from '../core/statistics-beta.ts';
-import { nonIncreasingFit } from '../core/statistics-isotonic.ts';
+import { betaVariate } from '../core/statistics/beta.ts';
+import { nonIncreasingFit } from '../core/statistics/isotonic.ts';
 
 /** Share of right answers at one length in tokens; `trials` > 0: how many independent ones it is worth. */
 export interface LengthShare {

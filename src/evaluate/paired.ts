@@ -1,5 +1,5 @@
-import { mcnemarExact, type PairedCounts, pairedProportions } from '../core/statistics-proportion.ts';
-import { type Estimated, studentInterval, studentTest } from '../core/statistics-strata.ts';
+import { mcnemarExact, type PairedCounts, pairedProportions } from '../core/statistics/proportion.ts';
+import { type Estimated, studentInterval, studentTest } from '../core/statistics/strata.ts';
 import { FEWEST_FOR_SCORES, meanOverStrata } from './stratified.ts';
 
 /** A score of one sample, 0..1; samples that share a document share a cluster: the unit that was drawn. */

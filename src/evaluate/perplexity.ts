@@ -1,5 +1,5 @@
 import { groupBy } from '../core/group-by.ts';
-import { type Estimated, studentInterval, studentTest } from '../core/statistics-strata.ts';
+import { type Estimated, studentInterval, studentTest } from '../core/statistics/strata.ts';
 import type { PairedDifference } from './paired.ts';
 import { FEWEST_FOR_LOSSES, meanOverStrata } from './stratified.ts';
 

@@ -1,5 +1,5 @@
 import { groupBy } from '../core/group-by.ts';
-import type { Interval } from '../core/statistics-proportion.ts';
+import type { Interval } from '../core/statistics/proportion.ts';
 import { type Answer, meanShare } from './accuracy.ts';
 
 /** One scored retrieval question. */

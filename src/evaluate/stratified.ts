@@ -1,5 +1,5 @@
 import { groupBy } from '../core/group-by.ts';
-import type { StratifiedEstimate } from '../core/statistics-strata.ts';
+import type { StratifiedEstimate } from '../core/statistics/strata.ts';
 
 /** Samples that share a document share a cluster: the unit that was drawn. */
 export interface Clustered {

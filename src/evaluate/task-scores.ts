@@ -1,5 +1,5 @@
 import { groupBy } from '../core/group-by.ts';
-import { boundedInterval, type Estimated, fiellerInterval } from '../core/statistics-strata.ts';
+import { boundedInterval, type Estimated, fiellerInterval } from '../core/statistics/strata.ts';
 import { type Pair, type PairedDifference, pairedGraded, pairUp, type ScoredSample } from './paired.ts';
 import { FEWEST_FOR_SCORES, meanOverStrata } from './stratified.ts';
 

@@ -1,9 +1,9 @@
 import { describe, MoaError } from '../core/errors.ts';
-import { orAborted, throwIfAborted } from '../model/abort.ts';
-import { createCache, type ModelCache } from '../model/caches.ts';
-import { DecodeSession } from '../model/decode.ts';
-import { STEPS_AHEAD } from '../model/generate.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import { orAborted, throwIfAborted } from '../model/inference/abort.ts';
+import { createCache, type ModelCache } from '../model/inference/caches.ts';
+import { DecodeSession } from '../model/inference/decode.ts';
+import { STEPS_AHEAD } from '../model/inference/generate.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 import type { CacheLayout } from '../plan/cache-layout.ts';
 import type { Arm } from './interleave.ts';
 import { type TimedMemory, timedMemory } from './timed-memory.ts';

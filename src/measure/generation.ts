@@ -1,7 +1,7 @@
 import { MoaError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
-import type { LanguageModel } from '../model/language-model.ts';
-import { settle } from '../model/settle.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
+import { settle } from '../model/inference/settle.ts';
 import type { BackendTraits } from '../native/backend.ts';
 import type { CacheLayout } from '../plan/cache-layout.ts';
 import { decodeArm } from './decode-arm.ts';

@@ -2,7 +2,7 @@ import { Bench } from 'tinybench';
 import { MoaError } from '../core/errors.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { Rng } from '../core/rng.ts';
-import { mean } from '../core/statistics.ts';
+import { mean } from '../core/statistics/descriptive.ts';
 
 /** One contender: runs one pass and says how long its timed part took, in milliseconds. */
 export interface Arm {

@@ -1,6 +1,6 @@
 import type { OnProgress } from '../core/progress.ts';
-import { median } from '../core/statistics.ts';
-import { pairedRatio, type TimingRatio } from '../core/statistics-timing.ts';
+import { median } from '../core/statistics/descriptive.ts';
+import { pairedRatio, type TimingRatio } from '../core/statistics/timing.ts';
 import type { Backend, BackendTraits } from '../native/backend.ts';
 import { interleave } from './interleave.ts';
 import {

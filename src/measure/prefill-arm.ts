@@ -1,5 +1,5 @@
-import { generate } from '../model/generate.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import { generate } from '../model/inference/generate.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 import type { CacheLayout } from '../plan/cache-layout.ts';
 import type { Arm } from './interleave.ts';
 import { type TimedMemory, timedMemory } from './timed-memory.ts';

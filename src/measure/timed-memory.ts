@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../model/language-model.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 import type { DeviceMemory } from '../native/backend.ts';
 
 /** Memory of one contender, which had the backend to itself while it was read. */

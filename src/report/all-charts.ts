@@ -1,5 +1,5 @@
-import type { Selection } from '../results/selection.ts';
-import type { Summary } from '../results/summary.ts';
+import type { Selection } from '../summary/selection.ts';
+import type { Summary } from '../summary/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { capacityChart, memoryChart, speedCharts } from './charts/efficiency.ts';
 import { elasticCurves } from './charts/elastic.ts';

@@ -1,5 +1,5 @@
 import { MoaError } from '../core/errors.ts';
-import type { RunRecord } from '../results/record.ts';
+import type { RunRecord } from '../records/record.ts';
 import type { Suite } from '../suite/schema.ts';
 
 /** What a report can show. Records within their schema may still hold numbers that no measurement gives, and more of a thing than can be drawn. */

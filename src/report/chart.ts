@@ -1,5 +1,5 @@
 import { printableLine } from '../core/printable.ts';
-import type { Summary } from '../results/summary.ts';
+import type { Summary } from '../summary/summary.ts';
 import { chartConfig, METHOD_SHAPES, type Theme } from './theme.ts';
 
 /** A Vega-Lite specification as plain JSON. */

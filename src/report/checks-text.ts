@@ -1,5 +1,5 @@
-import { numbered } from '../results/phrases.ts';
-import type { Check } from '../results/summary.ts';
+import { numbered } from '../summary/phrases.ts';
+import type { Check } from '../summary/summary.ts';
 
 /** `12 checks passed, 2 could not be made`. */
 export function checksTally(checks: readonly Check[]): string {

@@ -1,8 +1,8 @@
 import { stringify } from 'csv-stringify/sync';
-import { kvShare, shareLength } from '../results/kv-share.ts';
-import type { Selection } from '../results/selection.ts';
-import type { Timed } from '../results/speed-summary.ts';
-import type { MethodSummary, Paired, Point, Summary } from '../results/summary.ts';
+import { kvShare, shareLength } from '../summary/kv-share.ts';
+import type { Selection } from '../summary/selection.ts';
+import type { Timed } from '../summary/speed/estimates.ts';
+import type { MethodSummary, Paired, Point, Summary } from '../summary/summary.ts';
 
 type Row = { readonly [column: string]: string | number | boolean | null };
 

@@ -1,5 +1,5 @@
-import { countText } from '../results/phrases.ts';
-import type { DataSummary } from '../results/summary.ts';
+import { countText } from '../summary/phrases.ts';
+import type { DataSummary } from '../summary/summary.ts';
 
 export const DATA_COLUMNS = [
   'Task',

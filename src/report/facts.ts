@@ -1,7 +1,7 @@
-import type { Environment } from '../results/environment.ts';
-import { bytesText, countText, numbered } from '../results/phrases.ts';
-import type { Selection } from '../results/selection.ts';
-import type { Summary } from '../results/summary.ts';
+import type { Environment } from '../records/environment.ts';
+import { bytesText, countText, numbered } from '../summary/phrases.ts';
+import type { Selection } from '../summary/selection.ts';
+import type { Summary } from '../summary/summary.ts';
 
 export type Fact = readonly [name: string, value: string];
 

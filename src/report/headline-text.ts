@@ -1,4 +1,4 @@
-import type { Summary } from '../results/summary.ts';
+import type { Summary } from '../summary/summary.ts';
 import { headline } from './headline.ts';
 
 /** The headline table and the verdicts as plain text, for a terminal. */

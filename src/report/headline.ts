@@ -1,9 +1,9 @@
-import { kvShare, shareLength } from '../results/kv-share.ts';
-import { countText, listed, percent, percentWithInterval, pointsWithInterval, signedWithInterval } from '../results/phrases.ts';
-import { hardest } from '../results/speed.ts';
-import type { Measure, Speed } from '../results/speed-summary.ts';
-import { timedText } from '../results/speed-verdicts.ts';
-import type { MethodSummary, Point, Summary } from '../results/summary.ts';
+import { kvShare, shareLength } from '../summary/kv-share.ts';
+import { countText, listed, percent, percentWithInterval, pointsWithInterval, signedWithInterval } from '../summary/phrases.ts';
+import type { Measure, Speed } from '../summary/speed/estimates.ts';
+import { hardest } from '../summary/speed/speed.ts';
+import { timedText } from '../summary/speed/verdicts.ts';
+import type { MethodSummary, Point, Summary } from '../summary/summary.ts';
 import { methodStyles } from './chart.ts';
 
 interface HeadlineColumn {

@@ -1,4 +1,4 @@
-import type { Environment } from '../results/environment.ts';
+import type { Environment } from '../records/environment.ts';
 import {
   bytesText,
   countText,
@@ -8,11 +8,11 @@ import {
   pointsWithInterval,
   pText,
   valueWithInterval,
-} from '../results/phrases.ts';
-import type { Selection } from '../results/selection.ts';
-import type { Measure, Speed, Timed } from '../results/speed-summary.ts';
-import { timedText } from '../results/speed-verdicts.ts';
-import type { Check, MethodSummary, Summary } from '../results/summary.ts';
+} from '../summary/phrases.ts';
+import type { Selection } from '../summary/selection.ts';
+import type { Measure, Speed, Timed } from '../summary/speed/estimates.ts';
+import { timedText } from '../summary/speed/verdicts.ts';
+import type { Check, MethodSummary, Summary } from '../summary/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
 import { checksTally, mostWereMade } from './checks-text.ts';
 import { DATA_COLUMNS, dataRows } from './data-table.ts';

@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/files.ts';
-import type { Environment } from '../results/environment.ts';
-import type { RunRecord } from '../results/record.ts';
-import { selectRecords } from '../results/selection.ts';
-import { summarize } from '../results/summarize.ts';
-import { type Summary, summarySchema } from '../results/summary.ts';
+import type { Environment } from '../records/environment.ts';
+import type { RunRecord } from '../records/record.ts';
 import type { Suite } from '../suite/schema.ts';
+import { selectRecords } from '../summary/selection.ts';
+import { summarize } from '../summary/summarize.ts';
+import { type Summary, summarySchema } from '../summary/summary.ts';
 import { allCharts } from './all-charts.ts';
 import { checkReportable } from './bounds.ts';
 import { csvFiles } from './csv.ts';

@@ -1,5 +1,5 @@
 import { contentHash } from '../core/hash.ts';
-import { WITHOUT_PLAN } from '../results/record.ts';
+import { WITHOUT_PLAN } from '../records/record.ts';
 import { type Cell, expandCells, isQuality } from '../suite/cells.ts';
 import { cellParts, planCellParts, sampleSetHash } from './cell-hash.ts';
 import type { Parts } from './code-identity.ts';

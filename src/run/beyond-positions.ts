@@ -1,5 +1,5 @@
-import type { ModelConfig } from '../model/config.ts';
-import { positionsOf } from '../model/positions.ts';
+import type { ModelConfig } from '../model/format/config.ts';
+import { positionsOf } from '../model/format/positions.ts';
 import type { Cell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { sampleSource } from './sample-source.ts';

@@ -1,7 +1,7 @@
 import { groupBy } from '../core/group-by.ts';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
-import { WITHOUT_PLAN } from '../results/record.ts';
-import type { RecordLog } from '../results/record-log.ts';
+import { WITHOUT_PLAN } from '../records/record.ts';
+import type { RecordLog } from '../records/record-log.ts';
 import { type Cell, expandCells, groupOf, isQuality, type QualityCell } from '../suite/cells.ts';
 import { type Address, addressOrNone } from './addresses.ts';
 import type { RunContext } from './context.ts';

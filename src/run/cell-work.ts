@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/format/config.ts';
 import { type Cell, isQuality } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { sampleSource } from './sample-source.ts';

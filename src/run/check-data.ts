@@ -8,7 +8,7 @@ import { longEvalTests } from '../data/readers/longeval.ts';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
 import { promptLength } from '../data/sample.ts';
 import { scoreOutput } from '../evaluate/score.ts';
-import type { RecordOf } from '../results/record.ts';
+import type { RecordOf } from '../records/record.ts';
 import type { Cell, QualityCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { type SampleSource, sampleSource } from './sample-source.ts';

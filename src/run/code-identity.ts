@@ -28,7 +28,7 @@ const STARTS: Readonly<Record<Computation, { readonly files: readonly string[]; 
   timing: { files: ['run/timings', 'run/timing-worker', 'run/efficiency'], given: ['data', 'compress'] },
 };
 /** Folders that keep or show numbers and do not make them. */
-const SHOWN = ['suite', 'results', 'report', 'cli'];
+const SHOWN = ['suite', 'records', 'summary', 'report', 'cli'];
 /** The same in `run`. */
 const KEPT = ['cell-hash', 'code-identity', 'context', 'identity', 'outcome', 'stretch', 'addresses'].map((name) => join('run', name));
 

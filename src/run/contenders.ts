@@ -1,5 +1,5 @@
 import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
-import { WITHOUT_PLAN } from '../results/record.ts';
+import { WITHOUT_PLAN } from '../records/record.ts';
 import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
 import { cellHash } from './cell-hash.ts';
 import type { RunContext } from './context.ts';

@@ -1,7 +1,7 @@
 import type { OnProgress } from '../core/progress.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 import type { Plan } from '../plan/schema.ts';
-import type { RecordStore } from '../results/store.ts';
+import type { RecordStore } from '../records/store.ts';
 import type { Suite } from '../suite/schema.ts';
 import type { Identity } from './identity.ts';
 import type { Stretch } from './stretch.ts';

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
 import { TASK_NAMES } from '../data/tasks.ts';
-import { userTurn } from '../model/chat-template.ts';
-import { requireTokenizer } from '../model/language-model.ts';
+import { userTurn } from '../model/format/template/chat-template.ts';
+import { requireTokenizer } from '../model/inference/language-model.ts';
 import { checkModel, type ModelText, modelHash } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
-import { readRecords } from '../results/read-records.ts';
-import { RecordLog } from '../results/record-log.ts';
+import { readRecords } from '../records/read-records.ts';
+import { RecordLog } from '../records/record-log.ts';
 import { type Cell, expandCells } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import { beyondPositions } from './beyond-positions.ts';

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { findMaxBatch } from '../measure/max-batch.ts';
-import { generate } from '../model/generate.ts';
-import { settle } from '../model/settle.ts';
+import { generate } from '../model/inference/generate.ts';
+import { settle } from '../model/inference/settle.ts';
 import type { DeviceMemory } from '../native/backend.ts';
 import type { MaxBatchCell } from '../suite/cells.ts';
 import { type Contender, contendersOf } from './contenders.ts';

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { gemmArm } from '../measure/kernel-cases.ts';
-import { checkpointFiles } from '../model/checkpoint.ts';
-import type { ModelConfig } from '../model/config.ts';
-import { weightElements } from '../model/weights.ts';
+import type { ModelConfig } from '../model/format/config.ts';
+import { checkpointFiles } from '../model/format/weights/checkpoint.ts';
+import { weightElements } from '../model/format/weights/weights.ts';
 import { type Backend, BYTES_PER_ELEMENT } from '../native/backend.ts';
-import { recordsOf } from '../results/record.ts';
-import type { RecordLog } from '../results/record-log.ts';
+import { recordsOf } from '../records/record.ts';
+import type { RecordLog } from '../records/record-log.ts';
 import { type Cell, isQuality } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import type { CellState } from './cell-states.ts';

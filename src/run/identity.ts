@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { sha256, sha256File } from '../core/hash.ts';
-import type { TemplateFacts } from '../model/chat-template.ts';
+import type { TemplateFacts } from '../model/format/template/chat-template.ts';
 import { modelIdentity } from '../model/identity.ts';
 import { addonPath } from '../native/addon.ts';
 import { cudaLibraryPath } from '../native/cuda.ts';
-import { threadVariables } from '../results/environment.ts';
+import { threadVariables } from '../records/environment.ts';
 import { expandCells, isQuality, type QualityCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import { type Computation, codeIdentity, type Parts } from './code-identity.ts';

@@ -1,5 +1,5 @@
 import type { TextOptions } from '../model/load.ts';
-import { type RunRecord, recordsOf } from '../results/record.ts';
+import { type RunRecord, recordsOf } from '../records/record.ts';
 import type { Cell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 

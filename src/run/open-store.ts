@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { numbered } from '../results/phrases.ts';
-import { RecordStore } from '../results/store.ts';
+import { RecordStore } from '../records/store.ts';
+import { numbered } from '../summary/phrases.ts';
 import { alreadyHoldsRun, checkRunFolder, recordsPath, refuseOtherSuite } from './run-folder.ts';
 
 export interface OpenOptions {

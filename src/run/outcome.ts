@@ -1,5 +1,5 @@
 import { MoaError } from '../core/errors.ts';
-import { recordsOf } from '../results/record.ts';
+import { recordsOf } from '../records/record.ts';
 import type { Cell } from '../suite/cells.ts';
 import { now, type RunContext } from './context.ts';
 

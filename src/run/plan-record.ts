@@ -1,9 +1,9 @@
 import { MoaError } from '../core/errors.ts';
-import type { ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/format/config.ts';
 import { planHash } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
-import type { RecordOf } from '../results/record.ts';
-import type { RecordLog } from '../results/record-log.ts';
+import type { RecordOf } from '../records/record.ts';
+import type { RecordLog } from '../records/record-log.ts';
 
 /** The shape that a plan has rules for. */
 export type ModelShape = Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>;

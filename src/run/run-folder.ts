@@ -3,8 +3,8 @@ import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MoaError } from '../core/errors.ts';
 import { contentHash } from '../core/hash.ts';
-import { readRecords } from '../results/read-records.ts';
-import { type RunRecord, recordsOf } from '../results/record.ts';
+import { readRecords } from '../records/read-records.ts';
+import { type RunRecord, recordsOf } from '../records/record.ts';
 
 export interface FolderChoice {
   readonly suiteName: string;

@@ -4,7 +4,7 @@ import { readLongEval } from '../data/readers/longeval.ts';
 import type { PromptModel } from '../data/readers/prompt-model.ts';
 import type { Sample } from '../data/sample.ts';
 import { taskNamed } from '../data/tasks.ts';
-import { userTurn } from '../model/chat-template.ts';
+import { userTurn } from '../model/format/template/chat-template.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import type { RunContext } from './context.ts';
 import { sampleSource } from './sample-source.ts';

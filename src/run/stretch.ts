@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../core/files.ts';
-import type { Environment } from '../results/environment.ts';
-import type { RecordStore } from '../results/store.ts';
+import type { Environment } from '../records/environment.ts';
+import type { RecordStore } from '../records/store.ts';
 import { now } from './context.ts';
 
 export interface StretchOptions {

@@ -1,6 +1,6 @@
 import { Rng } from '../core/rng.ts';
 import { generateSamples } from '../data/generate.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 
 /** Exactly `length` tokens: a line-retrieval prompt cut to size, or random tokens for a model without a tokenizer. */
 export function timingPrompt(model: LanguageModel, { length, seed }: { readonly length: number; readonly seed: string }): Int32Array {

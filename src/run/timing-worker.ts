@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { MoaError } from '../core/errors.ts';
 import { timeGeneration } from '../measure/generation.ts';
-import type { LanguageModel } from '../model/language-model.ts';
+import type { LanguageModel } from '../model/inference/language-model.ts';
 import { loadModel } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { failureOf, type LoadRequest, requestSchema, type TimeRequest, type TimingReply } from './timing-protocol.ts';

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { MoaError } from '../core/errors.ts';
 import { GENERATION_TIMER } from '../measure/generation.ts';
-import { type RecordOf, recordsOf } from '../results/record.ts';
+import { type RecordOf, recordsOf } from '../records/record.ts';
 import { type Contender, contendersOf, contextTokensOf, type TimedCell } from './contenders.ts';
 import { now, type RunContext } from './context.ts';
 import { inGroups } from './groups.ts';

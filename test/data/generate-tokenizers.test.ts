@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { generateSamples } from '../../src/data/generate.ts';
 import { loadProse } from '../../src/data/prose.ts';
 import { TASK_NAMES } from '../../src/data/tasks.ts';
-import { Tokenizer } from '../../src/model/tokenizer.ts';
+import { Tokenizer } from '../../src/model/format/tokenizer/tokenizer.ts';
 
 /** Kinds of tokenizer that real models have (scripts/golden/make_small_tokenizers.py). */
 const KINDS = ['sentencepiece-bpe', 'byte-level-bpe', 'unigram', 'wordpiece'] as const;

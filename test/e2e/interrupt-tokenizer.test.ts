@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-const TIME_LIMIT = new URL('../../dist/model/time-limit.js', import.meta.url).href;
+const TIME_LIMIT = new URL('../../dist/model/format/time-limit.js', import.meta.url).href;
 /** Backtracks for longer than anyone waits, under a limit that is longer too. */
 const PROGRAM = `
   const { withinTime } = await import(${JSON.stringify(TIME_LIMIT)});

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRecords } from '../../src/results/read-records.ts';
-import { recordsOf } from '../../src/results/record.ts';
-import { summarySchema } from '../../src/results/summary.ts';
+import { readRecords } from '../../src/records/read-records.ts';
+import { recordsOf } from '../../src/records/record.ts';
+import { summarySchema } from '../../src/summary/summary.ts';
 import { type Ended, moabench, tinySuite } from './tiny-suite.ts';
 
 const { folder, suite, out } = tinySuite();

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Rng } from '../../src/core/rng.ts';
-import { mean } from '../../src/core/statistics.ts';
-import { boundedInterval, fiellerInterval } from '../../src/core/statistics-strata.ts';
-import { holm } from '../../src/core/statistics-tests.ts';
+import { mean } from '../../src/core/statistics/descriptive.ts';
+import { holm } from '../../src/core/statistics/holm.ts';
+import { boundedInterval, fiellerInterval } from '../../src/core/statistics/strata.ts';
 import { TASK_NAMES } from '../../src/data/tasks.ts';
 import { meanShare } from '../../src/evaluate/accuracy.ts';
 import { effectiveContext } from '../../src/evaluate/effective-context.ts';

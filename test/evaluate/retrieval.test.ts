@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { wilsonInterval } from '../../src/core/statistics-proportion.ts';
+import { wilsonInterval } from '../../src/core/statistics/proportion.ts';
 import { accuracyByDepth, accuracyByLength, meanAccuracy, type RetrievalSample } from '../../src/evaluate/retrieval.ts';
 
 const sample = (length: number, depth: number | null, correct: boolean, cluster = `${length}/${depth}`): RetrievalSample => ({

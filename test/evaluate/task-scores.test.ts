@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Rng } from '../../src/core/rng.ts';
-import { mean } from '../../src/core/statistics.ts';
+import { mean } from '../../src/core/statistics/descriptive.ts';
 import { type TaskSample, taskScores } from '../../src/evaluate/task-scores.ts';
 
 const rng = new Rng('task-scores');

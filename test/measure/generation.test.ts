@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type GenerationArm, type GenerationTimingOptions, timeGeneration } from '../../src/measure/generation.ts';
-import type { LanguageModel } from '../../src/model/language-model.ts';
+import type { LanguageModel } from '../../src/model/inference/language-model.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { Backend, KvCacheSpec } from '../../src/native/backend.ts';
 import { createBackend } from '../../src/native/backends.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SafetensorsFile } from '../../src/model/safetensors-file.ts';
+import { SafetensorsFile } from '../../src/model/format/weights/safetensors-file.ts';
 
 /** Folder of the goldens that scripts/golden writes. */
 export const GOLDENS = new URL('../golden/models/', import.meta.url).pathname;

@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../../src/model/language-model.ts';
+import type { LanguageModel } from '../../src/model/inference/language-model.ts';
 import type { FloatDType } from '../../src/native/backend.ts';
 import { type CacheLayout, wholeLayout } from '../../src/plan/cache-layout.ts';
 

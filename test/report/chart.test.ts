@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { recordsOf } from '../../src/records/record.ts';
 import { methodStyles } from '../../src/report/chart.ts';
 import { speedCharts } from '../../src/report/charts/efficiency.ts';
 import { elasticCurves } from '../../src/report/charts/elastic.ts';
 import { spanMap } from '../../src/report/charts/spans.ts';
 import { compileSpec, loadVegaRuntime } from '../../src/report/render.ts';
 import { HEAT, lightTheme, METHOD_COLOURS, SHARE } from '../../src/report/theme.ts';
-import { recordsOf } from '../../src/results/record.ts';
 import { syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
 /** WCAG relative luminance of a #rrggbb colour. */

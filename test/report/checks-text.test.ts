@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { checksTally, mostWereMade } from '../../src/report/checks-text.ts';
 import { threats } from '../../src/report/html/sections.ts';
-import type { Check } from '../../src/results/summary.ts';
+import type { Check } from '../../src/summary/summary.ts';
 
 const checks = (passed: number, untested: number): Check[] =>
   Array.from({ length: passed + untested }, (_, i) => ({

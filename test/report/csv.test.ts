@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { csvFiles } from '../../src/report/csv.ts';
 import { makeReport } from '../../src/report/write.ts';
-import { selectRecords } from '../../src/results/selection.ts';
+import { selectRecords } from '../../src/summary/selection.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
 const suite = syntheticSuite({ samples: 4, methods: ['dense', 'moa-25'] });

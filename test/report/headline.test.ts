@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { RunRecord } from '../../src/records/record.ts';
 import { headline } from '../../src/report/headline.ts';
 import { headlineText } from '../../src/report/headline-text.ts';
 import { makeReport } from '../../src/report/write.ts';
-import type { RunRecord } from '../../src/results/record.ts';
-import { summarize } from '../../src/results/summarize.ts';
-import type { Summary } from '../../src/results/summary.ts';
+import { summarize } from '../../src/summary/summarize.ts';
+import type { Summary } from '../../src/summary/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
 const suite = syntheticSuite({ samples: 6, methods: ['dense', 'uniform-25', 'moa-25'] });

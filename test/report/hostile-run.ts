@@ -1,4 +1,4 @@
-import type { RunRecord } from '../../src/results/record.ts';
+import type { RunRecord } from '../../src/records/record.ts';
 import type { Suite } from '../../src/suite/schema.ts';
 import { syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { RunRecord } from '../../src/records/record.ts';
 import { makeReport } from '../../src/report/write.ts';
-import type { RunRecord } from '../../src/results/record.ts';
 import { HOSTILE_LABELS, hostileRun } from './hostile-run.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 

@@ -3,8 +3,8 @@ import { Rng } from '../../src/core/rng.ts';
 import { cacheLayout } from '../../src/plan/cache-layout.ts';
 import { type Plan, planSchema } from '../../src/plan/schema.ts';
 import { densitiesAt } from '../../src/plan/spans.ts';
-import type { Environment } from '../../src/results/environment.ts';
-import { type RunRecord, recordSchema } from '../../src/results/record.ts';
+import type { Environment } from '../../src/records/environment.ts';
+import { type RunRecord, recordSchema } from '../../src/records/record.ts';
 import { type Cell, expandCells } from '../../src/suite/cells.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
 

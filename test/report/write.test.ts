@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { methodStyles } from '../../src/report/chart.ts';
 import { speedCharts } from '../../src/report/charts/efficiency.ts';
 import { makeReport, writeReport } from '../../src/report/write.ts';
-import { type Summary, summarySchema } from '../../src/results/summary.ts';
+import { type Summary, summarySchema } from '../../src/summary/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
 const suite = syntheticSuite({ samples: 10, methods: ['dense', 'uniform-25', 'moa-25'] });

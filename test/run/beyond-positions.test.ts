@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ModelConfig } from '../../src/model/config.ts';
+import type { ModelConfig } from '../../src/model/format/config.ts';
 import { modelConfig } from '../../src/model/load.ts';
 import { beyondPositions } from '../../src/run/beyond-positions.ts';
 import { expandCells } from '../../src/suite/cells.ts';

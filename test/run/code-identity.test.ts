@@ -26,7 +26,7 @@ test('a copy of the code has its fingerprint, wherever it lies', () => {
 });
 
 test.each([
-  ['src/model/generate.ts', ['plan: code in model/', 'quality: code in model/', 'timing: code in model/']],
+  ['src/model/inference/generate.ts', ['plan: code in model/', 'quality: code in model/', 'timing: code in model/']],
   ['src/evaluate/score.ts', ['quality: code in evaluate/']],
   ['src/data/generators/lines.ts', ['plan: code in data/', 'samples: code in data/']],
   ['datasets/longbench.json', ['samples: datasets/longbench.json']],
@@ -34,8 +34,8 @@ test.each([
   ['src/compress/optimize/grid.ts', ['plan: code in compress/']],
   ['src/measure/generation.ts', ['timing: code in measure/']],
   ['src/report/html/page.ts', []],
-  ['src/results/summarize.ts', []],
-  ['src/core/statistics-proportion.ts', []],
+  ['src/summary/summarize.ts', []],
+  ['src/core/statistics/proportion.ts', []],
   ['src/cli/main.ts', []],
   ['src/run/dry-run.ts', []],
 ])('a change of %s moves %j', (file, expected) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { dryRunText } from '../../src/cli/dry-run-text.ts';
-import { PRESETS } from '../../src/model/presets.ts';
+import { PRESETS } from '../../src/model/format/presets.ts';
 import { type DryRun, dryRun } from '../../src/run/dry-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'moabench-dry-run-'));

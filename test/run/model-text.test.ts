@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { RunRecord } from '../../src/results/record.ts';
+import type { RunRecord } from '../../src/records/record.ts';
 import { dryRun } from '../../src/run/dry-run.ts';
 import { modelText, templateDate } from '../../src/run/model-text.ts';
 import { expandCells } from '../../src/suite/cells.ts';

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { validationLosses } from '../../src/compress/validate.ts';
 import type { AttentionPrefillParams, Backend, KvCacheSpec } from '../../src/native/backend.ts';
 import type { Plan } from '../../src/plan/schema.ts';
-import { recordsOf } from '../../src/results/record.ts';
+import { recordsOf } from '../../src/records/record.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { runQuality } from '../../src/run/quality.ts';
 import { samplesFor } from '../../src/run/samples.ts';

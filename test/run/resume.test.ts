@@ -2,18 +2,18 @@ import { appendFileSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { PRESETS } from '../../src/model/presets.ts';
+import { PRESETS } from '../../src/model/format/presets.ts';
 import { addonPath } from '../../src/native/addon.ts';
-import { readRecords } from '../../src/results/read-records.ts';
-import { type RecordKind, type RecordOf, recordsOf } from '../../src/results/record.ts';
-import { summarize } from '../../src/results/summarize.ts';
-import type { Summary } from '../../src/results/summary.ts';
+import { readRecords } from '../../src/records/read-records.ts';
+import { type RecordKind, type RecordOf, recordsOf } from '../../src/records/record.ts';
 import type { CellState } from '../../src/run/cell-states.ts';
 import { dryRun } from '../../src/run/dry-run.ts';
 import { recordsPath } from '../../src/run/run-folder.ts';
 import { type RunResult, runSuite } from '../../src/run/run-suite.ts';
 import { writeRunReport } from '../../src/run/write-report.ts';
 import { loadSuite } from '../../src/suite/load.ts';
+import { summarize } from '../../src/summary/summarize.ts';
+import type { Summary } from '../../src/summary/summary.ts';
 
 const REFERENCE = join(import.meta.dirname, '../../models/reference');
 const folder = mkdtempSync(join(tmpdir(), 'moabench-resume-'));

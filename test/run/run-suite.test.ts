@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { PRESETS } from '../../src/model/presets.ts';
-import { readRecords } from '../../src/results/read-records.ts';
-import { recordsOf } from '../../src/results/record.ts';
+import { PRESETS } from '../../src/model/format/presets.ts';
+import { readRecords } from '../../src/records/read-records.ts';
+import { recordsOf } from '../../src/records/record.ts';
 import { recordsPath } from '../../src/run/run-folder.ts';
 import { type RunResult, runSuite } from '../../src/run/run-suite.ts';
 

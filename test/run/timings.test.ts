@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MoaError } from '../../src/core/errors.ts';
 import type { Backend } from '../../src/native/backend.ts';
 import { createBackend } from '../../src/native/backends.ts';
-import { recordsOf } from '../../src/results/record.ts';
+import { recordsOf } from '../../src/records/record.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import type { TimingProcess } from '../../src/run/timing-process.ts';
 import type { TimeRequest, TimingOutcome } from '../../src/run/timing-protocol.ts';

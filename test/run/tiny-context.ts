@@ -2,11 +2,11 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { PRESETS } from '../../src/model/format/presets.ts';
 import { loadModel } from '../../src/model/load.ts';
-import { PRESETS } from '../../src/model/presets.ts';
 import type { Backend } from '../../src/native/backend.ts';
-import { captureEnvironment } from '../../src/results/environment.ts';
-import { RecordStore } from '../../src/results/store.ts';
+import { captureEnvironment } from '../../src/records/environment.ts';
+import { RecordStore } from '../../src/records/store.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { makePlans } from '../../src/run/make-plans.ts';
 import { Stretch } from '../../src/run/stretch.ts';

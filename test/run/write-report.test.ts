@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readRecords } from '../../src/results/read-records.ts';
-import { recordsOf } from '../../src/results/record.ts';
-import { selectRecords } from '../../src/results/selection.ts';
-import { summarize } from '../../src/results/summarize.ts';
+import { readRecords } from '../../src/records/read-records.ts';
+import { recordsOf } from '../../src/records/record.ts';
 import { planProblem } from '../../src/run/plan-record.ts';
 import { recordsPath } from '../../src/run/run-folder.ts';
 import { writeRunReport } from '../../src/run/write-report.ts';
 import { suiteSchema } from '../../src/suite/schema.ts';
+import { selectRecords } from '../../src/summary/selection.ts';
+import { summarize } from '../../src/summary/summarize.ts';
 
 test('a folder whose run never began is said to hold none, whatever else it lacks', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'moabench-report-'));

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { listDatasets } from '../../data/datasets.ts';
 import { generateSamples } from '../../data/generate.ts';
 import { TASK_NAMES, taskNamed } from '../../data/tasks.ts';
-import { Tokenizer } from '../../model/tokenizer.ts';
+import { Tokenizer } from '../../model/format/tokenizer/tokenizer.ts';
 import { print } from '../output.ts';
 import { integer } from '../parse.ts';
 

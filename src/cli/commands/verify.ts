@@ -4,7 +4,7 @@ import { MoaError } from '../../core/errors.ts';
 import { groupBy } from '../../core/group-by.ts';
 import { createBackend } from '../../native/backends.ts';
 import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
-import { numbered } from '../../results/phrases.ts';
+import { numbered } from '../../summary/phrases.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';

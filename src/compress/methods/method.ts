@@ -1,5 +1,5 @@
 import type { OnProgress } from '../../core/progress.ts';
-import type { LanguageModel } from '../../model/language-model.ts';
+import type { LanguageModel } from '../../model/inference/language-model.ts';
 import type { Plan } from '../../plan/schema.ts';
 import type { Suite, SuiteMethod } from '../../suite/schema.ts';
 import type { InfluenceProfile } from '../profile.ts';

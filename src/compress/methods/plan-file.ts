@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { MoaError } from '../../core/errors.ts';
 import { sha256 } from '../../core/hash.ts';
 import { readInput } from '../../core/read-input.ts';
-import type { LanguageModel } from '../../model/language-model.ts';
+import type { LanguageModel } from '../../model/inference/language-model.ts';
 import { loadPlan } from '../../plan/file.ts';
 import type { Plan } from '../../plan/schema.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';

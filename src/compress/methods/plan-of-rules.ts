@@ -1,5 +1,5 @@
 import { BLOCK_TOKENS } from '../../core/blocks.ts';
-import type { LanguageModel } from '../../model/language-model.ts';
+import type { LanguageModel } from '../../model/inference/language-model.ts';
 import type { Rule } from '../../plan/rule.ts';
 import type { Heterogeneity, Plan, Provenance } from '../../plan/schema.ts';
 import { densitiesAt } from '../../plan/spans.ts';

@@ -1,5 +1,5 @@
-import { MEASURES, type Measure, type Speed } from '../../results/speed-summary.ts';
-import type { MethodSummary, Summary } from '../../results/summary.ts';
+import { MEASURES, type Measure, type Speed } from '../../summary/speed/estimates.ts';
+import type { MethodSummary, Summary } from '../../summary/summary.ts';
 import { type Cell, type Chart, frame, type MethodStyle, methodColour, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 

@@ -1,7 +1,7 @@
 import { formatRule, ruleKey } from '../../plan/rule.ts';
 import { ruleAt, spanOfRule } from '../../plan/spans.ts';
-import { numbered } from '../../results/phrases.ts';
-import type { RecordOf } from '../../results/record.ts';
+import type { RecordOf } from '../../records/record.ts';
+import { numbered } from '../../summary/phrases.ts';
 import { type Chart, frame, LENGTH_LABEL, type MethodStyle, tooltip } from '../chart.ts';
 
 const CURVE_POINTS = 32;

@@ -1,4 +1,4 @@
-import type { RecordOf } from '../../results/record.ts';
+import type { RecordOf } from '../../records/record.ts';
 import { type Chart, frame, type MethodStyle, tooltip } from '../chart.ts';
 import { HEAT } from '../theme.ts';
 

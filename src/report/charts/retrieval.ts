@@ -1,4 +1,4 @@
-import type { MethodSummary, Summary } from '../../results/summary.ts';
+import type { MethodSummary, Summary } from '../../summary/summary.ts';
 import { type Chart, frame, LENGTH_LABEL, type MethodStyle, methodColour, methodShape, tooltip } from '../chart.ts';
 import { HEAT } from '../theme.ts';
 

@@ -1,7 +1,7 @@
-import { budgetGroups } from '../../results/contrasts.ts';
-import { kvShare, shareLength } from '../../results/kv-share.ts';
-import { countText, listed, percent } from '../../results/phrases.ts';
-import type { MethodSummary, Point, Summary } from '../../results/summary.ts';
+import { budgetGroups } from '../../summary/contrasts.ts';
+import { kvShare, shareLength } from '../../summary/kv-share.ts';
+import { countText, listed, percent } from '../../summary/phrases.ts';
+import type { MethodSummary, Point, Summary } from '../../summary/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 

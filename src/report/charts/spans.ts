@@ -1,7 +1,7 @@
 import { ceilToBlock } from '../../core/blocks.ts';
 import { formatRule } from '../../plan/rule.ts';
 import { ruleAt, spansAt } from '../../plan/spans.ts';
-import type { RecordOf } from '../../results/record.ts';
+import type { RecordOf } from '../../records/record.ts';
 import { type Chart, frame, type MethodStyle, tooltip } from '../chart.ts';
 import { SHARE } from '../theme.ts';
 

@@ -1,7 +1,7 @@
-import { kvShare, shareLength } from '../../results/kv-share.ts';
-import { hardest } from '../../results/speed.ts';
-import type { Timed } from '../../results/speed-summary.ts';
-import type { MethodSummary, Summary } from '../../results/summary.ts';
+import { kvShare, shareLength } from '../../summary/kv-share.ts';
+import type { Timed } from '../../summary/speed/estimates.ts';
+import { hardest } from '../../summary/speed/speed.ts';
+import type { MethodSummary, Summary } from '../../summary/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip } from '../chart.ts';
 import { lengthsText } from './scores.ts';
 

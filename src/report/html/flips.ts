@@ -1,8 +1,8 @@
-import { countText, percent } from '../../results/phrases.ts';
-import type { RecordOf } from '../../results/record.ts';
-import { isCorrect } from '../../results/retrieval.ts';
-import type { Selection } from '../../results/selection.ts';
-import type { Summary } from '../../results/summary.ts';
+import type { RecordOf } from '../../records/record.ts';
+import { countText, percent } from '../../summary/phrases.ts';
+import { isCorrect } from '../../summary/retrieval.ts';
+import type { Selection } from '../../summary/selection.ts';
+import type { Summary } from '../../summary/summary.ts';
 import { methodStyles } from '../chart.ts';
 import { html, type Markup } from './markup.ts';
 

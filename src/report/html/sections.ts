@@ -1,6 +1,6 @@
-import { countText } from '../../results/phrases.ts';
-import type { Selection } from '../../results/selection.ts';
-import type { Check, Summary } from '../../results/summary.ts';
+import { countText } from '../../summary/phrases.ts';
+import type { Selection } from '../../summary/selection.ts';
+import type { Check, Summary } from '../../summary/summary.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import { checksTally, mostWereMade } from '../checks-text.ts';
 import { DATA_COLUMNS, dataRows } from '../data-table.ts';

@@ -1,4 +1,4 @@
-import { mean } from '../../../src/core/statistics.ts';
+import { mean } from '../../../src/core/statistics/descriptive.ts';
 
 /** Python's `round(value, 2)`: correctly rounded from the exact binary value; only odd multiples of 1/8 are exact ties, which go to even. */
 export function roundToCents(value: number): number {

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { allCharts } from '../../../src/report/all-charts.ts';
 import { htmlReport } from '../../../src/report/html/page.ts';
 import { loadVegaRuntime } from '../../../src/report/render.ts';
-import { selectRecords } from '../../../src/results/selection.ts';
-import { summarize } from '../../../src/results/summarize.ts';
+import { selectRecords } from '../../../src/summary/selection.ts';
+import { summarize } from '../../../src/summary/summarize.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../synthetic-run.ts';
 import { describeInChromium, launchChromium, STARTING_MS } from './chromium.ts';
 

@@ -1,0 +1,116 @@
+import type { Environment } from '../records/environment.ts';
+import { type RecordOf, type RunRecord, recordsOf } from '../records/record.ts';
+import { RecordLog } from '../records/record-log.ts';
+import { expandCells } from '../suite/cells.ts';
+import type { Suite } from '../suite/schema.ts';
+
+/** A stretch of measuring of which something counts. */
+export interface StretchUse {
+  readonly id: string;
+  /** Captured when the process began. */
+  readonly environment: Environment;
+  /** How many records of it count, and how many of them are timings. */
+  readonly records: number;
+  readonly timings: number;
+  /** null: the process was killed. */
+  readonly end: RecordOf<'stretchEnd'> | null;
+}
+
+/** The records that count: of superseded cells nothing, of a sample scored twice the last. */
+export interface Selection {
+  readonly run: RecordOf<'run'> | null;
+  readonly plans: readonly RecordOf<'plan'>[];
+  readonly profiles: readonly RecordOf<'profile'>[];
+  readonly fronts: readonly RecordOf<'front'>[];
+  readonly samples: readonly RecordOf<'sample'>[];
+  readonly losses: readonly RecordOf<'loss'>[];
+  /** One for each condition. */
+  readonly data: readonly RecordOf<'data'>[];
+  /** One a cell and process. */
+  readonly measurements: readonly RecordOf<'measurement'>[];
+  /** What did not fit into memory, one a cell. */
+  readonly unfit: readonly RecordOf<'unfit'>[];
+  readonly capacities: readonly RecordOf<'capacity'>[];
+  readonly outcomes: readonly RecordOf<'outcome'>[];
+  /** When and where that was measured, in file order; what version 1 recorded is of unknown stretches. */
+  readonly stretches: readonly StretchUse[];
+  /** Whether something that counts names no recorded stretch. */
+  readonly unknownStretch: boolean;
+  /** Methods in the order of their first record. */
+  readonly methods: readonly string[];
+}
+
+/**
+ * Picks what a report is made of: of every cell of the suite what its newest address holds, of its samples those that it asks for. Records of version 1,
+ * which knew no addresses, all count but those of a cell that ran again under another hash.
+ */
+export function selectRecords(records: readonly RunRecord[], suite: Suite): Selection {
+  const log = new RecordLog(records);
+  const cells = log.addresses.size === 0 ? latestCells(records) : addressedCells(log, suite);
+  const counts = (record: RunRecord): boolean => {
+    if (!('cell' in record) || record.kind === 'cell') return true;
+    const asked = cells.get(record.cell);
+    if (asked === undefined) return false;
+    return asked === 'all' || (record.kind !== 'sample' && record.kind !== 'loss') || asked.has(record.content);
+  };
+  const kept = records.filter(counts);
+  const lastOf = <R extends { readonly cell: string }>(list: readonly R[], key: (record: R) => string): R[] => [
+    ...new Map(list.map((record) => [`${record.cell}/${key(record)}`, record])).values(),
+  ];
+  return {
+    run: recordsOf(kept, 'run').at(-1) ?? null,
+    plans: [...new Map(recordsOf(kept, 'plan').map((plan) => [plan.method, plan])).values()],
+    profiles: lastOf(recordsOf(kept, 'profile'), (profile) => String(profile.tokens)),
+    fronts: lastOf(recordsOf(kept, 'front'), (front) => front.method),
+    samples: lastOf(recordsOf(kept, 'sample'), (sample) => sample.sampleId),
+    losses: lastOf(recordsOf(kept, 'loss'), (loss) => loss.sampleId),
+    data: [...new Map(recordsOf(kept, 'data').map((data) => [`${data.part}/${data.task}/${data.length}`, data])).values()],
+    measurements: lastOf(recordsOf(kept, 'measurement'), (m) => String(m.process)),
+    unfit: lastOf(recordsOf(kept, 'unfit'), () => ''),
+    capacities: lastOf(recordsOf(kept, 'capacity'), (capacity) => capacity.cache),
+    outcomes: [...new Map(recordsOf(kept, 'outcome').map((outcome) => [outcome.cellId, outcome])).values()].filter((o) => isTrue(o, log)),
+    ...stretchesOf(kept),
+    methods: [...new Set(kept.flatMap((record) => ('method' in record && record.kind !== 'cell' ? [record.method] : [])))],
+  };
+}
+
+/** Address -> contents of the samples that count, or all. */
+type CountedCells = ReadonlyMap<string, ReadonlySet<string> | 'all'>;
+
+function addressedCells(log: RecordLog, suite: Suite): CountedCells {
+  const cells = new Map<string, ReadonlySet<string> | 'all'>();
+  for (const { id } of expandCells(suite)) {
+    const address = log.addresses.get(id);
+    if (address === undefined) continue;
+    cells.set(address.cell, address.sampleSet === null ? 'all' : (log.samplesOf(address.sampleSet) ?? new Set()));
+  }
+  return cells;
+}
+
+function latestCells(records: readonly RunRecord[]): CountedCells {
+  const outcomes = recordsOf(records, 'outcome');
+  const current = new Set(new Map(outcomes.map(({ cellId, cell }) => [cellId, cell])).values());
+  const superseded = new Set(outcomes.flatMap(({ cell }) => (current.has(cell) ? [] : [cell])));
+  return new Map(records.flatMap((record) => ('cell' in record && !superseded.has(record.cell) ? [[record.cell, 'all'] as const] : [])));
+}
+
+/** An outcome is of the cell's address now, and what a completed one closed is still on record. */
+function isTrue({ cellId, cell, status }: RecordOf<'outcome'>, log: RecordLog): boolean {
+  const address = log.addresses.get(cellId);
+  if (address === undefined) return log.addresses.size === 0;
+  return address.cell === cell && (status !== 'completed' || log.isDone(cell, address.sampleSet));
+}
+
+/** The stretches of the records that count, and what each measured. A stretch whose records are all superseded is not among them. */
+function stretchesOf(records: readonly RunRecord[]): Pick<Selection, 'stretches' | 'unknownStretch'> {
+  const measured = records.flatMap((record) => ('stretch' in record && record.kind !== 'stretchEnd' ? [record] : []));
+  const ends = new Map(recordsOf(records, 'stretchEnd').map((end) => [end.stretch, end]));
+  const known = recordsOf(records, 'stretch');
+  const stretches = known.flatMap(({ id, environment }) => {
+    const own = measured.filter((record) => record.stretch === id);
+    const timings = own.filter(({ kind }) => kind === 'measurement').length;
+    return own.length === 0 ? [] : [{ id, environment, records: own.length, timings, end: ends.get(id) ?? null }];
+  });
+  const ids = new Set(known.map(({ id }) => id));
+  return { stretches, unknownStretch: measured.some((record) => !ids.has(record.stretch)) };
+}

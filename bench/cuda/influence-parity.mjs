@@ -1,7 +1,7 @@
 // Influence profiles of one model on two backends, for parity.mjs: relative L1 distances per sample, and of the sums over the samples
 // of a length, which is what plans are made of. A sample whose loss is almost 0 has a gradient of little more than rounding: its own
 // distance says nothing, and in the sum it weighs nothing.
-import { influenceProfile } from '../../dist/model/influence.js';
+import { influenceProfile } from '../../dist/model/profile/influence.js';
 
 const CRITERIA = ['elementwise', 'elementwiseSink', 'joint'];
 

@@ -2,11 +2,11 @@
 // node bench/cuda/op-times.mjs [--model dummy:vicuna-7b] [--tokens 8192] [--out FILE], after npm run build.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createCache } from '../../dist/model/caches.js';
-import { DecodeSession } from '../../dist/model/decode.js';
-import { prefillHidden } from '../../dist/model/forward.js';
-import { influenceProfile } from '../../dist/model/influence.js';
+import { createCache } from '../../dist/model/inference/caches.js';
+import { DecodeSession } from '../../dist/model/inference/decode.js';
+import { prefillHidden } from '../../dist/model/inference/forward.js';
 import { loadModel } from '../../dist/model/load.js';
+import { influenceProfile } from '../../dist/model/profile/influence.js';
 import { createBackend } from '../../dist/native/backends.js';
 import { wholeLayout } from '../../dist/plan/cache-layout.js';
 

@@ -6,10 +6,10 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { generateSamples } from '../../dist/data/generate.js';
-import { createCache } from '../../dist/model/caches.js';
-import { userTurn } from '../../dist/model/chat-template.js';
-import { prefill } from '../../dist/model/forward.js';
-import { generate } from '../../dist/model/generate.js';
+import { userTurn } from '../../dist/model/format/template/chat-template.js';
+import { createCache } from '../../dist/model/inference/caches.js';
+import { prefill } from '../../dist/model/inference/forward.js';
+import { generate } from '../../dist/model/inference/generate.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
 import { wholeLayout } from '../../dist/plan/cache-layout.js';

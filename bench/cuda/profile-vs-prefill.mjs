@@ -2,13 +2,13 @@
 // node bench/cuda/profile-vs-prefill.mjs [--model dummy:vicuna-7b] [--tokens 8192] [--out FILE], after npm run build.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { median } from '../../dist/core/statistics.js';
-import { pairedRatio } from '../../dist/core/statistics-timing.js';
+import { median } from '../../dist/core/statistics/descriptive.js';
+import { pairedRatio } from '../../dist/core/statistics/timing.js';
 import { interleave } from '../../dist/measure/interleave.js';
-import { createCache } from '../../dist/model/caches.js';
-import { prefillHidden } from '../../dist/model/forward.js';
-import { influenceProfile } from '../../dist/model/influence.js';
+import { createCache } from '../../dist/model/inference/caches.js';
+import { prefillHidden } from '../../dist/model/inference/forward.js';
 import { loadModel } from '../../dist/model/load.js';
+import { influenceProfile } from '../../dist/model/profile/influence.js';
 import { createBackend } from '../../dist/native/backends.js';
 import { wholeLayout } from '../../dist/plan/cache-layout.js';
 

@@ -4,11 +4,11 @@
 // Methods share one process and alternate; graphs on and off.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { median } from '../../dist/core/statistics.js';
-import { pairedRatio } from '../../dist/core/statistics-timing.js';
+import { median } from '../../dist/core/statistics/descriptive.js';
+import { pairedRatio } from '../../dist/core/statistics/timing.js';
 import { interleave } from '../../dist/measure/interleave.js';
-import { createCache } from '../../dist/model/caches.js';
-import { DecodeSession } from '../../dist/model/decode.js';
+import { createCache } from '../../dist/model/inference/caches.js';
+import { DecodeSession } from '../../dist/model/inference/decode.js';
 import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
 import { wholeLayout } from '../../dist/plan/cache-layout.js';

@@ -1,6 +1,6 @@
 // A chat template and a message: a text, or a refusal.
 import { dirname } from 'node:path';
-import { ChatTemplate } from '../../dist/model/chat-template.js';
+import { ChatTemplate } from '../../dist/model/format/template/chat-template.js';
 import { fileOf, orRefused, textParts } from './only-moa-errors.mjs';
 
 /** Bytes of a chat_template.jinja, a zero byte, what the user says. */

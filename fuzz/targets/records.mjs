@@ -1,6 +1,6 @@
 // The records of a run folder: what is read is a whole number of lines, and reads the same again.
 import { readFileSync } from 'node:fs';
-import { readRecords } from '../../dist/results/read-records.js';
+import { readRecords } from '../../dist/records/read-records.js';
 import { fileOf, orRefused } from './only-moa-errors.mjs';
 
 /** Bytes of a records.jsonl. */

@@ -1,5 +1,5 @@
 // The header of a safetensors file: what it accepts tiles the file.
-import { headerLength, PREFIX_BYTES, parseHeader } from '../../dist/model/safetensors-header.js';
+import { headerLength, PREFIX_BYTES, parseHeader } from '../../dist/model/format/weights/safetensors-header.js';
 import { orRefused } from './only-moa-errors.mjs';
 
 const SOURCE = 'model.safetensors';

@@ -1,5 +1,5 @@
 // A tokenizer.json and a text: what is accepted encodes and decodes, with ids within the vocabulary.
-import { Tokenizer } from '../../dist/model/tokenizer.js';
+import { Tokenizer } from '../../dist/model/format/tokenizer/tokenizer.js';
 import { orRefused, textParts } from './only-moa-errors.mjs';
 
 /** Bytes of a tokenizer.json, a zero byte, a text. */

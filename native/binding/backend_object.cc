@@ -96,7 +96,7 @@ Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char
       if constexpr (!kRecordable<Params>) session_->expect_not_recording(name);
       recording->keep_alive.push_back(keep);
       if constexpr (kDependsOnLengths<Params>) {
-        if (params.cache->spec().policy == CachePolicy::kGrow)
+        if (params.cache->spec().policy == CachePolicy::kDynamic)
           throw_invalid("a ring or full cache in a recording", name, "one that grows");
         recording->checks.push_back(
             [params, validate, traits = session_->traits()] { validate(params, traits); });

@@ -16,11 +16,11 @@ namespace moa::binding {
 namespace {
 
 CachePolicy read_policy(Napi::Value value) {
-  constexpr const char* kWhat = "ring, full or grow";
+  constexpr const char* kWhat = "ring, full or dynamic";
   const std::string text = read_string(value, "kvCache.policy", kWhat);
   if (text == "ring") return CachePolicy::kRing;
   if (text == "full") return CachePolicy::kFull;
-  if (text == "grow") return CachePolicy::kGrow;
+  if (text == "dynamic") return CachePolicy::kDynamic;
   throw_invalid(kWhat, "kvCache.policy", describe_js(value));
 }
 
@@ -30,8 +30,8 @@ const char* policy_name(CachePolicy policy) {
       return "ring";
     case CachePolicy::kFull:
       return "full";
-    case CachePolicy::kGrow:
-      return "grow";
+    case CachePolicy::kDynamic:
+      return "dynamic";
   }
   return "";
 }

@@ -6,7 +6,7 @@ namespace moa::cpu {
 
 CpuKvCache::CpuKvCache(KvCacheSpec cache_spec, std::shared_ptr<MemoryPool> pool)
     : KvCache(std::move(cache_spec)), pool_(std::move(pool)) {
-  if (spec().policy == CachePolicy::kGrow) {
+  if (spec().policy == CachePolicy::kDynamic) {
     grown_.resize(layer_index(spec().sequences, 0));
     return;
   }
@@ -21,7 +21,7 @@ CpuKvCache::CpuKvCache(KvCacheSpec cache_spec, std::shared_ptr<MemoryPool> pool)
 
 HeadSlots CpuKvCache::head(int sequence, int layer, int kv_head) const {
   const size_t row = layer_index(sequence, layer);
-  if (spec().policy == CachePolicy::kGrow) {
+  if (spec().policy == CachePolicy::kDynamic) {
     const int32_t stored = stored_tokens(sequence, layer);
     if (stored == 0) return {};
     const int64_t block = stored * spec().token_bytes();
@@ -50,7 +50,7 @@ void CpuKvCache::grow(int sequence, int layer, int32_t kept, int32_t tokens) {
 
 void CpuKvCache::reset(int sequence) {
   KvCache::reset(sequence);
-  if (spec().policy != CachePolicy::kGrow) return;
+  if (spec().policy != CachePolicy::kDynamic) return;
   for (int layer = 0; layer < spec().layers; ++layer) grown_[layer_index(sequence, layer)].reset();
 }
 

@@ -13,12 +13,12 @@ namespace moa::cpu {
 struct HeadSlots {
   void* keys = nullptr;    // [capacity, D]
   void* values = nullptr;  // [capacity, D]
-  int32_t capacity = 0;    // slots; with kGrow exactly the tokens stored
+  int32_t capacity = 0;    // slots; with kDynamic exactly the tokens stored
 };
 
 /// `ring` and `full`: one arena, [sequences][layers][kv_heads] blocks of keys [capacity, D] then
 /// values [capacity, D], so that a head whose span is short costs what it stores and nothing is
-/// padded. `grow`: per (sequence, layer) one exact-size buffer, keys [Hkv, stored, D] then values,
+/// padded. `dynamic`: per (sequence, layer) one exact-size buffer, keys [Hkv, stored, D] then values,
 /// made anew at every append. Stream thread only.
 class CpuKvCache final : public KvCache {
  public:
@@ -34,7 +34,7 @@ class CpuKvCache final : public KvCache {
   std::shared_ptr<Allocation> arena_;  // kRing, kFull
   std::vector<int64_t>
       offsets_;  // [sequences, layers, kv_heads] bytes from the arena's start to the keys
-  std::vector<std::shared_ptr<Allocation>> grown_;  // kGrow: [sequences, layers]
+  std::vector<std::shared_ptr<Allocation>> grown_;  // kDynamic: [sequences, layers]
 };
 
 inline const CpuKvCache& cpu_cache(const KvCache* cache) {

@@ -28,7 +28,7 @@ CudaKvCache::CudaKvCache(KvCacheSpec cache_spec, std::shared_ptr<CudaDevice> dev
       device_lengths_(device_, int64_t{spec().sequences} * 4),
       device_plan_(device_, device_->api().decode_plan_bytes(device_->context(), spec().sequences,
                                                              spec().layers, spec().kv_heads)) {
-  if (spec().policy == CachePolicy::kGrow) {
+  if (spec().policy == CachePolicy::kDynamic) {
     grown_.resize(layer_index(spec().sequences, 0));
   } else {
     capacities_ = spec().capacities;
@@ -128,7 +128,7 @@ void CudaKvCache::reset(int sequence) {
   KvCache::reset(sequence);
   planned_sequences_.clear();
   if (device_->api().cache_reset(device_->context(), &view_, sequence) != 0) lengths_stale_ = true;
-  if (spec().policy != CachePolicy::kGrow) return;
+  if (spec().policy != CachePolicy::kDynamic) return;
   for (int layer = 0; layer < spec().layers; ++layer) grown_[layer_index(sequence, layer)].reset();
 }
 

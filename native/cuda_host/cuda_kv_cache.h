@@ -10,7 +10,7 @@
 namespace moa::cuda {
 
 /// Keys and values in device memory, in the tiles that CacheView describes. `ring` and `full`: one
-/// arena. `grow`: per (sequence, layer) one exact-size buffer, made anew at every append.
+/// arena. `dynamic`: per (sequence, layer) one exact-size buffer, made anew at every append.
 ///
 /// The device has its own lengths, which kernels read, so that a recorded step can be replayed; the
 /// host's are their mirror.
@@ -40,7 +40,7 @@ class CudaKvCache final : public KvCache {
   std::shared_ptr<CudaDevice> device_;
   std::shared_ptr<MemoryPool> pool_;
   std::shared_ptr<Allocation> arena_;               // kRing, kFull
-  std::vector<std::shared_ptr<Allocation>> grown_;  // kGrow: [sequences, layers]
+  std::vector<std::shared_ptr<Allocation>> grown_;  // kDynamic: [sequences, layers]
   std::vector<uint64_t> heads_;                     // [sequences, layers, kv_heads]
   std::vector<int32_t> capacities_;                 // [sequences, layers, kv_heads]
   DeviceTable device_heads_, device_capacities_, device_lengths_, device_plan_;

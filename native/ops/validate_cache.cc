@@ -14,7 +14,7 @@ constexpr int64_t kMaxLayerEntries = 1 << 22;  // sequences * layers
 
 void check_capacities(const OpChecker& check, const KvCacheSpec& spec) {
   const int64_t expected =
-      spec.policy == CachePolicy::kGrow ? 0 : int64_t{spec.sequences} * spec.layers * spec.kv_heads;
+      spec.policy == CachePolicy::kDynamic ? 0 : int64_t{spec.sequences} * spec.layers * spec.kv_heads;
   if (static_cast<int64_t>(spec.capacities.size()) != expected) {
     check.fail(std::to_string(expected) + " values [sequences, layers, kvHeads]", "capacities",
                std::to_string(spec.capacities.size()));

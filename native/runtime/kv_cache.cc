@@ -29,7 +29,7 @@ void KvCache::expect_stored(int sequence, int layer, int32_t tokens) const {
 void KvCache::reserve(int sequence, int layer, int32_t first, int32_t count) {
   expect_stored(sequence, layer, first);
   const int32_t tokens = first + count;
-  if (spec_.policy == CachePolicy::kGrow) grow(sequence, layer, first, tokens);
+  if (spec_.policy == CachePolicy::kDynamic) grow(sequence, layer, first, tokens);
   stored_[layer_index(sequence, layer)].store(tokens, std::memory_order_relaxed);
 }
 
@@ -45,7 +45,7 @@ std::vector<double> KvCache::resident_bytes_per_head() const {
   std::vector<double> bytes(layers * heads, 0.0);
   for (size_t row = 0; row < layer_index(spec_.sequences, 0); ++row) {
     for (size_t h = 0; h < heads; ++h) {
-      const int32_t slots = spec_.policy == CachePolicy::kGrow ? stored_[row].load()
+      const int32_t slots = spec_.policy == CachePolicy::kDynamic ? stored_[row].load()
                                                                : spec_.capacities[row * heads + h];
       bytes[row % layers * heads + h] += 2.0 * slots * static_cast<double>(spec_.token_bytes());
     }

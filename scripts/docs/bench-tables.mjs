@@ -1,6 +1,6 @@
 // Tables of the benches on the CPU: PyTorch beside us, kernels against the read ceiling, the optimizer.
 import { readdirSync } from 'node:fs';
-import { timingRatio } from '../../dist/core/statistics-timing.js';
+import { timingRatio } from '../../dist/core/statistics/timing.js';
 import { median, percent, ratio, table } from './markdown.mjs';
 import { newest, readRecord, requireFormat } from './released.mjs';
 

@@ -1,5 +1,5 @@
 // Tables of the kernels on a GPU, from kernels.json: processes are what the intervals are over, rounds of a process are pairs.
-import { timingRatio } from '../../dist/core/statistics-timing.js';
+import { timingRatio } from '../../dist/core/statistics/timing.js';
 import { median, percent, ratio, table } from './markdown.mjs';
 import { cudaReleases, readRecord, requireFormat } from './released.mjs';
 

@@ -1,5 +1,5 @@
 // Tables of what is more than a kernel on a GPU: whole decode steps, profiling, agreement with the cpu, conformance.
-import { timingRatio } from '../../dist/core/statistics-timing.js';
+import { timingRatio } from '../../dist/core/statistics/timing.js';
 import { median, percent, ratio, table } from './markdown.mjs';
 import { cudaReleases, readRecord, requireFormat } from './released.mjs';
 

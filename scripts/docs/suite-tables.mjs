@@ -1,7 +1,7 @@
 // Tables and sentences of released suites, from their summary.json, by the code that makes their own reports.
 import { headline } from '../../dist/report/headline.js';
 import { headlineText } from '../../dist/report/headline-text.js';
-import { summarySchema } from '../../dist/results/summary.js';
+import { summarySchema } from '../../dist/summary/summary.js';
 import { table } from './markdown.mjs';
 import { MissingRecord, newest, readRecord, requireFormat } from './released.mjs';
 

@@ -50,10 +50,12 @@ export interface Tensor {
  */
 export type Segments = Int32Array;
 
-export type CachePolicy =
-  | 'ring' // per (sequence, layer, KV head): `sink` first slots kept, the rest a ring that overwrites its oldest token
-  | 'full' // the same storage, but running past the capacity is an error: every token stays
-  | 'grow'; // no capacity: one exact-size buffer per layer and sequence, reallocated and copied at every append (DynamicCache)
+export const CACHE_POLICIES = [
+  'ring', // per (sequence, layer, KV head): `sink` first slots kept, the rest a ring that overwrites its oldest token
+  'full', // the same storage, but running past the capacity is an error: every token stays
+  'dynamic', // no capacity: one exact-size buffer per layer and sequence, reallocated and copied at every append (DynamicCache)
+] as const;
+export type CachePolicy = (typeof CACHE_POLICIES)[number];
 
 export interface KvCacheSpec {
   readonly policy: CachePolicy;
@@ -66,7 +68,7 @@ export interface KvCacheSpec {
   readonly sink: number;
   /**
    * Slots per [sequence][layer][kvHead] (flattened), multiples of 64, each > sink. With `ring`, span = capacity, window = capacity - sink:
-   * query i sees key j iff j <= i and (j < sink or i - j < window). Empty for `grow`.
+   * query i sees key j iff j <= i and (j < sink or i - j < window). Empty for `dynamic`.
    */
   readonly capacities: Int32Array;
 }
@@ -340,7 +342,7 @@ export interface Backend extends Ops {
   synchronize(): Promise<void>;
   /**
    * Records the ops that `record` enqueues instead of running them; everything they use lives as long as the graph. Not recordable:
-   * cacheAdvance, KvCache.reset, appends to a `grow` cache, prefill, writes and reads: INVALID_ARGUMENT. Throws UNSUPPORTED without `traits.graphs`.
+   * cacheAdvance, KvCache.reset, appends to a `dynamic` cache, prefill, writes and reads: INVALID_ARGUMENT. Throws UNSUPPORTED without `traits.graphs`.
    */
   capture(record: () => void): Graph;
   /** Milliseconds that the stream spends on what `enqueue` enqueues, by `traits.timer`; what was enqueued before is awaited first. */

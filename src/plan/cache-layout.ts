@@ -1,15 +1,13 @@
 import { ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
-import { BYTES_PER_ELEMENT, type FloatDType } from '../native/backend.ts';
+import { BYTES_PER_ELEMENT, type CachePolicy, type FloatDType } from '../native/backend.ts';
 import type { Plan } from './schema.ts';
 import { spansAt } from './spans.ts';
 
-/** `static`: sink and ring per head, sized from spans; `dense`: every token, preallocated; `dynamic`: grows by concatenation, as DynamicCache. */
-export type CacheKind = 'static' | 'dense' | 'dynamic';
-
 /** The cache of one sequence, whole: what allocates it, generates with it, checks it and records it reads this one value. */
 export interface CacheLayout {
-  readonly kind: CacheKind;
+  /** `ring`: sink and ring per head, sized from spans; `full`: every token, preallocated; `dynamic`: grows by concatenation, as transformers' DynamicCache. */
+  readonly kind: CachePolicy;
   readonly dtype: FloatDType;
   /** Tokens at the start that are never evicted; 0 for caches that evict nothing by design, and for sequences without room for sink and window. */
   readonly sink: number;
@@ -42,26 +40,26 @@ export interface LayoutOptions {
 export function cacheLayout(plan: Plan, options: LayoutOptions): CacheLayout {
   const { promptTokens, newTokens, reserveTokens = 0, dtype, grows = false } = options;
   const tokens = promptTokens + newTokens;
-  if (plan.method === 'dense') return wholeLayout(plan.model, { tokens, dtype, kind: grows ? 'dynamic' : 'dense' });
+  if (plan.method === 'dense') return wholeLayout(plan.model, { tokens, dtype, kind: grows ? 'dynamic' : 'full' });
   if (grows) throw invalidArgument('a dense plan', 'the plan of a growing cache', plan.name);
   const spans = spansAt(plan, promptTokens + Math.max(newTokens, reserveTokens), tokens);
   // Only a sequence that fits into the sink has spans that leave no window (spanOfRule): it evicts nothing, and all of it is window.
   const sink = spans.every((span) => span > plan.sink) ? plan.sink : 0;
-  return layout('static', { dtype, sink, spans, tokens, headDim: plan.model.headDim });
+  return layout('ring', { dtype, sink, spans, tokens, headDim: plan.model.headDim });
 }
 
 export interface WholeOptions {
   /** The most tokens that the sequence may come to hold. */
   readonly tokens: number;
   readonly dtype: FloatDType;
-  /** Default `dense`. */
-  readonly kind?: 'dense' | 'dynamic';
+  /** Default `full`. */
+  readonly kind?: 'full' | 'dynamic';
 }
 
 /** The cache of a sequence whose every token is kept, for a model without a plan: its configuration, or a plan's `model`. */
 export function wholeLayout(
   model: { readonly layers: number; readonly kvHeads: number; readonly headDim: number },
-  { tokens, dtype, kind = 'dense' }: WholeOptions,
+  { tokens, dtype, kind = 'full' }: WholeOptions,
 ): CacheLayout {
   const slots = kind === 'dynamic' ? tokens : ceilToBlock(tokens);
   const spans = new Int32Array(model.layers * model.kvHeads).fill(slots);
@@ -73,6 +71,6 @@ export function slotBytes({ headDim, dtype }: Pick<CacheLayout, 'headDim' | 'dty
   return 2 * headDim * BYTES_PER_ELEMENT[dtype];
 }
 
-function layout(kind: CacheKind, parts: Omit<CacheLayout, 'kind' | 'bytes'>): CacheLayout {
+function layout(kind: CachePolicy, parts: Omit<CacheLayout, 'kind' | 'bytes'>): CacheLayout {
   return { kind, ...parts, bytes: parts.spans.reduce((sum, span) => sum + span, 0) * slotBytes(parts) };
 }

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
 import { parseJson, parseOrThrow } from '../core/json-file.ts';
+import { withTodaysNames } from './older-names.ts';
 import { RECORD_VERSION, type RunRecord, recordSchema } from './record.ts';
 
 /** A last line that was cut off by a kill or a full disk. */
@@ -91,7 +92,7 @@ function contentOf(descriptor: number, path: string): Buffer {
 /** null: the line is damaged. A run of another version is told, as all of its lines would look damaged. */
 function recordIn(text: string, place: string): RunRecord | null {
   try {
-    const value = parseJson(text, place);
+    const value = withTodaysNames(parseJson(text, place));
     refuseOtherVersion(value, place);
     return parseOrThrow(recordSchema, value, { what: 'a record', path: place });
   } catch (error) {

@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { CACHE_POLICIES } from '../native/backend.ts';
 import { planSchema } from '../plan/schema.ts';
 import { environmentSchema } from './environment.ts';
 
-/** Version of the record lines that are written. Version 1, which knew neither stretches nor what a sample holds, is still read; others are refused. */
-export const RECORD_VERSION = 2;
+/**
+ * Version of the record lines that are written. Version 1, which knew neither stretches nor what a sample holds, and version 2, which had other names
+ * (older-names.ts), are still read; others are refused.
+ */
+export const RECORD_VERSION = 3;
 
 /** The `stretch` of a record of version 1. */
 export const UNKNOWN_STRETCH = 'unknown';
@@ -35,7 +39,7 @@ const deviceMemory = z
   .describe('What the device said after the run; null where host memory is used.')
   .optional();
 const timer = z.enum(['cuda events', 'stream thread clock', 'wall clock']);
-const cache = z.enum(['static', 'dense', 'dynamic']);
+const cache = z.enum(CACHE_POLICIES);
 
 /** The model that a run ran. */
 export const ranModelSchema = z.strictObject({
@@ -63,7 +67,7 @@ export const ranModelSchema = z.strictObject({
 const run = z.strictObject({
   kind: z.literal('run'),
   time,
-  recordVersion: z.literal([1, RECORD_VERSION]),
+  recordVersion: z.literal([1, 2, RECORD_VERSION]),
   runId: z.string().min(1),
   origin: z
     .string()
@@ -225,7 +229,7 @@ const data = z.strictObject({
 const timedCondition = {
   measure: z.enum(['prefill', 'decode']),
   cache,
-  contextTokens: positive,
+  length: positive,
   batch: positive,
   newTokens: count.describe('Decode steps in one pass; 0 for prefill.'),
   process: count
@@ -267,7 +271,7 @@ const capacity = z.strictObject({
   kind: z.literal('capacity'),
   ...measured,
   cache,
-  contextTokens: positive,
+  length: positive,
   memoryLimitBytes: bytes,
   maxBatch: count,
   stopped: z.enum(['memory', 'largest']).describe('largest: the search ended before memory did.'),

@@ -1,6 +1,6 @@
 import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
-import { BYTES_PER_ELEMENT, type KvCache, type KvCacheSpec } from '../native/backend.ts';
+import { BYTES_PER_ELEMENT, CACHE_POLICIES, type KvCache, type KvCacheSpec } from '../native/backend.ts';
 import { roundToDType } from './float-rounding.ts';
 import type { MemoryLedger } from './memory-ledger.ts';
 
@@ -46,7 +46,7 @@ export class ReferenceKvCache implements KvCache {
     const bytes = new Float64Array(layers * kvHeads);
     this.#histories.forEach((history, row) => {
       for (let head = 0; head < kvHeads; head++) {
-        const slots = policy === 'grow' ? history.keys.length : (capacities[row * kvHeads + head] as number);
+        const slots = policy === 'dynamic' ? history.keys.length : (capacities[row * kvHeads + head] as number);
         const at = (row % layers) * kvHeads + head;
         bytes[at] = (bytes[at] as number) + 2 * slots * headDim * BYTES_PER_ELEMENT[dtype];
       }
@@ -161,11 +161,11 @@ function checkSpec(spec: KvCacheSpec): void {
   for (const name of ['sequences', 'layers', 'kvHeads', 'headDim'] as const) {
     if (!(Number.isSafeInteger(spec[name]) && spec[name] >= 1)) throw invalidArgument('a positive integer', name, spec[name]);
   }
-  if (!['ring', 'full', 'grow'].includes(spec.policy)) throw invalidArgument('one of ring, full, grow', 'policy', spec.policy);
+  if (!CACHE_POLICIES.includes(spec.policy)) throw invalidArgument(`one of ${CACHE_POLICIES.join(', ')}`, 'policy', spec.policy);
   if (!['f32', 'f16', 'bf16'].includes(spec.dtype)) throw invalidArgument('one of f32, f16, bf16', 'dtype', spec.dtype);
   if (!(Number.isInteger(spec.sink) && spec.sink >= 0 && spec.sink % BLOCK_TOKENS === 0))
     throw invalidArgument(`a multiple of ${BLOCK_TOKENS}`, 'sink', spec.sink);
-  const count = spec.policy === 'grow' ? 0 : spec.sequences * spec.layers * spec.kvHeads;
+  const count = spec.policy === 'dynamic' ? 0 : spec.sequences * spec.layers * spec.kvHeads;
   const { capacities } = spec;
   if (!(capacities instanceof Int32Array) || capacities.length !== count)
     throw invalidArgument(`${count} entries`, 'capacities', capacities);

@@ -28,7 +28,7 @@ export function checkReportable(suite: Suite, records: readonly RunRecord[]): vo
     if (record.kind === 'plan')
       atMost(record.plan.model.layers * record.plan.model.kvHeads, LIMITS.heads, 'KV heads', `the plan ${record.path}`);
     if (record.kind !== 'measurement') continue;
-    const place = `${record.measure} of ${record.method} at ${record.contextTokens} tokens`;
+    const place = `${record.measure} of ${record.method} at ${record.length} tokens`;
     atMost(record.samplesMs.length, LIMITS.rounds, 'rounds', place);
     if (record.samplesMs.some((ms) => ms < LIMITS.shortest))
       throw refused(`timings of at least ${LIMITS.shortest} ms`, place, 'a shorter one');

@@ -7,7 +7,7 @@ export interface VegaLiteSpec {
   readonly [key: string]: unknown;
 }
 
-export type Cell = string | number | null;
+export type Datum = string | number | null;
 
 /** A figure: its picture, its data as a table, and its words. */
 export interface Chart {
@@ -22,7 +22,7 @@ export interface Chart {
   readonly alt: string;
   /** Small ones stand side by side. */
   readonly size: 'wide' | 'small';
-  readonly rows: readonly { readonly [column: string]: Cell }[];
+  readonly rows: readonly { readonly [column: string]: Datum }[];
   readonly spec: (theme: Theme) => VegaLiteSpec;
 }
 

@@ -56,7 +56,7 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
         method[measure].map((s) => ({
           measure,
           cache: s.cache,
-          contextTokens: s.contextTokens,
+          length: s.length,
           batch: s.batch,
           ...timed('tokensPerSecond', s.tokensPerSecond),
           ...timed('latencyMs', s.latencyMs),
@@ -103,7 +103,7 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
         method: m.method,
         measure: m.measure,
         cache: m.cache,
-        contextTokens: m.contextTokens,
+        length: m.length,
         batch: m.batch,
         newTokens: m.newTokens,
         control: m.control,
@@ -131,14 +131,14 @@ function asText(value: string): string {
 
 /** Three accounts of the same memory side by side: the plan's, the allocator's and the device's. */
 function deviceMemoryRows({ measurements, capacities }: Selection): Row[] {
-  const timed = measurements.flatMap(({ method, measure, cache, contextTokens, batch, kvBytes, peakBytes, deviceMemory }) =>
+  const timed = measurements.flatMap(({ method, measure, cache, length, batch, kvBytes, peakBytes, deviceMemory }) =>
     deviceMemory
       ? [
           {
             method,
             measure,
             cache,
-            contextTokens,
+            length,
             batch,
             plannedKvBytes: kvBytes.planned,
             residentKvBytes: kvBytes.resident,
@@ -148,10 +148,10 @@ function deviceMemoryRows({ measurements, capacities }: Selection): Row[] {
         ]
       : [],
   );
-  const searched = capacities.flatMap(({ method, cache, contextTokens, maxBatch, trials, deviceMemory }) => {
+  const searched = capacities.flatMap(({ method, cache, length, maxBatch, trials, deviceMemory }) => {
     if (!deviceMemory) return [];
     const peakBytes = trials.find((trial) => trial.batch === maxBatch)?.peakBytes ?? null;
-    const common = { method, measure: 'maxBatch', cache, contextTokens, batch: maxBatch };
+    const common = { method, measure: 'maxBatch', cache, length, batch: maxBatch };
     return [{ ...common, plannedKvBytes: null, residentKvBytes: null, peakBytes, ...deviceMemory }];
   });
   return [...timed, ...searched];

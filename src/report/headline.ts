@@ -32,8 +32,7 @@ const MISSING = '\u2013';
 export function headline(summary: Summary): Headline {
   const decode = hardest(summary.methods.flatMap((method) => method.decode));
   const prefill = hardest(summary.methods.flatMap((method) => method.prefill));
-  const at = (speed: Speed | undefined): string =>
-    speed === undefined ? '' : `${countText(speed.contextTokens)} tokens, batch ${speed.batch}`;
+  const at = (speed: Speed | undefined): string => (speed === undefined ? '' : `${countText(speed.length)} tokens, batch ${speed.batch}`);
   const speedOf = (method: MethodSummary, measure: Measure, wanted: Speed | undefined): string => {
     const speed = method[measure].find((at) => isAt(at, wanted));
     if (speed === undefined) return method.unfit.some((at) => at.measure === measure && isAt(at, wanted)) ? 'does not fit' : MISSING;
@@ -61,8 +60,8 @@ export function headline(summary: Summary): Headline {
 }
 
 /** Whether a method's own cache was timed, or did not fit, under this condition. */
-function isAt(own: Pick<Speed, 'cache' | 'contextTokens' | 'batch'>, condition: Speed | undefined): boolean {
-  return own.contextTokens === condition?.contextTokens && own.batch === condition.batch && own.cache !== 'dynamic';
+function isAt(own: Pick<Speed, 'cache' | 'length' | 'batch'>, condition: Speed | undefined): boolean {
+  return own.length === condition?.length && own.batch === condition.batch && own.cache !== 'dynamic';
 }
 
 interface ColumnOf extends HeadlineColumn {

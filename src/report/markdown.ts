@@ -150,7 +150,7 @@ function speedTable(summary: Summary): string {
       ...method[measure].map((speed) => [
         measure,
         armText(method, speed),
-        countText(speed.contextTokens),
+        countText(speed.length),
         String(speed.batch),
         rateText(speed.tokensPerSecond),
         speed.latencyMs.estimate.toFixed(1),
@@ -163,7 +163,7 @@ function speedTable(summary: Summary): string {
         .map((at) => [
           measure,
           armText(method, at),
-          countText(at.contextTokens),
+          countText(at.length),
           String(at.batch),
           'does not fit',
           ...Array<string>(4).fill('\u2013'),

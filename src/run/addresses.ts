@@ -1,7 +1,7 @@
 import { contentHash } from '../core/hash.ts';
 import { WITHOUT_PLAN } from '../records/record.ts';
-import { type Cell, expandCells, isQuality } from '../suite/cells.ts';
-import { cellParts, planCellParts, sampleSetHash } from './cell-hash.ts';
+import { type Cell, expandCells, isQuality, type QualityCell } from '../suite/cells.ts';
+import { cellParts, planCellParts, sampleSetParts } from './cell-parts.ts';
 import type { Parts } from './code-identity.ts';
 import { now, type RunContext } from './context.ts';
 
@@ -16,12 +16,17 @@ export interface Address {
 type AddressInput = Pick<RunContext, 'suite' | 'suiteFolder' | 'identity' | 'plans'>;
 
 /** The address of a cell now; that of a cell whose method has no plan (yet) is WITHOUT_PLAN. Throws where a file of a plan method cannot be read. */
-function addressOf(cell: Cell, { suite, suiteFolder, identity, plans }: AddressInput): Address {
+export function addressOf(cell: Cell, { suite, suiteFolder, identity, plans }: AddressInput): Address {
   if (cell.kind === 'plan') return address(planCellParts(cell, suite, suiteFolder, identity), null);
   const plan = plans.get(cell.method);
-  const sampleSet = isQuality(cell) ? sampleSetHash(cell, suite, identity) : null;
+  const sampleSet = isQuality(cell) ? sampleSetOf(cell, { suite, identity }) : null;
   if (plan === undefined) return { cell: WITHOUT_PLAN, parts: {}, sampleSet };
   return address(cellParts(cell, suite, identity, plan), sampleSet);
+}
+
+/** The address of the samples that a cell asks for. */
+export function sampleSetOf(cell: QualityCell, { suite, identity }: Pick<AddressInput, 'suite' | 'identity'>): string {
+  return contentHash(sampleSetParts(cell, suite, identity));
 }
 
 function address(parts: Parts, sampleSet: string | null): Address {

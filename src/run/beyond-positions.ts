@@ -23,9 +23,7 @@ function lengthsOf(cell: Cell, suite: Suite): readonly number[] {
     case 'plan':
       return cell.options.method === 'moa' && compress !== undefined ? [...compress.profileLengths, compress.validate.length] : [];
     case 'decode':
-      return [cell.context];
     case 'maxBatch':
-      return [cell.contextTokens];
     case 'prefill':
       return [cell.length];
     default:

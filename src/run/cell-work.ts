@@ -31,9 +31,9 @@ export function workOf(cell: Cell, suite: Suite, { samplesDone, first }: { reado
     case 'prefill':
       return times(cell.rounds + 1, prompt(cell.length));
     case 'decode':
-      return times(cell.rounds + 1, plus(times(cell.batch, prompt(cell.context)), { ...NOTHING, steps: cell.newTokens }));
+      return times(cell.rounds + 1, plus(times(cell.batch, prompt(cell.length)), { ...NOTHING, steps: cell.newTokens }));
     case 'maxBatch':
-      return times(Math.ceil(Math.log2(cell.largest)) + 1, prompt(cell.contextTokens));
+      return times(Math.ceil(Math.log2(cell.largest)) + 1, prompt(cell.length));
     default:
       return NOTHING;
   }

@@ -1,41 +1,33 @@
 import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
+import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../records/record.ts';
-import type { DecodeCell, MaxBatchCell, PrefillCell } from '../suite/cells.ts';
-import { cellHash } from './cell-hash.ts';
+import type { Cell, MaxBatchCell, PlanCell, TimedCell } from '../suite/cells.ts';
+import { addressOf } from './addresses.ts';
 import type { RunContext } from './context.ts';
 import { type OpenCell, recordSkipped } from './outcome.ts';
 
-export type TimedCell = PrefillCell | DecodeCell;
+/** A cell of scores or timings with its address, and the plan of its method. */
+export type Contender<C extends Exclude<Cell, PlanCell>> = OpenCell<C> & { readonly plan: Plan };
 
-/** A cell of efficiency with its address and the cache of each of its sequences. */
-export type Contender<C extends TimedCell | MaxBatchCell = TimedCell> = OpenCell<C> & { readonly layout: CacheLayout };
+/** The same for efficiency, with the cache of each of its sequences. */
+export type TimedContender<C extends TimedCell | MaxBatchCell = TimedCell> = Contender<C> & { readonly layout: CacheLayout };
 
 /** The cells whose method has a plan; the others are recorded as skipped. */
-export function contendersOf<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: readonly C[]): Contender<C>[] {
+export function contendersOf<C extends Exclude<Cell, PlanCell>>(context: RunContext, cells: readonly C[]): Contender<C>[] {
   return cells.flatMap((cell) => {
     const plan = context.plans.get(cell.method);
-    if (plan === undefined) {
-      recordSkipped(context, { cell, hash: WITHOUT_PLAN }, `method ${cell.method} has no plan (see its failed record)`);
-      return [];
-    }
-    const layout = cacheLayout(plan, {
-      promptTokens: contextTokensOf(cell),
-      newTokens: 0,
-      dtype: context.suite.model.kvDType,
-      grows: cell.cache === 'dynamic',
-    });
-    return [{ cell, hash: cellHash(cell, context.suite, context.identity, plan), layout }];
+    if (plan !== undefined) return [{ cell, plan, hash: addressOf(cell, context).cell }];
+    recordSkipped(context, { cell, hash: WITHOUT_PLAN }, `method ${cell.method} has no plan (see its failed record)`);
+    return [];
   });
 }
 
-/** N of a cell: prompt and new tokens together, where spans and budgets are fixed. */
-export function contextTokensOf(cell: TimedCell | MaxBatchCell): number {
-  switch (cell.kind) {
-    case 'prefill':
-      return cell.length;
-    case 'decode':
-      return cell.context;
-    case 'maxBatch':
-      return cell.contextTokens;
-  }
+/** As `contendersOf`, for cells of efficiency. */
+export function timedContendersOf<C extends TimedCell | MaxBatchCell>(context: RunContext, cells: readonly C[]): TimedContender<C>[] {
+  return contendersOf(context, cells).map((contender) => {
+    const { cell, plan } = contender;
+    const grows = cell.cache === 'dynamic';
+    const layout = cacheLayout(plan, { promptTokens: cell.length, newTokens: 0, dtype: context.suite.model.kvDType, grows });
+    return { ...contender, layout };
+  });
 }

@@ -4,7 +4,7 @@ import { generate } from '../model/inference/generate.ts';
 import { settle } from '../model/inference/settle.ts';
 import type { DeviceMemory } from '../native/backend.ts';
 import type { MaxBatchCell } from '../suite/cells.ts';
-import { type Contender, contendersOf } from './contenders.ts';
+import { type TimedContender, timedContendersOf } from './contenders.ts';
 import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { isCompleted, recordCompleted, recordFailed } from './outcome.ts';
@@ -12,13 +12,13 @@ import { timingPrompt } from './timing-prompt.ts';
 
 /** Finds the largest batch of each method within the memory limit by really allocating and decoding. */
 export async function runMaxBatch(context: RunContext, cells: readonly MaxBatchCell[]): Promise<void> {
-  for (const contender of contendersOf(context, cells)) {
+  for (const contender of timedContendersOf(context, cells)) {
     if (isCompleted(context, contender.hash)) continue;
     await searchMaxBatch(context, contender);
   }
 }
 
-async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatchCell>): Promise<void> {
+async function searchMaxBatch(context: RunContext, contender: TimedContender<MaxBatchCell>): Promise<void> {
   const { model } = context;
   const { cell, hash, layout } = contender;
   const started = performance.now();
@@ -32,7 +32,7 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
       model.backend.resetPeak();
       // One full-length prompt brings the prefill workspace; the other sequences have their whole cache and one token.
       const requests = Array.from({ length: batch }, (_, i) => ({
-        tokens: timingPrompt(model, { length: i === 0 ? cell.contextTokens - 2 : 1, seed: `${context.suite.seed}/timing/${i}` }),
+        tokens: timingPrompt(model, { length: i === 0 ? cell.length - 2 : 1, seed: `${context.suite.seed}/timing/${i}` }),
         layout,
         maxNewTokens: 2,
       }));
@@ -53,7 +53,7 @@ async function searchMaxBatch(context: RunContext, contender: Contender<MaxBatch
       cell: hash,
       method: cell.method,
       cache: layout.kind,
-      contextTokens: cell.contextTokens,
+      length: cell.length,
       memoryLimitBytes,
       maxBatch: found.maxBatch,
       stopped: found.stopped,

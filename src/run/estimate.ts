@@ -69,12 +69,12 @@ export async function estimateRun(input: EstimateInput): Promise<Estimate> {
   };
 }
 
-interface OpenCell {
+interface CellToDo {
   readonly cell: Cell;
   readonly state: CellState;
 }
 
-async function modelledSeconds(open: readonly OpenCell[], { suite, config, backend }: EstimateInput) {
+async function modelledSeconds(open: readonly CellToDo[], { suite, config, backend }: EstimateInput) {
   const rates = { prompts: await gemmRate(backend, suite, config, 256), steps: await gemmRate(backend, suite, config, 1) };
   const firstMoa = open.find(({ cell }) => cell.kind === 'plan' && cell.options.method === 'moa');
   let seconds = 0;
@@ -110,7 +110,7 @@ function peakBytes(cells: readonly Cell[], { suite, config }: EstimateInput): nu
   const perToken = 2 * config.layers * config.kvHeads * config.headDim * BYTES_PER_ELEMENT[suite.model.kvDType];
   const caches = cells.map((cell) => {
     if (isQuality(cell) || cell.kind === 'prefill') return perToken * cell.length;
-    if (cell.kind === 'decode') return perToken * cell.context * cell.batch;
+    if (cell.kind === 'decode') return perToken * cell.length * cell.batch;
     return cell.kind === 'plan' && cell.options.method === 'moa' ? perToken * (suite.compress?.validate.length ?? 0) : 0;
   });
   const limits = cells.flatMap((cell) => (cell.kind === 'maxBatch' ? [cell.memoryLimitMiB * 2 ** 20] : []));
@@ -125,7 +125,7 @@ function weightBytes({ model }: Suite, config: ModelConfig): number {
   return checkpointFiles(model.path).reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
-function diskBytes(open: readonly OpenCell[], { suite, config }: EstimateInput): number {
+function diskBytes(open: readonly CellToDo[], { suite, config }: EstimateInput): number {
   const lines = open.map(({ cell, state }) => {
     if (isQuality(cell)) return (cell.samples - state.samplesDone) * (cell.kind === 'perplexity' ? LINE_BYTES.loss : LINE_BYTES.sample);
     return cell.kind === 'plan' ? LINE_BYTES.plan + 40 * config.layers * config.kvHeads : LINE_BYTES.timing;

@@ -10,8 +10,8 @@ import { loadPlan, planHash, savePlan } from '../plan/file.ts';
 import type { Plan } from '../plan/schema.ts';
 import { WITHOUT_PLAN } from '../records/record.ts';
 import { expandCells, type PlanCell } from '../suite/cells.ts';
-import { addressOrNone } from './addresses.ts';
-import { artefactParts, planCellHash } from './cell-hash.ts';
+import { addressOf, addressOrNone } from './addresses.ts';
+import { artefactParts } from './cell-parts.ts';
 import { now, type RunContext } from './context.ts';
 import { type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
 import { recordedPlan } from './plan-record.ts';
@@ -55,7 +55,7 @@ export async function makePlans(context: RunContext, cells: readonly PlanCell[])
     const path = planPath(context.folder, cell.method);
     let open: OpenCell<PlanCell> = { cell, hash: WITHOUT_PLAN };
     try {
-      open = { cell, hash: planCellHash(cell, context.suite, context.suiteFolder, context.identity) };
+      open = { cell, hash: addressOf(cell, context).cell };
       await makePlan(context, open, path);
     } catch (error) {
       recordFailed(context, open, error);

@@ -8,20 +8,20 @@ import { answerLoss } from '../model/inference/loss.ts';
 import { settle } from '../model/inference/settle.ts';
 import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
-import { WITHOUT_PLAN } from '../records/record.ts';
 import type { QualityCell } from '../suite/cells.ts';
+import { sampleSetOf } from './addresses.ts';
 import { inBatches, partition } from './batches.ts';
-import { cellHash, sampleSetHash } from './cell-hash.ts';
+import { type Contender, contendersOf } from './contenders.ts';
 import { now, type RunContext } from './context.ts';
 import { generationOptions } from './generation-options.ts';
 import { inGroups } from './groups.ts';
-import { type OpenCell, recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
+import { recordCompleted, recordFailed, recordSkipped } from './outcome.ts';
 import { type AddressedSample, addressed } from './sample-content.ts';
 import { samplesFor } from './samples.ts';
 
 const PROMPT_TAIL_CHARS = 600;
 
-type Contender = OpenCell<QualityCell> & { readonly plan: Plan; readonly startedMs: number; readonly done: ReadonlySet<string> };
+type ScoredContender = Contender<QualityCell> & { readonly startedMs: number; readonly done: ReadonlySet<string> };
 
 /**
  * Scores all methods on the same samples, sample by sample, so that comparisons are paired and an interrupted run has as many samples
@@ -29,31 +29,19 @@ type Contender = OpenCell<QualityCell> & { readonly plan: Plan; readonly started
  */
 export async function runQuality(context: RunContext, cells: readonly QualityCell[]): Promise<void> {
   for (const group of inGroups(cells)) {
-    const planned = group.filter((cell) => hasPlan(context, cell));
-    const open = await openContenders(context, planned);
+    const open = await openContenders(context, contendersOf(context, group));
     if (open.length > 0) await runGroup(context, open);
   }
 }
 
-function hasPlan(context: RunContext, cell: QualityCell): boolean {
-  if (context.plans.has(cell.method)) return true;
-  recordSkipped(context, { cell, hash: WITHOUT_PLAN }, `method ${cell.method} has no plan (see its failed record)`);
-  return false;
-}
-
 /** The cells that miss a sample of those that are asked for now. Which these are is recorded first: it is what "all" means. */
-async function openContenders(context: RunContext, cells: readonly QualityCell[]): Promise<Contender[]> {
-  const [first] = cells;
+async function openContenders(context: RunContext, found: readonly Contender<QualityCell>[]): Promise<ScoredContender[]> {
+  const [first] = found;
   if (first === undefined) return [];
-  const set = sampleSetHash(first, context.suite, context.identity);
-  const contenders = cells.flatMap((cell): Contender[] => {
-    const plan = context.plans.get(cell.method);
-    if (plan === undefined) return [];
-    const hash = cellHash(cell, context.suite, context.identity, plan);
-    return [{ cell, hash, plan, startedMs: performance.now(), done: context.store.scored(hash) }];
-  });
+  const set = sampleSetOf(first.cell, context);
+  const contenders = found.map((contender) => ({ ...contender, startedMs: performance.now(), done: context.store.scored(contender.hash) }));
   try {
-    if (context.store.samplesOf(set) === undefined) await recordSampleSet(context, first, set);
+    if (context.store.samplesOf(set) === undefined) await recordSampleSet(context, first.cell, set);
   } catch (error) {
     for (const contender of contenders) recordFailed(context, contender, error);
     return [];
@@ -67,8 +55,8 @@ async function recordSampleSet(context: RunContext, cell: QualityCell, set: stri
   context.store.append({ kind: 'sampleSet', time: now(), set, samples });
 }
 
-async function runGroup(context: RunContext, contenders: readonly Contender[]): Promise<void> {
-  const { cell } = contenders[0] as Contender;
+async function runGroup(context: RunContext, contenders: readonly ScoredContender[]): Promise<void> {
+  const { cell } = contenders[0] as ScoredContender;
   let open = contenders;
   let index = 0;
   try {
@@ -106,7 +94,7 @@ async function runGroup(context: RunContext, contenders: readonly Contender[]): 
 }
 
 /** Generates the samples together where their caches can be one; each has its own record. */
-async function recordSamples(context: RunContext, contender: Contender, samples: readonly AddressedSample[]): Promise<void> {
+async function recordSamples(context: RunContext, contender: ScoredContender, samples: readonly AddressedSample[]): Promise<void> {
   const requests = samples.map(({ sample, tokens, content }) => {
     const { maxNewTokens } = sample;
     const layout = layoutOf(context, contender.plan, { promptTokens: tokens.length, newTokens: maxNewTokens });
@@ -133,7 +121,7 @@ interface Generated extends AddressedSample {
 
 function recordSample(
   context: RunContext,
-  { cell, hash }: Contender,
+  { cell, hash }: ScoredContender,
   { sample, tokens, content, layout, generated, times }: Generated,
 ): void {
   const { model } = context;
@@ -168,7 +156,7 @@ function recordSample(
   });
 }
 
-async function recordLoss(context: RunContext, { cell, hash, plan }: Contender, item: AddressedSample): Promise<void> {
+async function recordLoss(context: RunContext, { cell, hash, plan }: ScoredContender, item: AddressedSample): Promise<void> {
   const { model } = context;
   const { sample, tokens: prompt, content } = item;
   const answer = model.tokenizer.encodeContinuation(sample.prompt, sample.completion ?? sample.answers[0] ?? '', prompt);

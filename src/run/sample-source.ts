@@ -1,14 +1,13 @@
-import { join, resolve } from 'node:path';
-import { MoaError } from '../core/errors.ts';
+import { resolve } from 'node:path';
 import { longBenchDataset } from '../data/readers/longbench-datasets.ts';
 import { LONGEVAL_NEW_TOKENS } from '../data/readers/longeval.ts';
 import { taskNamed } from '../data/tasks.ts';
-import type { QualityCell } from '../suite/cells.ts';
+import type { CellSource, QualityCell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 
 /** Where the samples of a condition come from. */
 export interface SampleSource {
-  readonly reader: 'generated' | 'longeval' | 'longbench';
+  readonly reader: CellSource['kind'];
   /** The file as the suite names it, and where it is; null for generated samples. */
   readonly file: { readonly name: string; readonly path: string } | null;
   /** Most new tokens of an answer. */
@@ -19,33 +18,28 @@ export interface SampleSource {
   readonly sequenceTokens: number;
 }
 
-type Condition = Pick<QualityCell, 'kind' | 'task' | 'length'>;
+type Condition = Pick<QualityCell, 'source' | 'task' | 'length'>;
 
-/** @throws MoaError NOT_FOUND for a task or data set that does not exist, INVALID_ARGUMENT where the suite has no file for the length. */
-export function sampleSource(condition: Condition, suite: Suite, suiteFolder: string): SampleSource {
-  const { reader, name, newTokens } = origin(condition, suite);
+/** @throws MoaError NOT_FOUND for a task or data set that does not exist. */
+export function sampleSource({ source, task, length }: Condition, suite: Suite, suiteFolder: string): SampleSource {
+  const newTokens = newTokensOf(source, task);
   const isOnTop = suite.generation.reserveTokens !== undefined;
   return {
-    reader,
-    file: name === null ? null : { name, path: resolve(suiteFolder, name) },
+    reader: source.kind,
+    file: source.kind === 'generated' ? null : { name: source.path, path: resolve(suiteFolder, source.path) },
     newTokens,
-    promptTokens: condition.length - (isOnTop ? 0 : newTokens),
-    sequenceTokens: condition.length + (isOnTop ? newTokens : 0),
+    promptTokens: length - (isOnTop ? 0 : newTokens),
+    sequenceTokens: length + (isOnTop ? newTokens : 0),
   };
 }
 
-function origin(
-  { kind, task, length }: Condition,
-  { quality }: Suite,
-): { reader: SampleSource['reader']; name: string | null; newTokens: number } {
-  const source = kind === 'retrieval' ? quality?.retrieval?.source : kind === 'longbench' ? quality?.longbench?.source : undefined;
-  if (source?.kind === 'longeval') {
-    const file = source.files.find((f) => f.length === length);
-    if (file === undefined) throw new MoaError(`Expected a LongEval file for length ${length}`, { code: 'INVALID_ARGUMENT' });
-    return { reader: 'longeval', name: file.path, newTokens: LONGEVAL_NEW_TOKENS };
+function newTokensOf({ kind }: CellSource, task: string): number {
+  switch (kind) {
+    case 'generated':
+      return taskNamed(task).maxNewTokens;
+    case 'longeval':
+      return LONGEVAL_NEW_TOKENS;
+    case 'longbench':
+      return longBenchDataset(task).maxNewTokens;
   }
-  if (source?.kind === 'longbench') {
-    return { reader: 'longbench', name: join(source.folder, `${task}.jsonl`), newTokens: longBenchDataset(task).maxNewTokens };
-  }
-  return { reader: 'generated', name: null, newTokens: taskNamed(task).maxNewTokens };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MoaError } from '../core/errors.ts';
+import { CACHE_POLICIES } from '../native/backend.ts';
 
 /** What the run and a timing process say to each other: one JSON object a line, requests on the process's stdin, replies on its stdout. */
 
@@ -7,7 +8,7 @@ const float = z.enum(['f32', 'f16', 'bf16']);
 const ids = z.array(z.int().min(0));
 /** CacheLayout with its spans as a plain list. */
 const layout = z.strictObject({
-  kind: z.enum(['static', 'dense', 'dynamic']),
+  kind: z.enum(CACHE_POLICIES),
   dtype: float,
   sink: z.int().min(0),
   spans: ids,

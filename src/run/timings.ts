@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { MoaError } from '../core/errors.ts';
 import { GENERATION_TIMER } from '../measure/generation.ts';
 import { type RecordOf, recordsOf } from '../records/record.ts';
-import { type Contender, contendersOf, contextTokensOf, type TimedCell } from './contenders.ts';
+import type { TimedCell } from '../suite/cells.ts';
+import { type TimedContender, timedContendersOf } from './contenders.ts';
 import { now, type RunContext } from './context.ts';
 import { inGroups } from './groups.ts';
 import { isCompleted, recordCompleted, recordFailed } from './outcome.ts';
@@ -18,7 +19,7 @@ export type Launch = (options: TimingProcessOptions) => Promise<TimingProcess>;
  * been given back. A cell is completed when all its processes have measured it; a resumed run goes on with the missing ones.
  */
 export async function runTimings(context: RunContext, cells: readonly TimedCell[], launch: Launch = TimingProcess.launch): Promise<void> {
-  const groups = inGroups(cells).map((group) => contendersOf(context, group));
+  const groups = inGroups(cells).map((group) => timedContendersOf(context, group));
   const processes = context.suite.efficiency?.processes ?? 1;
   const elapsedMs = new Map<string, number>();
   const failures = new Map<string, unknown>();
@@ -45,7 +46,7 @@ interface InProcess {
 }
 
 /** One launch times all groups; one that crashes fails its group only, for the next has a launch of its own. */
-async function timeInProcess(context: RunContext, groups: readonly (readonly Contender[])[], run: InProcess): Promise<void> {
+async function timeInProcess(context: RunContext, groups: readonly (readonly TimedContender[])[], run: InProcess): Promise<void> {
   let timing: TimingProcess | null = null;
   try {
     for (const group of groups) {
@@ -87,13 +88,13 @@ async function launchLike({ suite, model, signal, onProgress }: RunContext, laun
   });
 }
 
-async function timeGroup(context: RunContext, timing: TimingProcess, group: readonly Contender[], run: InProcess): Promise<void> {
+async function timeGroup(context: RunContext, timing: TimingProcess, group: readonly TimedContender[], run: InProcess): Promise<void> {
   const tried = group.filter((contender) => !isUnfit(context, contender));
   const [first] = tried;
   if (first === undefined) return;
   const { cell } = first;
   const batch = cell.kind === 'prefill' ? '' : ` x ${cell.batch}`;
-  const detail = `${contextTokensOf(cell)} tokens${batch}, process ${run.process + 1} of ${run.processes}`;
+  const detail = `${cell.length} tokens${batch}, process ${run.process + 1} of ${run.processes}`;
   const { outcomes, substitutions } = await timing.time(requestOf(context, tried, run.process), (progress) =>
     context.onProgress({ ...progress, detail }),
   );
@@ -106,8 +107,8 @@ async function timeGroup(context: RunContext, timing: TimingProcess, group: read
   }
 }
 
-function requestOf({ suite, model }: RunContext, contenders: readonly Contender[], process: number): Omit<TimeRequest, 'kind'> {
-  const { cell } = contenders[0] as Contender;
+function requestOf({ suite, model }: RunContext, contenders: readonly TimedContender[], process: number): Omit<TimeRequest, 'kind'> {
+  const { cell } = contenders[0] as TimedContender;
   return {
     arms: contenders.map(({ hash, layout }) => ({ id: hash, layout: { ...layout, spans: [...layout.spans] } })),
     what:
@@ -126,7 +127,7 @@ interface Recorded {
   readonly process: number;
 }
 
-function record(context: RunContext, { cell, hash, layout }: Contender, { outcome, process }: Recorded): void {
+function record(context: RunContext, { cell, hash, layout }: TimedContender, { outcome, process }: Recorded): void {
   const batch = cell.kind === 'prefill' ? 1 : cell.batch;
   const condition = {
     stretch: context.stretch.open(),
@@ -135,7 +136,7 @@ function record(context: RunContext, { cell, hash, layout }: Contender, { outcom
     method: cell.method,
     measure: cell.kind,
     cache: layout.kind,
-    contextTokens: contextTokensOf(cell),
+    length: cell.length,
     batch,
     newTokens: cell.kind === 'prefill' ? 0 : cell.newTokens,
     process,
@@ -162,11 +163,11 @@ function record(context: RunContext, { cell, hash, layout }: Contender, { outcom
 }
 
 /** What did not fit in one process is not tried in the others. */
-function isUnfit({ store }: RunContext, { hash }: Contender): boolean {
+function isUnfit({ store }: RunContext, { hash }: TimedContender): boolean {
   return recordsOf(store.ofCell(hash), 'unfit').length > 0;
 }
 
-function isMeasured(context: RunContext, contender: Contender, process: number): boolean {
+function isMeasured(context: RunContext, contender: TimedContender, process: number): boolean {
   const own: readonly RecordOf<'measurement'>[] = recordsOf(context.store.ofCell(contender.hash), 'measurement');
   return own.some((measurement) => measurement.process === process) || isUnfit(context, contender);
 }

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MoaError } from '../core/errors.ts';
-import { readJsonAs } from '../core/json-file.ts';
+import { parseOrThrow, readJson, readJsonAs } from '../core/json-file.ts';
 import { loadPlan, planHash } from '../plan/file.ts';
 import { environmentSchema } from '../records/environment.ts';
 import { readRecords } from '../records/read-records.ts';
 import { type RecordOf, recordsOf } from '../records/record.ts';
 import { headlineText } from '../report/headline-text.ts';
 import { writeReport } from '../report/write.ts';
-import { suiteSchema } from '../suite/schema.ts';
+import { withTodaysNames } from '../suite/older-names.ts';
+import { type Suite, suiteSchema } from '../suite/schema.ts';
 import { selectRecords } from '../summary/selection.ts';
 import type { Summary } from '../summary/summary.ts';
 import { planPath } from './make-plans.ts';
@@ -32,7 +33,7 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   const { records } = readRecords(recordsPath(folder));
   const run = recordsOf(records, 'run').at(-1);
   if (run === undefined) throw new MoaError(`Expected a run record in ${recordsPath(folder)} but there is none`, { code: 'INVALID_FILE' });
-  const suite = readJsonAs(suiteSchema, join(folder, 'suite.json'), { what: 'the suite of this run', hint: HINT });
+  const suite = storedSuite(join(folder, 'suite.json'));
   const environmentPath = join(folder, 'environment.json');
   const environment = existsSync(environmentPath)
     ? readJsonAs(environmentSchema, environmentPath, { what: 'an environment', hint: HINT })
@@ -40,6 +41,11 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   for (const record of selectRecords(records, suite).plans) checkPlan(folder, record, run.model);
   const summary = await writeReport(folder, { records, suite, environment });
   return { summary, text: headlineText(summary) };
+}
+
+/** The suite that the folder keeps, by whichever version it was written. */
+function storedSuite(path: string): Suite {
+  return parseOrThrow(suiteSchema, withTodaysNames(readJson(path, HINT)), { what: 'the suite of this run', path, hint: HINT });
 }
 
 /** What is reported is the recorded plan: its hash, its shape and its file must say the same. */

@@ -60,13 +60,13 @@ function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem
   if (efficiency.caches.length > 0 && !methods.some((m) => m.method === 'dense')) {
     problem(['efficiency', 'caches'], 'Expected a dense method because further caches are dense baselines');
   }
-  const { contexts = [], newTokens = 0 } = efficiency.decode ?? {};
-  contexts.forEach((context, i) => {
-    // The prompt is the context less the new tokens and the one that prefill gives; it needs a token.
-    if (context >= newTokens + 2) return;
+  const { lengths = [], newTokens = 0 } = efficiency.decode ?? {};
+  lengths.forEach((length, i) => {
+    // The prompt is the length less the new tokens and the one that prefill gives; it needs a token.
+    if (length >= newTokens + 2) return;
     problem(
-      ['efficiency', 'decode', 'contexts', i],
-      `Expected at least ${newTokens + 2} (newTokens + 2: the prompt lies within the context) but received ${context}`,
+      ['efficiency', 'decode', 'lengths', i],
+      `Expected at least ${newTokens + 2} (newTokens + 2: the prompt lies within the length) but received ${length}`,
     );
   });
 }

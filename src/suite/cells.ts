@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { MoaError } from '../core/errors.ts';
 import type { Suite, SuiteMethod } from './schema.ts';
 
 interface CellCommon {
@@ -13,9 +15,13 @@ export interface PlanCell extends CellCommon {
   readonly options: SuiteMethod;
 }
 
+/** Where samples come from: a generator, or a file, which is named as the suite names it, relative to the suite's folder. */
+export type CellSource = { readonly kind: 'generated' } | { readonly kind: 'longeval' | 'longbench'; readonly path: string };
+
 /** Scores the samples of one task at one length. */
 export interface QualityCell extends CellCommon {
   readonly kind: 'retrieval' | 'longbench' | 'perplexity';
+  readonly source: CellSource;
   readonly task: string;
   readonly length: number;
   readonly samples: number;
@@ -26,22 +32,22 @@ export function isQuality(cell: Cell): cell is QualityCell {
   return cell.kind === 'retrieval' || cell.kind === 'longbench' || cell.kind === 'perplexity';
 }
 
-interface TimedCell extends CellCommon {
+interface TimedCommon extends CellCommon {
   /** null: the one that the method's plan asks for. */
   readonly cache: 'dynamic' | null;
   /** The baseline once more: what the clock says of two equal programs. */
   readonly control: boolean;
 }
 
-export interface PrefillCell extends TimedCell {
+export interface PrefillCell extends TimedCommon {
   readonly kind: 'prefill';
   readonly length: number;
   readonly rounds: number;
 }
 
-export interface DecodeCell extends TimedCell {
+export interface DecodeCell extends TimedCommon {
   readonly kind: 'decode';
-  readonly context: number;
+  readonly length: number;
   readonly batch: number;
   readonly newTokens: number;
   readonly segmentMs: number;
@@ -52,10 +58,13 @@ export interface MaxBatchCell extends CellCommon {
   readonly kind: 'maxBatch';
   /** The one that the method's plan asks for: a growing cache has no fixed size to search with. Said because cell hashes hold it. */
   readonly cache: null;
-  readonly contextTokens: number;
+  readonly length: number;
   readonly memoryLimitMiB: number;
   readonly largest: number;
 }
+
+/** A cell whose method is timed. */
+export type TimedCell = PrefillCell | DecodeCell;
 
 export type Cell = PlanCell | QualityCell | PrefillCell | DecodeCell | MaxBatchCell;
 
@@ -80,17 +89,29 @@ function qualityCells(suite: Suite): Cell[] {
   const { retrieval, longbench, perplexity } = suite.quality ?? {};
   const conditions: Omit<QualityCell, 'id' | 'method'>[] = [];
   for (const length of retrieval?.lengths ?? []) {
-    conditions.push({ kind: 'retrieval', task: retrieval?.task ?? '', length, samples: retrieval?.samples ?? 0 });
+    const source = retrieval === undefined ? GENERATED : retrievalSource(retrieval, length);
+    conditions.push({ kind: 'retrieval', source, task: retrieval?.task ?? '', length, samples: retrieval?.samples ?? 0 });
   }
   for (const task of longbench?.tasks ?? []) {
-    conditions.push({ kind: 'longbench', task, length: longbench?.length ?? 0, samples: longbench?.samples ?? 0 });
+    const source: CellSource =
+      longbench?.source.kind === 'longbench' ? { kind: 'longbench', path: join(longbench.source.folder, `${task}.jsonl`) } : GENERATED;
+    conditions.push({ kind: 'longbench', source, task, length: longbench?.length ?? 0, samples: longbench?.samples ?? 0 });
   }
   for (const task of perplexity?.tasks ?? []) {
-    conditions.push({ kind: 'perplexity', task, length: perplexity?.length ?? 0, samples: perplexity?.samples ?? 0 });
+    conditions.push({ kind: 'perplexity', source: GENERATED, task, length: perplexity?.length ?? 0, samples: perplexity?.samples ?? 0 });
   }
   return conditions.flatMap((condition) =>
     suite.methods.map((m) => ({ ...condition, id: `${condition.kind}/${condition.task}/${condition.length}/${m.id}`, method: m.id })),
   );
+}
+
+const GENERATED: CellSource = { kind: 'generated' };
+
+function retrievalSource({ source }: NonNullable<NonNullable<Suite['quality']>['retrieval']>, length: number): CellSource {
+  if (source.kind === 'generated') return GENERATED;
+  const file = source.files.find((f) => f.length === length);
+  if (file === undefined) throw new MoaError(`Expected a LongEval file for length ${length}`, { code: 'INVALID_ARGUMENT' });
+  return { kind: 'longeval', path: file.path };
 }
 
 function efficiencyCells(suite: Suite): Cell[] {
@@ -101,20 +122,20 @@ function efficiencyCells(suite: Suite): Cell[] {
     for (const arm of arms)
       cells.push({ kind: 'prefill', ...arm, id: `prefill/${length}/${arm.id}`, length, rounds: prefill?.rounds ?? 1 });
   }
-  for (const context of decode?.contexts ?? []) {
+  for (const length of decode?.lengths ?? []) {
     for (const batch of decode?.batch ?? []) {
       const condition = {
-        context,
+        length,
         batch,
         newTokens: decode?.newTokens ?? 1,
         segmentMs: decode?.segmentMs ?? 0,
         rounds: decode?.rounds ?? 1,
       };
-      for (const arm of arms) cells.push({ kind: 'decode', ...arm, ...condition, id: `decode/${context}x${batch}/${arm.id}` });
+      for (const arm of arms) cells.push({ kind: 'decode', ...arm, ...condition, id: `decode/${length}x${batch}/${arm.id}` });
     }
   }
   if (maxBatch !== undefined) {
-    const id = (method: SuiteMethod): string => `maxBatch/${maxBatch.contextTokens}/${method.id}`;
+    const id = (method: SuiteMethod): string => `maxBatch/${maxBatch.length}/${method.id}`;
     for (const m of suite.methods) cells.push({ kind: 'maxBatch', id: id(m), method: m.id, cache: null, ...maxBatch });
   }
   return cells;

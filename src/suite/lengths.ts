@@ -11,8 +11,8 @@ export function suiteLengths(suite: Suite): readonly number[] {
     ...(longbench === undefined ? [] : [longbench.length]),
     ...(perplexity === undefined ? [] : [perplexity.length]),
     ...(prefill?.lengths ?? []),
-    ...(decode?.contexts ?? []),
-    ...(maxBatch === undefined ? [] : [maxBatch.contextTokens]),
+    ...(decode?.lengths ?? []),
+    ...(maxBatch === undefined ? [] : [maxBatch.length]),
   ];
   return [...new Set(all)].sort((a, b) => a - b);
 }

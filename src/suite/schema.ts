@@ -124,9 +124,9 @@ const efficiencySchema = z.strictObject({
   prefill: z.strictObject({ lengths, rounds: rounds.default(5) }).optional(),
   decode: z
     .strictObject({
-      contexts: lengths,
+      lengths: lengths.describe('N of each sequence after the last decode step of a pass.'),
       batch: batches.default([1]),
-      newTokens: count.default(32).describe('Decode steps in one pass, the last of which reaches the context.'),
+      newTokens: count.default(32).describe('Decode steps in one pass, the last of which reaches the length.'),
       segmentMs: z
         .int()
         .min(0)
@@ -138,7 +138,7 @@ const efficiencySchema = z.strictObject({
     .optional(),
   maxBatch: z
     .strictObject({
-      contextTokens: lengthTokens,
+      length: lengthTokens,
       memoryLimitMiB: z.number().positive().describe('Budget of weights, caches and workspace together.'),
       largest: count.default(256).describe('The search stops here.'),
     })

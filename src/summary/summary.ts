@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CACHE_POLICIES } from '../native/backend.ts';
 import { ranModelSchema } from '../records/record.ts';
 import { speedContrastSchema, speedSchema, unfitSchema } from './speed/estimates.ts';
 
@@ -95,8 +96,8 @@ const perplexity = z.strictObject({
 const conditions = <T extends z.ZodType>(condition: T) => z.strictObject({ used: z.array(condition), leftOut: z.array(condition) });
 
 const capacity = z.strictObject({
-  cache: z.enum(['static', 'dense', 'dynamic']),
-  contextTokens: z.int(),
+  cache: z.enum(CACHE_POLICIES),
+  length: z.int(),
   memoryLimitBytes: z.number(),
   maxBatch: z.int(),
   stopped: z.enum(['memory', 'largest']),

@@ -24,8 +24,8 @@ quality:
 efficiency:
   processes: 2
   prefill: { lengths: [512], rounds: 3 }
-  decode: { contexts: [512], batch: [2], newTokens: 4, segmentMs: 20, rounds: 3 }
-  maxBatch: { contextTokens: 512, memoryLimitMiB: 48, largest: 4 }
+  decode: { lengths: [512], batch: [2], newTokens: 4, segmentMs: 20, rounds: 3 }
+  maxBatch: { length: 512, memoryLimitMiB: 48, largest: 4 }
   caches: [dynamic]
 `;
 

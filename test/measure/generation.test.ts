@@ -18,10 +18,10 @@ afterAll(async () => {
 });
 
 const CONTEXT = 512;
-const layout = (kind: 'dense' | 'dynamic' = 'dense') => wholeLayout(model.config, { tokens: CONTEXT, dtype: 'f32', kind });
+const layout = (kind: 'full' | 'dynamic' = 'full') => wholeLayout(model.config, { tokens: CONTEXT, dtype: 'f32', kind });
 const half = () => ({
   ...layout(),
-  kind: 'static' as const,
+  kind: 'ring' as const,
   spans: new Int32Array(layout().spans.length).fill(256),
   bytes: layout().bytes / 2,
 });
@@ -120,7 +120,7 @@ describe('decode', () => {
     const broken = {
       ...layout(),
       dtype: 'f16' as const,
-      kind: 'static' as const,
+      kind: 'ring' as const,
       sink: 128,
       spans: new Int32Array(layout().spans.length).fill(64),
     };

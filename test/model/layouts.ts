@@ -3,12 +3,12 @@ import type { FloatDType } from '../../src/native/backend.ts';
 import { type CacheLayout, wholeLayout } from '../../src/plan/cache-layout.ts';
 
 interface Storage {
-  readonly kind?: 'dense' | 'dynamic';
+  readonly kind?: 'full' | 'dynamic';
   readonly dtype?: FloatDType;
 }
 
 /** The layout of a sequence that keeps everything, in the activations' dtype unless told otherwise. */
-export function whole(model: LanguageModel, tokens: number, { kind = 'dense', dtype = model.activationDType }: Storage = {}): CacheLayout {
+export function whole(model: LanguageModel, tokens: number, { kind = 'full', dtype = model.activationDType }: Storage = {}): CacheLayout {
   return wholeLayout(model.config, { tokens, dtype, kind });
 }
 
@@ -20,5 +20,5 @@ export function spanned(
 ): CacheLayout {
   const { headDim } = model.config;
   const bytes = spans.reduce((sum, span) => sum + span, 0) * 2 * headDim * 4;
-  return { kind: 'static', dtype: 'f32', sink, spans: Int32Array.from(spans), tokens, headDim, bytes };
+  return { kind: 'ring', dtype: 'f32', sink, spans: Int32Array.from(spans), tokens, headDim, bytes };
 }

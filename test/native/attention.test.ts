@@ -25,7 +25,7 @@ function views(s: Sequence, qkv: Tensor) {
 
 function cacheFor(backend: Backend, s: Sequence, { policy, capacities, sink = 0, dtype = 'f32' }: Setting): KvCache | undefined {
   if (policy === undefined) return undefined;
-  const slots = policy === 'grow' ? [] : (capacities ?? Array.from({ length: s.kvHeads }, () => 64 * Math.ceil((s.tokens + 1) / 64)));
+  const slots = policy === 'dynamic' ? [] : (capacities ?? Array.from({ length: s.kvHeads }, () => 64 * Math.ceil((s.tokens + 1) / 64)));
   return backend.kvCache({
     policy,
     sequences: 2,
@@ -107,7 +107,7 @@ describe.each(['f32', 'f16', 'bf16'] as const)('%s cache', (dtype) => {
     { policy: 'ring', sink: 128, capacities: [192, 320], chunks: [50, 61], decoded: 100 }, // sinks filled by several chunks
     { policy: 'ring', sink: 64, capacities: [128, 128], chunks: [1], decoded: 5 },
     { policy: 'full', chunks: [77, 5], decoded: 40 },
-    { policy: 'grow', chunks: [77, 5], decoded: 20 },
+    { policy: 'dynamic', chunks: [77, 5], decoded: 20 },
   ] as const)('$policy, sink $sink, capacities $capacities, chunks $chunks', (setting) =>
     expectLoops(randomSequence(SHAPE), { ...setting, dtype }),
   );

@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => backend.dispose());
 
 function growingCache(spec: Partial<KvCacheSpec> = {}): KvCache {
-  const base = { policy: 'grow', sequences: 1, layers: 1, kvHeads: 1, headDim: HEAD_DIM, dtype: 'f32', sink: 0 } as const;
+  const base = { policy: 'dynamic', sequences: 1, layers: 1, kvHeads: 1, headDim: HEAD_DIM, dtype: 'f32', sink: 0 } as const;
   return backend.kvCache({ ...base, capacities: new Int32Array(0), ...spec });
 }
 

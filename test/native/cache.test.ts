@@ -16,7 +16,7 @@ function cacheOf(policy: CachePolicy, capacities: readonly number[]): KvCache {
     headDim: HEAD_DIM,
     dtype: 'f32',
     sink: SINK,
-    capacities: policy === 'grow' ? new Int32Array(0) : Int32Array.from([...capacities, ...capacities]),
+    capacities: policy === 'dynamic' ? new Int32Array(0) : Int32Array.from([...capacities, ...capacities]),
   });
 }
 
@@ -55,7 +55,7 @@ function meanVisible(position: number, window: number): number {
 describe.each([
   { policy: 'ring', capacities: [128, 256], windows: [64, 192] },
   { policy: 'full', capacities: [1024, 1024], windows: [Infinity, Infinity] },
-  { policy: 'grow', capacities: [], windows: [Infinity, Infinity] },
+  { policy: 'dynamic', capacities: [], windows: [Infinity, Infinity] },
 ] as const)('$policy', ({ policy, capacities, windows }) => {
   test('holds the tokens that the mask lets be seen, appended at once, in chunks and one by one', async () => {
     const cache = cacheOf(policy, capacities);

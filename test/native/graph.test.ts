@@ -90,7 +90,7 @@ describe('capture', () => {
   });
 
   test('refuses growing caches', () => {
-    const spec = { policy: 'grow', sequences: 1, layers: 1, kvHeads: 1, headDim: HEAD_DIM, dtype: 'f32', sink: 0 } as const;
+    const spec = { policy: 'dynamic', sequences: 1, layers: 1, kvHeads: 1, headDim: HEAD_DIM, dtype: 'f32', sink: 0 } as const;
     const cache = backend.kvCache({ ...spec, capacities: new Int32Array(0) });
     const q = () => backend.tensor('f32', [1, 1, HEAD_DIM]);
     const step = { cache, layer: 0, q: q(), k: q(), v: q(), sequences: Int32Array.of(0), scale: 1 };

@@ -64,7 +64,7 @@ describe('a worker thread', () => {
         worker.once('message', () => resolve(worker.terminate()));
       });
     const code = `
-      const cache = backend.kvCache({ policy: 'grow', sequences: 1, layers: 1, kvHeads: 1, headDim: 8, dtype: 'f32', sink: 0, capacities: new Int32Array(0) });
+      const cache = backend.kvCache({ policy: 'dynamic', sequences: 1, layers: 1, kvHeads: 1, headDim: 8, dtype: 'f32', sink: 0, capacities: new Int32Array(0) });
       require('node:worker_threads').parentPort.postMessage('started');
       (async () => { for (;;) { work(); cache.reset(0); await Promise.all([out.read(), cache.lengths()]); } })();`;
     for (let i = 0; i < 5; i++) expect(await runWorker(code, terminate)).toBe(1);

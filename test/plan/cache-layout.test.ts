@@ -15,7 +15,7 @@ const ask = (promptTokens: number, newTokens: number, reserveTokens?: number) =>
 
 describe('the cache of a plan', () => {
   it('has the spans, the sink and the bytes of N = prompt + reserve, and no more than the sequence', () => {
-    const common = { kind: 'static', dtype: 'bf16', sink: 64, headDim: 16 };
+    const common = { kind: 'ring', dtype: 'bf16', sink: 64, headDim: 16 };
     const slots = (...spans: number[]) => ({ spans: Int32Array.from(spans), bytes: spans.reduce((a, b) => a + b) * 2 * 16 * 2 });
     expect(cacheLayout(samplePlan(), ask(2000, 48))).toEqual({ ...common, ...slots(1024, 512, 1024, 2048), tokens: 2048 });
     expect(cacheLayout(samplePlan(), ask(2000, 48, 40))).toEqual(cacheLayout(samplePlan(), ask(2000, 48)));
@@ -59,7 +59,7 @@ describe('the cache of a plan', () => {
   it('keeps everything for a dense plan, preallocated or growing', () => {
     expect(cacheLayout(DENSE, ask(99, 1, 1024))).toEqual(wholeLayout(DENSE.model, { tokens: 100, dtype: 'bf16' }));
     expect(wholeLayout(DENSE.model, { tokens: 100, dtype: 'f32' })).toMatchObject({
-      kind: 'dense',
+      kind: 'full',
       sink: 0,
       spans: new Int32Array(4).fill(128),
       bytes: 4 * 128 * 2 * 16 * 4,

@@ -82,8 +82,8 @@ describe('loadVegaRuntime', () => {
 
 describe('bars', () => {
   it('stand in order of context, then batch, not of their labels', () => {
-    const speed = (contextTokens: number, batch: number) => ({
-      ...{ contextTokens, batch, cache: 'static' },
+    const speed = (length: number, batch: number) => ({
+      ...{ length, batch, cache: 'ring' },
       tokensPerSecond: { estimate: 1, low: 1, high: 1, processes: 3, rounds: 9 },
     });
     const decode = [speed(16384, 1), speed(4096, 32), speed(4096, 4), speed(8192, 1)];
@@ -93,8 +93,8 @@ describe('bars', () => {
   });
 
   it('say what did not fit into memory in the place of a bar', () => {
-    const at = { contextTokens: 4096, batch: 30 };
-    const decode = [{ ...at, cache: 'static', tokensPerSecond: { estimate: 5, low: null, high: null, processes: 1, rounds: 2 } }];
+    const at = { length: 4096, batch: 30 };
+    const decode = [{ ...at, cache: 'ring', tokensPerSecond: { estimate: 5, low: null, high: null, processes: 1, rounds: 2 } }];
     const unfit = [{ ...at, measure: 'decode', cache: 'dynamic', reason: 'Expected 3 GiB of KV cache' }];
     const methods = [
       { id: 'moa', decode, prefill: [], unfit: [] },

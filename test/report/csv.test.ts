@@ -14,7 +14,7 @@ it('puts the accounts of plan, allocator and device side by side', () => {
   const table = csvFiles(summary, selectRecords(measured, suite)).get('device-memory.csv') ?? '';
   const [header, first, ...rest] = table.trim().split('\n');
   const columns = 'plannedKvBytes,residentKvBytes,peakBytes,freeBytes,totalBytes,poolReservedBytes,poolUsedBytes';
-  expect(header).toBe(`method,measure,cache,contextTokens,batch,${columns}`);
+  expect(header).toBe(`method,measure,cache,length,batch,${columns}`);
   expect(first).toMatch(/^dense,prefill,dense,2048,1,\d+,\d+,\d+,5,80,40,30$/);
   expect(rest.at(-1)).toMatch(/^\S+,maxBatch,\w+,4096,\d+,,,[\d.]+,5,80,40,30$/);
 });

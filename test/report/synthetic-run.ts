@@ -51,8 +51,8 @@ export function syntheticSuite({ samples = 20, methods }: { samples?: number; me
     },
     efficiency: {
       prefill: { lengths: [2048, 4096], rounds: 7 },
-      decode: { contexts: [4096, 8192], batch: [1, 4], rounds: 9 },
-      maxBatch: { contextTokens: 4096, memoryLimitMiB: 512 },
+      decode: { lengths: [4096, 8192], batch: [1, 4], rounds: 9 },
+      maxBatch: { length: 4096, memoryLimitMiB: 512 },
       caches: ['dynamic'],
     },
     report: { title: 'A synthetic comparison' },
@@ -170,7 +170,7 @@ function runRecord(suite: Suite, time: string): RunRecord {
   return {
     kind: 'run',
     time,
-    recordVersion: 2,
+    recordVersion: 3,
     runId: 'synthetic',
     resumed: false,
     version: '0.0.0',
@@ -220,7 +220,7 @@ function cellRecords(cell: Cell, suite: Suite, common: Common): RunRecord[] {
       });
     case 'prefill':
     case 'decode': {
-      const tokens = cell.kind === 'prefill' ? cell.length : cell.context;
+      const tokens = cell.length;
       const batch = cell.kind === 'prefill' ? 1 : cell.batch;
       const share = kv(tokens).resident / (tokens * 8 * 8 * 32 * 2 * 4);
       const base =
@@ -235,8 +235,8 @@ function cellRecords(cell: Cell, suite: Suite, common: Common): RunRecord[] {
           measure: cell.kind,
           process,
           control: cell.control,
-          cache: cell.cache ?? (cell.method === 'dense' ? 'dense' : 'static'),
-          contextTokens: tokens,
+          cache: cell.cache ?? (cell.method === 'dense' ? 'full' : 'ring'),
+          length: tokens,
           batch,
           newTokens: cell.kind === 'prefill' ? 0 : cell.newTokens,
           samplesMs: Array.from({ length: cell.rounds }, () => own * (1 + 0.012 * noise.normal())),
@@ -247,15 +247,15 @@ function cellRecords(cell: Cell, suite: Suite, common: Common): RunRecord[] {
       });
     }
     case 'maxBatch': {
-      const each = kv(cell.contextTokens).resident * (cell.cache === 'dynamic' ? 1.6 : 1);
+      const each = kv(cell.length).resident * (cell.cache === 'dynamic' ? 1.6 : 1);
       const limit = cell.memoryLimitMiB * 2 ** 20;
       const maxBatch = Math.floor((limit - 6e7) / each);
       return [
         {
           kind: 'capacity',
           ...common,
-          cache: cell.cache ?? (cell.method === 'dense' ? 'dense' : 'static'),
-          contextTokens: cell.contextTokens,
+          cache: cell.cache ?? (cell.method === 'dense' ? 'full' : 'ring'),
+          length: cell.length,
           memoryLimitBytes: limit,
           maxBatch,
           stopped: 'memory',

@@ -22,7 +22,7 @@ function noteOf(longest: number, kinds?: readonly string[], model: Partial<Model
       validate: { length: longest },
     },
     quality: { retrieval: { lengths: [4096, 8192, longest + 1], samples: 1 } },
-    efficiency: { decode: { contexts: [longest + 2] }, maxBatch: { contextTokens: longest + 3, memoryLimitMiB: 1 } },
+    efficiency: { decode: { lengths: [longest + 2] }, maxBatch: { length: longest + 3, memoryLimitMiB: 1 } },
   });
   const cells = expandCells(suite).filter((cell) => kinds?.includes(cell.kind) ?? true);
   return beyondPositions(suite, cells, { ...modelConfig('dummy:tiny'), ...model });

@@ -24,7 +24,7 @@ const suite = suiteSchema.parse({
   backend: { name: 'cuda', activations: 'bf16' },
   methods: [{ id: 'dense', method: 'dense' }],
   efficiency: {
-    maxBatch: { contextTokens: 128, memoryLimitMiB: 1024, largest: 16 },
+    maxBatch: { length: 128, memoryLimitMiB: 1024, largest: 16 },
   },
 });
 const DEVICE = { freeBytes: 7e6, totalBytes: 80e6, poolReservedBytes: 50, poolUsedBytes: 20 };
@@ -93,7 +93,7 @@ describe('on a device', () => {
     await runMaxBatch(context, cellsOf('maxBatch'));
     expect(last('outcome')).toMatchObject({ status: 'completed' });
     expect(last('capacity')).toMatchObject({
-      cache: 'dense',
+      cache: 'full',
       maxBatch: 3,
       stopped: 'memory',
       memoryLimitBytes: 2 ** 30,
@@ -105,7 +105,7 @@ describe('on a device', () => {
       ],
       deviceMemory: DEVICE,
     });
-    expect([...policies]).toEqual(['full']); // what the record says, dense, is what ran
+    expect([...policies]).toEqual(['full']); // what the record says is what ran
     expect(reference.memory()).toMatchObject({ kvBytes: 0 });
   });
 });

@@ -49,7 +49,7 @@ function writeSuite({ samples = 3, name = 'r', density = 0.5, file = 'cases.json
       `model: { path: 'dummy:${model}' }`,
       `methods: [{ id: dense, method: dense }, { id: half, method: streaming, density: ${density} }]`,
       `quality: { retrieval: { task: lines, lengths: [320], samples: ${samples}, source: ${source} } }`,
-      'efficiency: { maxBatch: { contextTokens: 192, memoryLimitMiB: 512, largest: 1 } }',
+      'efficiency: { maxBatch: { length: 192, memoryLimitMiB: 512, largest: 1 } }',
     ].join('\n'),
   );
 }

@@ -21,7 +21,7 @@ interface Trial {
 /** Runs a timing of a model and its control into `out`. */
 function run(out: string, { model = 'dummy:tiny', context = 128, resume = false, onNote = () => {} }: Trial = {}): Promise<RunResult> {
   const suitePath = join(folder, `${out}.yaml`);
-  const efficiency = `efficiency: { processes: 1, decode: { contexts: [${context}], newTokens: 2, segmentMs: 0, rounds: 2 } }`;
+  const efficiency = `efficiency: { processes: 1, decode: { lengths: [${context}], newTokens: 2, segmentMs: 0, rounds: 2 } }`;
   writeFileSync(suitePath, `version: 1\nname: t\nmodel: { path: '${model}' }\nmethods: [{ id: dense, method: dense }]\n${efficiency}\n`);
   const signal = new AbortController().signal;
   return runSuite({

@@ -23,7 +23,7 @@ const suite = {
   efficiency: {
     processes: 2,
     prefill: { lengths: [192], rounds: 2 },
-    decode: { contexts: [192], batch: [2], newTokens: 4, segmentMs: 0, rounds: 3 },
+    decode: { lengths: [192], batch: [2], newTokens: 4, segmentMs: 0, rounds: 3 },
     caches: ['dynamic'],
   },
 };
@@ -78,14 +78,14 @@ describe('timings of a process that is really started', () => {
   beforeAll(async () => {
     const small = {
       ...suite,
-      efficiency: { processes: 1, decode: { contexts: [128], newTokens: 4, segmentMs: 0, rounds: 3 }, caches: ['dynamic'] },
+      efficiency: { processes: 1, decode: { lengths: [128], newTokens: 4, segmentMs: 0, rounds: 3 }, caches: ['dynamic'] },
     };
     context = await tinyContext(backend, modelFolder, small);
     await runTimings(context, timedCells(context));
   });
 
   test('are one measurement a cell', () => {
-    const arms = ['dense dense', 'half static', 'dense dynamic', 'dense dense control'];
+    const arms = ['dense full', 'half ring', 'dense dynamic', 'dense full control'];
     expect(measured()).toEqual(arms.map((arm) => `decode ${arm} 0`));
     for (const cell of timedCells(context)) expect(endOf(cell.id)).toMatchObject({ status: 'completed' });
     for (const measurement of recordsOf(context.store.records, 'measurement')) {
@@ -117,9 +117,9 @@ describe('timings', () => {
     await runTimings(withProcesses(3), timedCells(context), again.launch);
     expect([again.launches(), again.requests.length]).toEqual([1, 2]);
     expect(measured().filter((m) => m.startsWith('decode half'))).toEqual([
-      'decode half static 0',
-      'decode half static 1',
-      'decode half static 2',
+      'decode half ring 0',
+      'decode half ring 1',
+      'decode half ring 2',
     ]);
   });
 
@@ -145,7 +145,7 @@ describe('timings', () => {
     );
     await runTimings(context, timedCells(context), processes.launch);
     expect(recordsOf(context.store.records, 'unfit')).toMatchObject([
-      { method: 'dense', measure: 'decode', cache: 'dynamic', contextTokens: 192, batch: 2, process: 0, control: false, reason },
+      { method: 'dense', measure: 'decode', cache: 'dynamic', length: 192, batch: 2, process: 0, control: false, reason },
     ]);
     expect(endOf('decode/192x2/dense+dynamic')).toMatchObject({ status: 'completed' });
     expect(processes.requests.map(({ arms }) => arms.length)).toEqual([4, 4, 4, 3]);

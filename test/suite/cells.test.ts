@@ -17,8 +17,8 @@ const suite = suiteSchema.parse({
   },
   efficiency: {
     prefill: { lengths: [1024] },
-    decode: { contexts: [1024], batch: [1, 4] },
-    maxBatch: { contextTokens: 1024, memoryLimitMiB: 64 },
+    decode: { lengths: [1024], batch: [1, 4] },
+    maxBatch: { length: 1024, memoryLimitMiB: 64 },
     caches: ['dynamic'],
   },
 });
@@ -59,6 +59,7 @@ describe('expandCells', () => {
       kind: 'retrieval',
       id: 'retrieval/lines/2048/dense',
       method: 'dense',
+      source: { kind: 'generated' },
       task: 'lines',
       length: 2048,
       samples: 4,
@@ -69,7 +70,7 @@ describe('expandCells', () => {
       method: 'dense',
       cache: 'dynamic',
       control: false,
-      context: 1024,
+      length: 1024,
       batch: 4,
       newTokens: 32,
       segmentMs: 1000,

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ChatTemplate } from '../../src/model/format/template/chat-template.ts';
 import { modelConfig } from '../../src/model/load.ts';
 import { createBackend } from '../../src/native/backends.ts';
-import { cellHash, planCellHash, sampleSetHash } from '../../src/run/cell-hash.ts';
+import { addressOf } from '../../src/run/addresses.ts';
 import type { RunContext } from '../../src/run/context.ts';
 import { generationOptions } from '../../src/run/generation-options.ts';
 import { dataFile, type Identity } from '../../src/run/identity.ts';
@@ -12,7 +12,7 @@ import { modelText } from '../../src/run/model-text.ts';
 import { runQuality } from '../../src/run/quality.ts';
 import { runFolder } from '../../src/run/run-folder.ts';
 import { runTimings } from '../../src/run/timings.ts';
-import { expandCells, isQuality } from '../../src/suite/cells.ts';
+import { type Cell, expandCells, isQuality } from '../../src/suite/cells.ts';
 import { suiteJsonSchema } from '../../src/suite/json-schema.ts';
 import { type Suite, suiteSchema } from '../../src/suite/schema.ts';
 import { summarize } from '../../src/summary/summarize.ts';
@@ -35,15 +35,18 @@ const templateFolder = tinyModelFolder();
 /** What a suite's user can see change. */
 type Observer = (suite: Suite) => unknown;
 
+function addressAt(cell: Cell, suite: Suite) {
+  return addressOf(cell, { suite, suiteFolder: 'suites', identity, plans: new Map([[cell.method, samplePlan()]]) });
+}
+
 const cells: Observer = (suite) => expandCells(suite);
 /** Addresses of plans, which rest on everything that makes them. */
-const plans: Observer = (suite) => cellsOf(suite, 'plan').map((cell) => planCellHash(cell, suite, 'suites', identity));
+const plans: Observer = (suite) => cellsOf(suite, 'plan').map((cell) => addressAt(cell, suite).cell);
 /** Addresses of scores and timings, at one plan, with the samples that they ask for and the files that these are read from. */
 const results: Observer = (suite) =>
-  expandCells(suite).flatMap((cell) => [
-    ...(cell.kind === 'plan' ? [] : [cellHash(cell, suite, identity, samplePlan())]),
-    ...(isQuality(cell) ? [sampleSetHash(cell, suite, identity), dataFile(cell, suite, '.')] : []),
-  ]);
+  expandCells(suite).map((cell) =>
+    cell.kind === 'plan' ? null : [addressAt(cell, suite), ...(isQuality(cell) ? [dataFile(cell, suite, '.')] : [])],
+  );
 const generation: Observer = (suite) => generationOptions({ suite } as RunContext);
 const summary: Observer = (suite) => summarize({ records: [], suite });
 /** The effective context of a method whose accuracy falls with the length. */
@@ -95,7 +98,7 @@ const batches: Observer = async (suite) => {
 const launches: Observer = async ({ efficiency }) => {
   const context = await tinyContext(cpu, modelFolder, {
     methods: [{ id: 'dense', method: 'dense' }],
-    efficiency: { processes: efficiency?.processes, decode: { contexts: [128] } },
+    efficiency: { processes: efficiency?.processes, decode: { lengths: [128] } },
   });
   let started = 0;
   await runTimings(context, cellsOf(context.suite, 'decode'), () => {
@@ -204,12 +207,12 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   'efficiency.processes': { set: { 'efficiency.processes': 1 }, sees: launches },
   'efficiency.prefill.lengths[]': { set: { 'efficiency.prefill.lengths': [2048] }, sees: cells },
   'efficiency.prefill.rounds': { set: { 'efficiency.prefill.rounds': 3 }, sees: cells },
-  'efficiency.decode.contexts[]': { set: { 'efficiency.decode.contexts': [2048] }, sees: cells },
+  'efficiency.decode.lengths[]': { set: { 'efficiency.decode.lengths': [2048] }, sees: cells },
   'efficiency.decode.batch[]': { set: { 'efficiency.decode.batch': [2] }, sees: cells },
   'efficiency.decode.newTokens': { set: { 'efficiency.decode.newTokens': 3 }, sees: cells },
   'efficiency.decode.segmentMs': { set: { 'efficiency.decode.segmentMs': 3 }, sees: cells },
   'efficiency.decode.rounds': { set: { 'efficiency.decode.rounds': 3 }, sees: cells },
-  'efficiency.maxBatch.contextTokens': { set: { 'efficiency.maxBatch.contextTokens': 2048 }, sees: cells },
+  'efficiency.maxBatch.length': { set: { 'efficiency.maxBatch.length': 2048 }, sees: cells },
   'efficiency.maxBatch.memoryLimitMiB': { set: { 'efficiency.maxBatch.memoryLimitMiB': 3 }, sees: cells },
   'efficiency.maxBatch.largest': { set: { 'efficiency.maxBatch.largest': 3 }, sees: cells },
   'efficiency.caches[]': { set: { 'efficiency.caches': ['dynamic'] }, sees: cells },
@@ -242,8 +245,8 @@ const BASE = {
   },
   efficiency: {
     prefill: { lengths: [1024] },
-    decode: { contexts: [1024] },
-    maxBatch: { contextTokens: 1024, memoryLimitMiB: 64 },
+    decode: { lengths: [1024] },
+    maxBatch: { length: 1024, memoryLimitMiB: 64 },
   },
   report: {},
 };

@@ -75,8 +75,8 @@ describe('parseSuite', () => {
     ],
     [
       'quality:',
-      'efficiency: { decode: { contexts: [256, 512], newTokens: 256 } }\nquality:',
-      's.yaml:13:36 efficiency.decode.contexts[0]: Expected at least 258 (newTokens + 2: the prompt lies within the context) but received 256',
+      'efficiency: { decode: { lengths: [256, 512], newTokens: 256 } }\nquality:',
+      's.yaml:13:35 efficiency.decode.lengths[0]: Expected at least 258 (newTokens + 2: the prompt lies within the length) but received 256',
     ],
     ['version: 1', 'version: 2', 's.yaml:2:10 version: Expected 1 but received 2'],
     ['name: quick', 'name: quick\nname: again', 's.yaml:4:1 Map keys must be unique'],
@@ -95,7 +95,7 @@ describe('parseSuite', () => {
   });
 
   it('takes the shortest context that holds a prompt and the new tokens', () => {
-    expect(messageOf(`${GOOD}efficiency: { decode: { contexts: [258], newTokens: 256 } }\n`)).toBe('no error');
+    expect(messageOf(`${GOOD}efficiency: { decode: { lengths: [258], newTokens: 256 } }\n`)).toBe('no error');
   });
 
   it('names every problem at once', () => {

@@ -11,14 +11,14 @@
 
 namespace moa {
 
-enum class CachePolicy : uint8_t { kRing, kFull, kGrow };
+enum class CachePolicy : uint8_t { kRing, kFull, kDynamic };
 
 struct KvCacheSpec {
   CachePolicy policy = CachePolicy::kRing;
   int sequences = 0, layers = 0, kv_heads = 0, head_dim = 0;
   DType dtype = DType::kF32;
   int sink = 64;
-  std::vector<int32_t> capacities;  // [sequences, layers, kv_heads] slots; empty for kGrow
+  std::vector<int32_t> capacities;  // [sequences, layers, kv_heads] slots; empty for kDynamic
 
   int32_t capacity(int sequence, int layer, int kv_head) const {
     const int64_t row = static_cast<int64_t>(sequence) * layers + layer;
@@ -31,7 +31,7 @@ struct KvCacheSpec {
 /// A backend's cache. What is stored is counted here; where and how is the backend's own business.
 ///
 /// The token at position p lives in slot ring_slot(p, spec().sink, capacity) under every policy:
-/// `full` and `grow` never wrap. With n tokens stored, slots [0, live_slots(n, capacity)) hold
+/// `full` and `dynamic` never wrap. With n tokens stored, slots [0, live_slots(n, capacity)) hold
 /// tokens; the ring's order is arbitrary, which softmax ignores.
 class KvCache {
  public:
@@ -44,7 +44,7 @@ class KvCache {
   /// Whether old tokens leave: the mask is then sink + window per head, window = capacity - sink;
   /// otherwise causal only.
   bool windowed() const { return spec_.policy == CachePolicy::kRing; }
-  // Callable from any thread. `ring` and `full` reside whole; `grow` is exactly its tokens.
+  // Callable from any thread. `ring` and `full` reside whole; `dynamic` is exactly its tokens.
   int64_t resident_bytes() const;
   std::vector<double> resident_bytes_per_head() const;  // [layers, kv_heads], over sequences
 
@@ -56,7 +56,7 @@ class KvCache {
   /// Throws unless tokens [0, tokens) of the sequence have been appended to the layer (a ring may
   /// have dropped the older ones).
   void expect_stored(int sequence, int layer, int32_t tokens) const;
-  /// Makes slots for tokens [first, first + count), which the caller then writes; with kGrow this
+  /// Makes slots for tokens [first, first + count), which the caller then writes; with kDynamic this
   /// is the reallocation and the copy of all before.
   void reserve(int sequence, int layer, int32_t first, int32_t count);
   virtual void reset(int sequence);  // as advance, does not throw
@@ -70,7 +70,7 @@ class KvCache {
   std::vector<int32_t> enqueued_lengths;  // [sequences]
 
  protected:
-  /// kGrow: makes storage for exactly `tokens` tokens of which the first `kept` are copied over.
+  /// kDynamic: makes storage for exactly `tokens` tokens of which the first `kept` are copied over.
   virtual void grow(int sequence, int layer, int32_t kept, int32_t tokens) = 0;
   int32_t stored_tokens(int sequence, int layer) const {
     return stored_[layer_index(sequence, layer)].load(std::memory_order_relaxed);

@@ -1,7 +1,7 @@
 import type { Subproblem } from './relaxation.ts';
 
 /** A subproblem, and which objective it is for. */
-export type Cell = Subproblem & { readonly primary: number };
+export type GridPoint = Subproblem & { readonly primary: number };
 
 /**
  * Weight of the other objectives beside the primary one's 1, in units of equal mean loss: without it a plan may be arbitrarily bad
@@ -14,7 +14,7 @@ function weightsOf(objectives: number, primary: number): number[] {
 }
 
 /** Each objective alone: the solves that give the objectives' ranges. */
-export function singleObjectives(objectives: number): Cell[] {
+export function singleObjectives(objectives: number): GridPoint[] {
   const caps = new Array<number>(objectives).fill(Number.POSITIVE_INFINITY);
   return Array.from({ length: objectives }, (_, primary) => ({ primary, weights: weightsOf(objectives, primary), caps }));
 }
@@ -24,17 +24,17 @@ export function singleObjectives(objectives: number): Cell[] {
  * the intervals of their ranges over the single-objective solutions, loosest first. Only upper caps: the lower ends of the released
  * code's intervals can only force a plan to be worse in an objective, and what they would find the neighbouring caps find.
  */
-export function epsilonGrid(ranges: readonly { readonly low: number; readonly high: number }[], intervals: number): Cell[] {
-  const cells: Cell[] = [];
+export function epsilonGrid(ranges: readonly { readonly low: number; readonly high: number }[], intervals: number): GridPoint[] {
+  const points: GridPoint[] = [];
   for (let primary = 0; primary < ranges.length; primary++) {
     let combinations: number[][] = [[]];
     ranges.forEach(({ low, high }, p) => {
       const ends = p === primary || high <= low ? [Number.POSITIVE_INFINITY] : capsOf(low, high, intervals);
       combinations = combinations.flatMap((caps) => ends.map((end) => [...caps, end]));
     });
-    cells.push(...combinations.map((caps) => ({ primary, weights: weightsOf(ranges.length, primary), caps })));
+    points.push(...combinations.map((caps) => ({ primary, weights: weightsOf(ranges.length, primary), caps })));
   }
-  return cells;
+  return points;
 }
 
 function capsOf(low: number, high: number, intervals: number): number[] {
@@ -42,6 +42,6 @@ function capsOf(low: number, high: number, intervals: number): number[] {
 }
 
 /** Whether every plan of `inner` is a plan of `outer`. */
-export function isWithin(inner: Cell, outer: Cell): boolean {
+export function isWithin(inner: GridPoint, outer: GridPoint): boolean {
   return inner.primary === outer.primary && inner.caps.every((cap, p) => cap <= (outer.caps[p] as number));
 }

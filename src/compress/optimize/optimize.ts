@@ -1,7 +1,7 @@
 import { MoaError } from '../../core/errors.ts';
 import { weigh } from './columns.ts';
 import { nonDominated, type ParetoFront, type ParetoPoint } from './front.ts';
-import { type Cell, epsilonGrid, isWithin, singleObjectives } from './grid.ts';
+import { epsilonGrid, type GridPoint, isWithin, singleObjectives } from './grid.ts';
 import { HighsThread } from './highs-thread.ts';
 import { createInstance, type Instance, type OptimizeOptions } from './instance.ts';
 import { type IntegerSolution, Master, relativeGap, type Solved } from './master.ts';
@@ -13,7 +13,7 @@ export type { OptimizeOptions } from './instance.ts';
 const SOLVER = 'Lagrangian column generation + HiGHS';
 
 interface Answer {
-  readonly cell: Cell;
+  readonly point: GridPoint;
   readonly solved: Solved;
 }
 
@@ -40,8 +40,8 @@ export async function optimize(options: OptimizeOptions): Promise<ParetoFront> {
   try {
     const answers = await solveGrid(new Master(instance, thread), instance, options);
     const maxGap = options.maxGap ?? 0.005;
-    const points = answers.flatMap(({ cell, solved }) =>
-      solved.best === null ? [] : [pointOf(instance, cell, solved.best, solved.bound)],
+    const points = answers.flatMap(({ point, solved }) =>
+      solved.best === null ? [] : [pointOf(instance, point, solved.best, solved.bound)],
     );
     const solves = {
       total: answers.length,
@@ -63,13 +63,13 @@ async function solveGrid(master: Master, instance: Instance, options: OptimizeOp
   const objectives = instance.profileLengths.length;
   const total = objectives === 1 ? 1 : objectives * (1 + intervals ** (objectives - 1));
   const answers: Answer[] = [];
-  const report = (cell: Cell): void =>
-    onProgress?.({ stage: 'optimize', done: answers.length, total, detail: `loss at ${instance.profileLengths[cell.primary]} tokens` });
-  for (const cell of singleObjectives(objectives)) {
-    report(cell);
-    const solved = await master.solve(cell, maxGap, signal);
+  const report = (point: GridPoint): void =>
+    onProgress?.({ stage: 'optimize', done: answers.length, total, detail: `loss at ${instance.profileLengths[point.primary]} tokens` });
+  for (const point of singleObjectives(objectives)) {
+    report(point);
+    const solved = await master.solve(point, maxGap, signal);
     if (solved.best === null) throw unreachable(instance, solved.infeasible, await master.nearest(signal));
-    answers.push({ cell, solved });
+    answers.push({ point, solved });
   }
   if (objectives > 1) {
     const singles = answers.map(({ solved }) => (solved.best as IntegerSolution).losses);
@@ -77,27 +77,27 @@ async function solveGrid(master: Master, instance: Instance, options: OptimizeOp
       const values = singles.map((losses) => losses[p] as number);
       return { low: Math.min(...values), high: Math.max(...values) };
     });
-    for (const cell of epsilonGrid(ranges, intervals)) {
-      report(cell);
-      answers.push({ cell, solved: inherited(cell, answers, maxGap) ?? (await master.solve(cell, maxGap, signal)) });
+    for (const point of epsilonGrid(ranges, intervals)) {
+      report(point);
+      answers.push({ point, solved: inherited(point, answers, maxGap) ?? (await master.solve(point, maxGap, signal)) });
     }
   }
   onProgress?.({ stage: 'optimize', done: total, total });
   return answers;
 }
 
-/** The answer of a looser cell, when it meets the tighter caps: what is optimal among more plans is optimal among fewer. */
-function inherited(cell: Cell, answers: readonly Answer[], maxGap: number): Solved | undefined {
-  const found = answers.find(({ cell: outer, solved }) => {
-    if (solved.best === null) return solved.infeasible && isWithin(cell, outer);
+/** The answer of a looser point, when it meets the tighter caps: what is optimal among more plans is optimal among fewer. */
+function inherited(point: GridPoint, answers: readonly Answer[], maxGap: number): Solved | undefined {
+  const found = answers.find(({ point: outer, solved }) => {
+    if (solved.best === null) return solved.infeasible && isWithin(point, outer);
     const { best } = solved;
-    const close = relativeGap(weigh(cell.weights, best.losses), solved.bound) <= maxGap;
-    return close && isWithin(cell, outer) && cell.caps.every((cap, p) => (best.losses[p] as number) <= cap);
+    const close = relativeGap(weigh(point.weights, best.losses), solved.bound) <= maxGap;
+    return close && isWithin(point, outer) && point.caps.every((cap, p) => (best.losses[p] as number) <= cap);
   });
   return found?.solved;
 }
 
-function pointOf(instance: Instance, cell: Cell, solution: IntegerSolution, bound: number): ParetoPoint {
+function pointOf(instance: Instance, point: GridPoint, solution: IntegerSolution, bound: number): ParetoPoint {
   const byLayer = [...solution.columns].sort((a, b) => a.layer - b.layer);
   const part = (name: 'alpha' | 'beta'): number[][] =>
     byLayer.map((c) => Array.from(c.assignment, (r) => instance.rules[r]?.[name] as number));
@@ -107,8 +107,8 @@ function pointOf(instance: Instance, cell: Cell, solution: IntegerSolution, boun
     beta: part('beta'),
     objectives: byLength(instance.profileLengths, (p) => (solution.losses[p] as number) * (instance.scale[p] as number)),
     densities: byLength(instance.constraintLengths, (n) => (solution.blocks[n] as number) / (heads * (instance.denseBlocks[n] as number))),
-    primary: instance.profileLengths[cell.primary] as number,
-    gap: relativeGap(weigh(cell.weights, solution.losses), bound),
+    primary: instance.profileLengths[point.primary] as number,
+    gap: relativeGap(weigh(point.weights, solution.losses), bound),
   };
 }
 

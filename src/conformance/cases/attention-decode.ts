@@ -85,7 +85,7 @@ export const ATTENTION_DECODE_CASES: readonly ConformanceCase[] = [
   ...SINKS.map((sink) => decode({ heads: 4, kvHeads: 2, headDim: 32, spans: [640, 576], sink, lengths: [1, 500, 513, 577, 641, 800] })),
   decode({ heads: 2, kvHeads: 1, headDim: 8, spans: [128], lengths: [131] }),
   decode({ heads: 4, kvHeads: 1, headDim: 64, policy: 'full', spans: [704], kv: 'f16', lengths: [1, 700, 704] }),
-  decode({ heads: 4, kvHeads: 2, headDim: 32, policy: 'grow', lengths: [1, 65, 333] }),
+  decode({ heads: 4, kvHeads: 2, headDim: 32, policy: 'dynamic', lengths: [1, 65, 333] }),
   decode({ heads: 4, kvHeads: 2, headDim: 32, spans: [128], lengths: [140, 70], nan: 'key' }),
   decode({ heads: 4, kvHeads: 2, headDim: 32, spans: [128], lengths: [70, 140], nan: 'query' }),
   decode({ heads: 4, kvHeads: 2, headDim: 32, spans: [128], kv: 'bf16', lengths: [70, 140], nan: 'value' }),
@@ -97,6 +97,6 @@ export const ATTENTION_DECODE_CASES: readonly ConformanceCase[] = [
   decodeSteps({ heads: 2, kvHeads: 2, headDim: 64, spans: [64, 128], sink: 0, kv: 'bf16', prompt: [1, 63], steps: 70, every: 23 }),
   decodeSteps({ heads: 3, kvHeads: 1, headDim: 32, spans: [128, 256], kv: 'f16', prompt: [60, 0, 126], steps: 12, every: 3, pauses: 1 }),
   decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, spans: [576], sink: 512, prompt: [505], steps: 160, every: 20 }),
-  decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'grow', prompt: [0, 20], steps: 9, every: 4 }),
+  decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'dynamic', prompt: [0, 20], steps: 9, every: 4 }),
   decodeSteps({ heads: 2, kvHeads: 1, headDim: 32, policy: 'full', spans: [128], kv: 'bf16', prompt: [119], steps: 9, every: 4 }),
 ];

@@ -133,7 +133,7 @@ export const ATTENTION_PREFILL_CASES: readonly ConformanceCase[] = [
     heads: 2,
     kvHeads: 2,
     headDim: 64,
-    policy: 'grow',
+    policy: 'dynamic',
     kv: 'bf16',
     sequences: 2,
     chunks: [

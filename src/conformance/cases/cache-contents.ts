@@ -93,7 +93,7 @@ export const CACHE_CASES: readonly ConformanceCase[] = [
     heads: 2,
     kvHeads: 1,
     headDim: 32,
-    policy: 'grow',
+    policy: 'dynamic',
     kv: 'bf16',
     chunks: [
       [14, 7],

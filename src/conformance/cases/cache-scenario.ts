@@ -39,7 +39,7 @@ export function makeCache(stage: Stage, scenario: CacheScenario): KvCache {
     headDim,
     dtype: kv,
     sink,
-    capacities: Int32Array.from(policy === 'grow' ? [] : capacities),
+    capacities: Int32Array.from(policy === 'dynamic' ? [] : capacities),
   };
   return stage.kvCache(spec);
 }

@@ -31,8 +31,8 @@ const DECODE: readonly ConformanceCase[] = [
   decode({ ...F16, heads: 2, kvHeads: 2, headDim: 256, spans: [128, 192], sink: 64, lengths: [1, 129] }),
   decode({ ...BF16, heads: 7, kvHeads: 1, headDim: 40, spans: [128], lengths: [77, 200] }),
   decode({ ...F16, heads: 5, kvHeads: 5, headDim: 80, spans: [128, 192], lengths: [190] }),
-  decode({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, policy: 'grow', lengths: [1, 65, 333] }),
-  decode({ ...F16, heads: 4, kvHeads: 1, headDim: 128, policy: 'grow', lengths: [64, 127] }),
+  decode({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, policy: 'dynamic', lengths: [1, 65, 333] }),
+  decode({ ...F16, heads: 4, kvHeads: 1, headDim: 128, policy: 'dynamic', lengths: [64, 127] }),
   decode({ activations: 'bf16', kv: 'f16', heads: 4, kvHeads: 2, headDim: 64, spans: [128], lengths: [65, 140] }),
   decode({ activations: 'f16', kv: 'bf16', heads: 4, kvHeads: 1, headDim: 128, spans: [128], lengths: [65, 140] }),
   decode({ activations: 'bf16', kv: 'f32', heads: 4, kvHeads: 2, headDim: 64, spans: [128], lengths: [65, 140] }),
@@ -46,7 +46,7 @@ const DECODE: readonly ConformanceCase[] = [
   decodeSteps({ ...BF16, heads: 8, kvHeads: 2, headDim: 64, spans: [128, 192], prompt: [150], steps: 90, every: 15 }),
   decodeSteps({ ...F16, heads: 4, kvHeads: 4, headDim: 128, spans: [64, 128], sink: 0, prompt: [1, 63], steps: 70, every: 23 }),
   decodeSteps({ ...BF16, heads: 4, kvHeads: 1, headDim: 128, spans: [128, 256], prompt: [60, 0, 126], steps: 12, every: 3, pauses: 1 }),
-  decodeSteps({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, policy: 'grow', prompt: [0, 20], steps: 9, every: 4 }),
+  decodeSteps({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, policy: 'dynamic', prompt: [0, 20], steps: 9, every: 4 }),
 ];
 
 const APPEND: readonly ConformanceCase[] = [
@@ -122,7 +122,7 @@ const PREFILL: readonly ConformanceCase[] = [
     heads: 2,
     kvHeads: 2,
     headDim: 64,
-    policy: 'grow',
+    policy: 'dynamic',
     sequences: 2,
     chunks: [
       [65, 3],

@@ -1,10 +1,8 @@
 import { BLOCK_TOKENS } from '../../core/blocks.ts';
 import { describe, invalidArgument, MoaError } from '../../core/errors.ts';
 import type { CachePolicy, KvCache } from '../../native/backend.ts';
-import { type CacheKind, type CacheLayout, slotBytes } from '../../plan/cache-layout.ts';
+import { type CacheLayout, slotBytes } from '../../plan/cache-layout.ts';
 import type { LanguageModel } from './language-model.ts';
-
-const POLICIES: Readonly<Record<CacheKind, CachePolicy>> = { static: 'ring', dense: 'full', dynamic: 'grow' };
 
 /**
  * A KV cache with one sequence per layout. The sequences of a cache share kind, dtype and sink.
@@ -19,7 +17,7 @@ export function createCache(model: LanguageModel, layouts: readonly CacheLayout[
     checkShared(layout, first, `layouts[${i}]`);
   });
   const kv = model.backend.kvCache({
-    policy: POLICIES[first.kind],
+    policy: first.kind,
     sequences: layouts.length,
     layers,
     kvHeads,
@@ -57,7 +55,7 @@ function checkLayout(model: LanguageModel, layout: CacheLayout, name: string): v
   if (layout.headDim !== headDim) throw invalidArgument(`the model's head dim ${headDim}`, `${name}.headDim`, layout.headDim);
   if (spans.length !== layers * kvHeads)
     throw invalidArgument(`${layers * kvHeads} spans (layers x kvHeads)`, `${name}.spans`, spans.length);
-  if (kind !== 'static' && sink !== 0) throw invalidArgument(`0 for a ${kind} cache`, `${name}.sink`, sink);
+  if (kind !== 'ring' && sink !== 0) throw invalidArgument(`0 for a ${kind} cache`, `${name}.sink`, sink);
   const bad = kind === 'dynamic' ? undefined : spans.find((span) => span % BLOCK_TOKENS !== 0 || span <= sink);
   if (bad !== undefined) throw invalidArgument(`multiples of ${BLOCK_TOKENS} above the sink (${sink})`, `${name}.spans`, bad);
   checkWindow(model, tokens);
@@ -87,8 +85,8 @@ export class ModelCache {
     this.#lengths = new Int32Array(layouts.length);
   }
 
-  get kind(): CacheKind {
-    return this.layouts[0]?.kind ?? 'dense';
+  get kind(): CachePolicy {
+    return this.layouts[0]?.kind ?? 'full';
   }
 
   /** Tokens of a sequence after everything enqueued. */
@@ -144,7 +142,7 @@ export class ModelCache {
   #assertSpec(): void {
     const { spec } = this.kv;
     this.layouts.forEach(({ kind, dtype, sink, spans }, s) => {
-      if (spec.policy !== POLICIES[kind]) throw residence(`the policy ${POLICIES[kind]} for the ${kind} cache`, spec.policy);
+      if (spec.policy !== kind) throw residence(`the policy ${kind} for the cache`, spec.policy);
       if (spec.dtype !== dtype) throw residence(`${dtype} for the storage of keys and values`, spec.dtype);
       if (spec.sink !== sink) throw residence(`a sink of ${sink} tokens for sequence ${s}`, spec.sink);
       if (kind === 'dynamic') return;

@@ -7,15 +7,15 @@ import { checkAnswer } from '../inference/loss.ts';
 import { Pacer } from '../inference/pacer.ts';
 import { splitQkv } from '../inference/workspace.ts';
 import { type AnswerGradient, answerGradient } from './answer-gradient.ts';
-import { type LayerCheckpoint, ProfileBuffers } from './buffers.ts';
+import { type KeptLayer, ProfileBuffers } from './buffers.ts';
 import {
   type AttentionHeads,
-  checkpointedForward,
   enqueueGateUp,
   enqueueHeads,
   enqueueMiddle,
   enqueueQkv,
   mlpBlocks,
+  recomputableForward,
 } from './recomputed-forward.ts';
 import type { RecomputePolicy } from './shapes.ts';
 
@@ -54,7 +54,7 @@ export async function backwardThroughLayers(
   checkWindow(model, fed.length);
   const buffers = new ProfileBuffers(model, fed.length, options.recompute);
   try {
-    await checkpointedForward(model, { buffers, tokens: fed, signal });
+    await recomputableForward(model, { buffers, tokens: fed, signal });
     const gradient = await answerGradient(model, { tokens, answerStart, output: buffers.output, gradOutput: buffers.gradResidual });
     const pacer = new Pacer(model.backend, signal);
     for (const layer of buffers.layers.toReversed()) {
@@ -73,7 +73,7 @@ export async function backwardThroughLayers(
 }
 
 /** gradResidual += backward of middle + MLP(norm(middle)) through the MLP branch. */
-function enqueueMlpBackward(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
+function enqueueMlpBackward(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuffers): void {
   const { backend } = model;
   const { weights } = layer;
   if (buffers.recompute === 'all') enqueueMiddle(model, layer);
@@ -91,7 +91,7 @@ function enqueueMlpBackward(model: LanguageModel, layer: LayerCheckpoint, buffer
 }
 
 /** The gradient at the attention's output, with the attention's inputs. */
-function enqueueAttentionGradient(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): LayerAttention {
+function enqueueAttentionGradient(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuffers): LayerAttention {
   const { heads, headDim } = model.config;
   const a = asOperand(model, buffers.gradResidual, buffers.hidden);
   model.backend.gemm({ a, b: layer.weights.output, out: buffers.gradAttention, transposeB: false });
@@ -110,7 +110,7 @@ function enqueueAttentionGradient(model: LanguageModel, layer: LayerCheckpoint, 
 /** gradResidual += backward through attention, RoPE, head norms, the projection and the input norm. */
 function enqueueAttentionBackward(
   model: LanguageModel,
-  layer: LayerCheckpoint,
+  layer: KeptLayer,
   at: { readonly attention: LayerAttention; readonly buffers: ProfileBuffers },
 ): void {
   const { backend, config, rope } = model;

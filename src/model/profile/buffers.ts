@@ -4,7 +4,7 @@ import type { LanguageModel } from '../inference/language-model.ts';
 import { type LayerTensor, layerShapes, layerTensors, type RecomputePolicy, type RowShape, scratchShapes, streamShape } from './shapes.ts';
 
 /** A layer with its forward's tensors as its backward finds them, or the shared buffers to compute them in again. */
-export interface LayerCheckpoint extends Readonly<Record<LayerTensor, Tensor>> {
+export interface KeptLayer extends Readonly<Record<LayerTensor, Tensor>> {
   readonly index: number;
   readonly weights: LayerWeights;
   readonly input: Tensor; // f32 [T, C]: the residual stream before the layer
@@ -21,7 +21,7 @@ export class ProfileBuffers {
   readonly tokens: number;
   readonly segments: Segments;
   readonly recompute: RecomputePolicy;
-  readonly layers: readonly LayerCheckpoint[];
+  readonly layers: readonly KeptLayer[];
   readonly output: Tensor; // f32 [T, C]: of the last layer
   readonly hidden: Tensor; // [T, C]: a normed input, then gradients
   readonly rotated: Tensor | null; // [T, (H + Hkv) D]: q and k after head norms and RoPE; null without head norms
@@ -65,7 +65,7 @@ export class ProfileBuffers {
     for (const tensor of this.#owned) tensor.dispose();
   }
 
-  #makeLayers(): readonly LayerCheckpoint[] {
+  #makeLayers(): readonly KeptLayer[] {
     const shapes = layerShapes(this.#model);
     const { kept, shared } = layerTensors(this.recompute);
     const inputs = this.#model.weights.layers.map(() => this.#make(streamShape(this.#model)));

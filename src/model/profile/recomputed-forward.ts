@@ -3,10 +3,10 @@ import type { LanguageModel } from '../inference/language-model.ts';
 import { attentionScale, linear } from '../inference/layer.ts';
 import { Pacer } from '../inference/pacer.ts';
 import { splitQkv } from '../inference/workspace.ts';
-import type { LayerCheckpoint, ProfileBuffers } from './buffers.ts';
+import type { KeptLayer, ProfileBuffers } from './buffers.ts';
 
 /** Dense forward of one sequence into the buffers: each layer's checkpoint, and the last layer's output before the final norm. */
-export async function checkpointedForward(
+export async function recomputableForward(
   model: LanguageModel,
   options: { readonly buffers: ProfileBuffers; readonly tokens: Int32Array; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
@@ -32,7 +32,7 @@ export async function checkpointedForward(
 }
 
 /** layer.qkv = norm(input) . Wqkv (+ bias), in place after RoPE unless head norms come before it. */
-export function enqueueQkv(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
+export function enqueueQkv(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuffers): void {
   const { weights } = layer;
   model.backend.rmsNorm({ x: layer.input, weight: weights.inputNorm, out: buffers.hidden, epsilon: model.config.rmsNormEpsilon });
   linear(model, { a: buffers.hidden, weight: weights.qkv, bias: weights.qkvBias, out: layer.qkv });
@@ -46,7 +46,7 @@ export interface AttentionHeads {
 }
 
 /** Attention's inputs from layer.qkv. With head norms q and k are in a buffer that the next layer overwrites. */
-export function enqueueHeads(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): AttentionHeads {
+export function enqueueHeads(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuffers): AttentionHeads {
   const { qNorm, kNorm } = layer.weights;
   const projected = splitQkv(model.config, layer.qkv);
   if (buffers.rotated === null || qNorm === null || kNorm === null) return projected;
@@ -63,7 +63,7 @@ function enqueueRope(model: LanguageModel, heads: Pick<AttentionHeads, 'q' | 'k'
   model.backend.rope({ q: heads.q, k: heads.k, segments, inverseFrequencies, scale });
 }
 
-function enqueueAttention(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
+function enqueueAttention(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuffers): void {
   const { heads, headDim } = model.config;
   model.backend.attentionPrefill({
     ...enqueueHeads(model, layer, buffers),
@@ -75,13 +75,13 @@ function enqueueAttention(model: LanguageModel, layer: LayerCheckpoint, buffers:
 }
 
 /** layer.middle = input + attention . Wo (+ bias) */
-export function enqueueMiddle(model: LanguageModel, { weights, input, attention, middle }: LayerCheckpoint): void {
+export function enqueueMiddle(model: LanguageModel, { weights, input, attention, middle }: KeptLayer): void {
   model.backend.copy({ x: input, out: middle });
   linear(model, { a: attention, weight: weights.output, bias: weights.outputBias, out: middle, accumulate: true });
 }
 
 /** layer.output = middle + MLP(norm(middle)) */
-function enqueueMlp(model: LanguageModel, layer: LayerCheckpoint, buffers: ProfileBuffers): void {
+function enqueueMlp(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuffers): void {
   const { down, downBias } = layer.weights;
   model.backend.copy({ x: layer.middle, out: layer.output });
   for (const block of mlpBlocks(layer, buffers)) {
@@ -102,7 +102,7 @@ export interface MlpBlock {
   readonly activated: Tensor; // [rows, F]
 }
 
-export function mlpBlocks(layer: LayerCheckpoint, buffers: ProfileBuffers): readonly MlpBlock[] {
+export function mlpBlocks(layer: KeptLayer, buffers: ProfileBuffers): readonly MlpBlock[] {
   const { tokens, mlpRows } = buffers;
   return Array.from({ length: Math.ceil(tokens / mlpRows) }, (_, i) => {
     const start = i * mlpRows;
@@ -119,7 +119,7 @@ export function mlpBlocks(layer: LayerCheckpoint, buffers: ProfileBuffers): read
 }
 
 /** block.gateUp = norm(middle) . Wgu (+ bias) */
-export function enqueueGateUp(model: LanguageModel, { weights }: LayerCheckpoint, { middle, normed, gateUp }: MlpBlock): void {
+export function enqueueGateUp(model: LanguageModel, { weights }: KeptLayer, { middle, normed, gateUp }: MlpBlock): void {
   model.backend.rmsNorm({ x: middle, weight: weights.postNorm, out: normed, epsilon: model.config.rmsNormEpsilon });
   linear(model, { a: normed, weight: weights.gateUp, bias: weights.gateUpBias, out: gateUp });
 }

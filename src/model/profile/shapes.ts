@@ -14,7 +14,7 @@ export interface RowShape {
   readonly columns: number;
 }
 
-/** What a layer's backward reads of its forward, see LayerCheckpoint; its input apart. */
+/** What a layer's backward reads of its forward, see KeptLayer; its input apart. */
 const LAYER_TENSORS = ['qkv', 'attention', 'logSumExp', 'middle', 'gateUp'] as const;
 export type LayerTensor = (typeof LAYER_TENSORS)[number];
 

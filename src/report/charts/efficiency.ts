@@ -1,6 +1,6 @@
 import { MEASURES, type Measure, type Speed } from '../../summary/speed/estimates.ts';
 import type { MethodSummary, Summary } from '../../summary/summary.ts';
-import { type Cell, type Chart, frame, type MethodStyle, methodColour, tooltip, type VegaLiteSpec } from '../chart.ts';
+import { type Chart, type Datum, frame, type MethodStyle, methodColour, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 
 /** Tokens per second in prefill and decode, bars with intervals; what did not fit into memory is said in its place. */
@@ -48,19 +48,14 @@ export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): C
   });
 }
 
-function placeOf(
-  method: MethodSummary,
-  styles: readonly MethodStyle[],
-  measure: Measure,
-  at: Pick<Speed, 'cache' | 'contextTokens' | 'batch'>,
-) {
+function placeOf(method: MethodSummary, styles: readonly MethodStyle[], measure: Measure, at: Pick<Speed, 'cache' | 'length' | 'batch'>) {
   const label = labelOf(method, styles);
   return {
     method: label,
     arm: `${label}${at.cache === 'dynamic' ? ' (growing cache)' : ''}`,
     cache: at.cache,
-    condition: conditionText(at.contextTokens, measure === 'decode' ? at.batch : null),
-    context: at.contextTokens,
+    condition: conditionText(at.length, measure === 'decode' ? at.batch : null),
+    context: at.length,
     batch: at.batch,
   };
 }
@@ -82,7 +77,7 @@ export function memoryChart(summary: Summary, styles: readonly MethodStyle[]): C
     method.kvBytes.map(({ length, resident, planned, ratioToBaseline, n }) => ({
       method: labelOf(method, styles),
       arm: labelOf(method, styles),
-      cache: 'static',
+      cache: 'ring',
       condition: conditionText(length, null),
       context: length,
       batch: 1,
@@ -114,9 +109,9 @@ export function capacityChart(summary: Summary, styles: readonly MethodStyle[]):
     method.maxBatch.map((capacity) => ({
       method: labelOf(method, styles),
       arm: labelOf(method, styles),
-      cache: 'static',
-      condition: conditionText(capacity.contextTokens, null),
-      context: capacity.contextTokens,
+      cache: 'ring',
+      condition: conditionText(capacity.length, null),
+      context: capacity.length,
       batch: capacity.maxBatch,
       estimate: capacity.maxBatch,
       ratio: capacity.ratioToBaseline,
@@ -142,7 +137,7 @@ export function capacityChart(summary: Summary, styles: readonly MethodStyle[]):
 interface BarOptions {
   readonly theme: Theme;
   readonly alt: string;
-  readonly rows: readonly { readonly [column: string]: Cell }[];
+  readonly rows: readonly { readonly [column: string]: Datum }[];
   readonly styles: readonly MethodStyle[];
   readonly group: string;
   readonly xTitle: string;

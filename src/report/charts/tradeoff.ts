@@ -23,9 +23,7 @@ export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]):
   const timing = hardest(summary.methods.flatMap((method) => method.decode.filter((speed) => speed.speedup !== null)));
   const xTitle = timing === undefined ? `KV memory (${summary.baseline} = 100%)` : `Decoding speed (${summary.baseline} = 1)`;
   const condition =
-    timing === undefined
-      ? ''
-      : `, decoding speed at ${timing.contextTokens.toLocaleString('en-US')} tokens of context and batch ${timing.batch}`;
+    timing === undefined ? '' : `, decoding speed at ${timing.length.toLocaleString('en-US')} tokens of context and batch ${timing.batch}`;
   const alt = `Scatter plot: ${xTitle.toLowerCase()} against mean retrieval accuracy, one point per method with 95% intervals. Up and ${timed ? 'right' : 'left'} is better.`;
   return [
     {

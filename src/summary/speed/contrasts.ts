@@ -24,8 +24,8 @@ function family(arms: readonly TimedArm[], measure: Measure, baseline: string): 
     const [ownMs, otherMs] = commonTimings(own, other);
     if (ownMs.length === 0) return [];
     const { p, ...ratio } = timingRatio(otherMs, ownMs);
-    const { contextTokens, batch } = at;
-    return [{ measure, contextTokens, batch, method: own.method, other: other.method, ratio, p: ratio.rounds < LEAST_ROUNDS ? null : p }];
+    const { length, batch } = at;
+    return [{ measure, length, batch, method: own.method, other: other.method, ratio, p: ratio.rounds < LEAST_ROUNDS ? null : p }];
   });
   const tested = compared.flatMap(({ p }) => (p === null ? [] : [p]));
   const adjusted = holm(tested);

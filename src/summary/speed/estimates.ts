@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CACHE_POLICIES } from '../../native/backend.ts';
 
 /** What was timed: the prompt, or tokens after it. */
 export const MEASURES = ['decode', 'prefill'] as const;
@@ -16,8 +17,8 @@ const timed = z.strictObject({
 export type Timed = z.infer<typeof timed>;
 
 const condition = {
-  cache: z.enum(['static', 'dense', 'dynamic']),
-  contextTokens: z.int(),
+  cache: z.enum(CACHE_POLICIES),
+  length: z.int(),
   batch: z.int(),
 };
 
@@ -44,7 +45,7 @@ export type Unfit = z.infer<typeof unfitSchema>;
 /** Two methods under the hardest condition of a measure. */
 export const speedContrastSchema = z.strictObject({
   measure: z.enum(MEASURES),
-  contextTokens: z.int(),
+  length: z.int(),
   batch: z.int(),
   method: z.string(),
   other: z.string(),

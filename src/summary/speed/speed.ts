@@ -22,7 +22,7 @@ export function summarizeSpeed(
       const latency = typicalTime(timingsOf(arm));
       return {
         cache: arm.cache,
-        contextTokens: arm.contextTokens,
+        length: arm.length,
         batch: arm.batch,
         latencyMs: latency,
         lowerQuartileMs: quantile(all, 0.25),
@@ -43,28 +43,27 @@ function speedRatio(arm: TimedArm, other: TimedArm): Timed | null {
 }
 
 /** The timing under the hardest condition: the longest context, then the largest batch. */
-export function hardest<T extends { readonly contextTokens: number; readonly batch: number }>(timings: readonly T[]): T | undefined {
-  return timings.toSorted((a, b) => b.contextTokens - a.contextTokens || b.batch - a.batch)[0];
+export function hardest<T extends { readonly length: number; readonly batch: number }>(timings: readonly T[]): T | undefined {
+  return timings.toSorted((a, b) => b.length - a.length || b.batch - a.batch)[0];
 }
 
 /** What of a method did not fit into memory. */
 export function summarizeUnfit(records: readonly RecordOf<'unfit'>[]): Unfit[] {
   return records
     .filter((record) => !record.control)
-    .map(({ measure, cache, contextTokens, batch, reason }) => ({ measure, cache, contextTokens, batch, reason }));
+    .map(({ measure, cache, length, batch, reason }) => ({ measure, cache, length, batch, reason }));
 }
 
 /** Largest batches found, with their ratio to the baseline's own cache. */
 export function summarizeCapacity(own: readonly Capacity[], baseline: readonly Capacity[]): MethodSummary['maxBatch'] {
   return own.map((capacity) => {
     const reference = baseline.find(
-      (other) =>
-        other.cache !== 'dynamic' && other.contextTokens === capacity.contextTokens && other.memoryLimitBytes === capacity.memoryLimitBytes,
+      (other) => other.cache !== 'dynamic' && other.length === capacity.length && other.memoryLimitBytes === capacity.memoryLimitBytes,
     );
     const ratio = reference === undefined || reference.maxBatch === 0 ? null : capacity.maxBatch / reference.maxBatch;
     return {
       cache: capacity.cache,
-      contextTokens: capacity.contextTokens,
+      length: capacity.length,
       memoryLimitBytes: capacity.memoryLimitBytes,
       maxBatch: capacity.maxBatch,
       stopped: capacity.stopped,

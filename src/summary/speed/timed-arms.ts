@@ -10,7 +10,7 @@ export interface TimedArm {
   readonly control: boolean;
   readonly measure: Measurement['measure'];
   readonly cache: Measurement['cache'];
-  readonly contextTokens: number;
+  readonly length: number;
   readonly batch: number;
   /** Tokens of a pass, whole batch: latency becomes a rate by it. */
   readonly tokens: number;
@@ -23,14 +23,14 @@ export function timedArms(measurements: readonly Measurement[]): TimedArm[] {
   const arms = groupBy(measurements, (m) => `${m.method}/${m.control}/${m.cache}/${conditionOf(m)}`);
   return [...arms.values()].map((own) => {
     const [first] = own as [Measurement, ...Measurement[]];
-    const { method, control, measure, cache, contextTokens, batch, newTokens } = first;
-    const tokens = batch * (measure === 'prefill' ? contextTokens : newTokens);
+    const { method, control, measure, cache, length, batch, newTokens } = first;
+    const tokens = batch * (measure === 'prefill' ? length : newTokens);
     return {
       method,
       control,
       measure,
       cache,
-      contextTokens,
+      length,
       batch,
       tokens,
       measurements: own.toSorted((a, b) => a.process - b.process),
@@ -39,8 +39,8 @@ export function timedArms(measurements: readonly Measurement[]): TimedArm[] {
 }
 
 /** What contenders share that were timed side by side. */
-export function conditionOf(m: Pick<Measurement, 'measure' | 'contextTokens' | 'batch'>): string {
-  return `${m.measure}/${m.contextTokens}/${m.batch}`;
+export function conditionOf(m: Pick<Measurement, 'measure' | 'length' | 'batch'>): string {
+  return `${m.measure}/${m.length}/${m.batch}`;
 }
 
 /** All timings of a contender. */

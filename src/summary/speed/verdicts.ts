@@ -43,6 +43,6 @@ function unfitSentences(method: MethodSummary): string[] {
   });
 }
 
-function conditionText({ contextTokens, batch }: { readonly contextTokens: number; readonly batch: number }): string {
-  return `${countText(contextTokens)} tokens of context${batch > 1 ? `, batch ${batch}` : ''}`;
+function conditionText({ length, batch }: { readonly length: number; readonly batch: number }): string {
+  return `${countText(length)} tokens of context${batch > 1 ? `, batch ${batch}` : ''}`;
 }

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type GenerateOptions, generate } from '../../../src/model/inference/generate.ts';
 import { loadModel } from '../../../src/model/load.ts';
-import type { Backend, Graph } from '../../../src/native/backend.ts';
-import type { CacheKind } from '../../../src/plan/cache-layout.ts';
+import type { Backend, CachePolicy, Graph } from '../../../src/native/backend.ts';
 import { GOLDENS, readGolden } from '../golden-model.ts';
 import { spanned, whole } from '../layouts.ts';
 import { cpuBackend, intercepted, observed, overlay } from '../test-backends.ts';
@@ -38,15 +37,15 @@ function recordingBackend(backend: Backend): { readonly backend: Backend; readon
 }
 
 interface RunOptions extends Omit<GenerateOptions, 'requests'> {
-  readonly kind?: CacheKind;
+  readonly kind?: CachePolicy;
 }
 
-async function run(backend: Backend, name: string, { kind = 'dense', ...options }: RunOptions) {
+async function run(backend: Backend, name: string, { kind = 'full', ...options }: RunOptions) {
   const { tokens } = readGolden(name);
   const model = await loadModel({ path: `${GOLDENS}${name}`, backend });
   const requests = [tokens.subarray(0, 70), tokens.subarray(3, 50)].map((t, i) => {
     const [maxNewTokens, total] = [8 + 7 * i, t.length + 8 + 7 * i];
-    const layout = kind === 'static' ? spanned(model, [128, 128, 192, 128], { tokens: total }) : whole(model, total, { kind });
+    const layout = kind === 'ring' ? spanned(model, [128, 128, 192, 128], { tokens: total }) : whole(model, total, { kind });
     return { tokens: t, maxNewTokens, layout };
   });
   const { outputs } = await generate(model, { requests, stopTokens: [], ...options });
@@ -55,7 +54,7 @@ async function run(backend: Backend, name: string, { kind = 'dense', ...options 
 }
 
 describe('decoding with a graph', () => {
-  test.each(['dense', 'static'] as const)('gives the tokens of decoding op by op, in a %s cache', async (kind) => {
+  test.each(['full', 'ring'] as const)('gives the tokens of decoding op by op, in a %s cache', async (kind) => {
     const expected = await run(cpu, 'llama3', { kind, graph: 'off' });
     expect(await run(cpu, 'llama3', { kind, graph: 'on' })).toEqual(expected);
     const { backend, log } = recordingBackend(cpu);
@@ -67,11 +66,11 @@ describe('decoding with a graph', () => {
 
   test('is not done when switched off, in a growing cache, or with frequencies that follow the length', async () => {
     const { backend, log } = recordingBackend(cpu);
-    await run(backend, 'llama3', { kind: 'dense', graph: 'off' });
+    await run(backend, 'llama3', { kind: 'full', graph: 'off' });
     await run(backend, 'llama3', { kind: 'dynamic' });
-    await run(backend, 'llama-dynamic', { kind: 'dense' });
+    await run(backend, 'llama-dynamic', { kind: 'full' });
     expect(log).toEqual([]);
-    await run(overlay(backend, { traits: { ...cpu.traits, graphs: false } }), 'llama3', { kind: 'dense', graph: 'on' });
+    await run(overlay(backend, { traits: { ...cpu.traits, graphs: false } }), 'llama3', { kind: 'full', graph: 'on' });
     expect(log).toEqual([]);
   });
 
@@ -81,7 +80,7 @@ describe('decoding with a graph', () => {
     const counted = observed(cpu, (name) => {
       if (name === 'attentionDecode') steps++;
     });
-    await run(counted, 'llama3', { kind: 'dense' });
+    await run(counted, 'llama3', { kind: 'full' });
     expect(steps).toBe(2 * 2 * 2); // sessions, steps, layers
     await cpu.synchronize();
     expect(cpu.memory()).toMatchObject({ workspaceBytes: before.workspaceBytes, kvBytes: before.kvBytes });

@@ -47,7 +47,7 @@ describe("greedy continuations equal Hugging Face's", () => {
   test.each(MODELS)('%s, in the dense and the dynamic cache', async (name) => {
     const { tokens, continuation } = readGolden(name);
     await withModel(`${GOLDENS}${name}`, async (model) => {
-      for (const kind of ['dense', 'dynamic'] as const) {
+      for (const kind of ['full', 'dynamic'] as const) {
         const { outputs } = await generate(model, {
           requests: [requestOf(model, tokens, continuation.length, { kind })],
           stopTokens: [],
@@ -76,7 +76,7 @@ describe('generate', () => {
   test('gives each sequence of a ragged batch what it gets alone, and drops finished ones', async () => {
     const { tokens } = readGolden('llama3');
     await withModel(`${GOLDENS}llama3`, async (model) => {
-      for (const kind of ['dense', 'dynamic', 'static'] as const) {
+      for (const kind of ['full', 'dynamic', 'ring'] as const) {
         const requests = (
           [
             [tokens.subarray(0, 80), 20],
@@ -85,7 +85,7 @@ describe('generate', () => {
             [tokens.subarray(3, 68), 33],
           ] as const
         ).map(([prompt, count], i) => {
-          if (kind !== 'static') return requestOf(model, prompt, count, { kind });
+          if (kind !== 'ring') return requestOf(model, prompt, count, { kind });
           const layout = spanned(model, [64, 128, 64, 64 + 64 * i], { tokens: prompt.length + count, sink: 0 });
           return { tokens: prompt, maxNewTokens: count, layout };
         });

@@ -16,7 +16,7 @@ describe('answerLoss', () => {
   test.each(['llama3', 'qwen3', 'llama-dynamic', 'influence'])("of %s equals Hugging Face's, in every cache", async (name) => {
     const { tokens, answerStart, answerLoss: expected } = readGolden(name);
     const model = await loadModel({ path: `${GOLDENS}${name}`, backend });
-    for (const kind of ['dense', 'dynamic'] as const) {
+    for (const kind of ['full', 'dynamic'] as const) {
       const layout = whole(model, tokens.length, { kind });
       const { losses } = await answerLoss(model, { tokens, answerStart, layout, chunkTokens: 47 });
       expect(losses).toHaveLength(tokens.length - answerStart);

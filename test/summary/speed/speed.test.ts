@@ -16,8 +16,8 @@ const at = (method: string, process: number, samplesMs: number[], more: Partial<
   method,
   stretch: 'aa',
   measure: 'decode',
-  cache: method === 'dense' ? 'dense' : 'static',
-  contextTokens: 4096,
+  cache: method === 'dense' ? 'full' : 'ring',
+  length: 4096,
   batch: 2,
   newTokens: 32,
   process,
@@ -92,7 +92,7 @@ describe('contrasts of speed', () => {
   it('are of every method with the baseline, and of methods of equal memory with each other, in one family a measure', () => {
     const measurements = [
       ...measured({ dense: 20, uniform: 11, moa: 10 }),
-      ...measured({ dense: 99, uniform: 99, moa: 99 }).map((m) => ({ ...m, contextTokens: 1024 })),
+      ...measured({ dense: 99, uniform: 99, moa: 99 }).map((m) => ({ ...m, length: 1024 })),
       ...measured({ dense: 50, small: 30 }).map((m) => ({
         ...m,
         measure: 'prefill' as const,
@@ -101,7 +101,7 @@ describe('contrasts of speed', () => {
       ...measured({ dense: 60 }).map((m) => ({ ...m, cache: 'dynamic' as const })),
     ];
     const contrasts = summarizeSpeedContrasts(timedArms(measurements), 'dense');
-    expect(contrasts.map((c) => [c.measure, c.contextTokens, c.method, c.other, c.family])).toEqual([
+    expect(contrasts.map((c) => [c.measure, c.length, c.method, c.other, c.family])).toEqual([
       ['decode', 4096, 'uniform', 'dense', 3],
       ['decode', 4096, 'moa', 'dense', 3],
       ['decode', 4096, 'moa', 'uniform', 3],
@@ -150,7 +150,7 @@ describe('sentences on speed', () => {
   });
 
   it('say what does not fit', () => {
-    const unfit = [{ measure: 'decode', cache: 'dynamic', contextTokens: 4096, batch: 30, reason: 'memory' }] as const;
+    const unfit = [{ measure: 'decode', cache: 'dynamic', length: 4096, batch: 30, reason: 'memory' }] as const;
     expect(speedSentences(method('dense', [...unfit]), { methods: [], speedContrasts: [] })).toEqual([
       'Decoding at 4,096 tokens of context, batch 30, DENSE with a growing cache does not fit into memory.',
     ]);

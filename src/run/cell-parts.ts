@@ -33,7 +33,11 @@ export function artefactParts({ model, backend }: Suite, { model: modelParts, na
 export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): Parts {
   const timed = cell.kind === 'prefill' || cell.kind === 'decode' || cell.kind === 'maxBatch';
   const { id: _id, ...condition } = cell;
-  const { samples: _samples, ...conditionOfSamples } = 'samples' in condition ? condition : { ...condition, samples: null };
+  const {
+    samples: _samples,
+    source: _source,
+    ...conditionOfSamples
+  } = 'samples' in condition ? condition : { ...condition, samples: null, source: null };
   return {
     ...identity.model,
     ...identity.native,
@@ -54,9 +58,7 @@ export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity:
 }
 
 /** Which samples a quality cell asks for, without looking at them: equal parts give equal samples. The same for all methods. */
-function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Parts {
-  const source =
-    cell.kind === 'retrieval' ? suite.quality?.retrieval?.source : cell.kind === 'longbench' ? suite.quality?.longbench?.source : undefined;
+export function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Parts {
   return {
     ...identity.model,
     ...identity.code.samples,
@@ -66,26 +68,11 @@ function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Pa
       task: cell.task,
       length: cell.length,
       samples: cell.samples,
-      source: source?.kind ?? 'generated',
+      source: cell.source.kind,
       seed: suite.seed,
       reserveTokens: suite.generation.reserveTokens,
     }),
   };
-}
-
-/** Address of a plan cell. */
-export function planCellHash(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): string {
-  return contentHash(planCellParts(cell, suite, suiteFolder, identity));
-}
-
-/** Address of any other cell. */
-export function cellHash(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): string {
-  return contentHash(cellParts(cell, suite, identity, plan));
-}
-
-/** Address of the samples that a cell asks for. */
-export function sampleSetHash(cell: QualityCell, suite: Suite, identity: Identity): string {
-  return contentHash(sampleSetParts(cell, suite, identity));
 }
 
 /** Of what a plan does, not of its name or how it was found: a plan that is found again keeps what was measured with it. */

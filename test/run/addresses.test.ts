@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Plan } from '../../src/plan/schema.ts';
-import { cellHash, cellParts, planCellHash, sampleSetHash } from '../../src/run/cell-hash.ts';
+import { addressOf, sampleSetOf } from '../../src/run/addresses.ts';
+import { cellParts } from '../../src/run/cell-parts.ts';
 import type { Identity } from '../../src/run/identity.ts';
 import { changedParts } from '../../src/run/parts.ts';
 import { type Cell, expandCells, isQuality } from '../../src/suite/cells.ts';
@@ -22,7 +23,7 @@ const suite = suiteSchema.parse({
     validate: { length: 768 },
   },
   quality: { retrieval: { lengths: [512], samples: 25 } },
-  efficiency: { decode: { contexts: [512] } },
+  efficiency: { decode: { lengths: [512] } },
 });
 const identity: Identity = {
   model: { weights: 'w', 'config.json': 'c', 'tokenizer.json': 't', 'chat template': 'p', 'end tokens': '[2]' },
@@ -56,6 +57,10 @@ interface Change {
   readonly plan?: Plan;
 }
 
+function at(cell: Cell, input: Required<Change>): string {
+  return addressOf(cell, { ...input, suiteFolder: '.', plans: new Map([[cell.method, input.plan]]) }).cell;
+}
+
 /** Which of plan, score, samples and timing have another address after a change. */
 function moved(change: Change): string[] {
   const after = { suite, identity, plan, ...change };
@@ -65,10 +70,10 @@ function moved(change: Change): string[] {
     const [planCell, scored, timed] = [find('plan/moa'), find('retrieval/lines/512/half'), find('decode/512x1/half')];
     if (planCell.kind !== 'plan' || !isQuality(scored) || timed.kind !== 'decode') throw new Error('no such cells');
     return {
-      plan: planCellHash(planCell, input.suite, '.', input.identity),
-      score: cellHash(scored, input.suite, input.identity, input.plan),
-      samples: sampleSetHash(scored, input.suite, input.identity),
-      timing: cellHash(timed, input.suite, input.identity, input.plan),
+      plan: at(planCell, input),
+      score: at(scored, input),
+      samples: sampleSetOf(scored, input),
+      timing: at(timed, input),
     };
   };
   const [a, b] = [hashes({ suite, identity, plan }), hashes(after)];
@@ -116,7 +121,8 @@ describe('addresses of cells', () => {
   test('two methods with equal plans have cells of their own', () => {
     const [dense, half] = expandCells(suite).filter((cell) => cell.kind === 'decode');
     if (dense?.kind !== 'decode' || half?.kind !== 'decode') throw new Error('no such cells');
-    expect(cellHash(dense, suite, identity, plan)).not.toBe(cellHash(half, suite, identity, plan));
+    const input = { suite, identity, plan };
+    expect(at(dense, input)).not.toBe(at(half, input));
   });
 
   test('their parts say in words what changed', () => {

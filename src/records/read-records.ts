@@ -3,7 +3,8 @@ import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
 import { parseJson, parseOrThrow } from '../core/json-file.ts';
 import { withTodaysNames } from './older-names.ts';
-import { RECORD_VERSION, type RunRecord, recordSchema } from './record.ts';
+import { type RunRecord, recordSchema } from './record.ts';
+import { RECORD_VERSION } from './version.ts';
 
 /** A last line that was cut off by a kill or a full disk. */
 interface TornLine {

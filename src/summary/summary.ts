@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CACHE_POLICIES } from '../native/backend.ts';
-import { ranModelSchema } from '../records/record.ts';
+import { ranModelSchema } from '../records/run-records.ts';
 import { speedContrastSchema, speedSchema, unfitSchema } from './speed/estimates.ts';
 
 /** Version of summary.json. */

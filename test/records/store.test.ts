@@ -18,8 +18,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MoaError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/hash.ts';
 import { readRecords } from '../../src/records/read-records.ts';
-import { RECORD_VERSION, type RunRecord } from '../../src/records/record.ts';
+import type { RunRecord } from '../../src/records/record.ts';
 import { RecordStore } from '../../src/records/store.ts';
+import { RECORD_VERSION } from '../../src/records/version.ts';
 import { errorOf } from '../error-of.ts';
 
 const time = '2025-03-01T12:00:00.000Z';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { holm } from '../../src/core/statistics/holm.ts';
 import type { Environment } from '../../src/records/environment.ts';
-import { type RecordOf, type RunRecord, UNKNOWN_STRETCH, WITHOUT_PLAN } from '../../src/records/record.ts';
+import { UNKNOWN_STRETCH } from '../../src/records/fields.ts';
+import { type RecordOf, type RunRecord, WITHOUT_PLAN } from '../../src/records/record.ts';
 import { summarize } from '../../src/summary/summarize.ts';
 import { type MethodSummary, type Summary, summarySchema } from '../../src/summary/summary.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../report/synthetic-run.ts';

@@ -109,7 +109,7 @@ export const data = z.strictObject({
 export const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)) });
 
 /** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
-export const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };
+const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };
 export const outcome = z.discriminatedUnion('status', [
   z.strictObject({ ...outcomeCommon, status: z.literal('completed'), wallMs: ms }),
   z.strictObject({ ...outcomeCommon, status: z.literal('skipped'), reason: z.string().min(1) }),

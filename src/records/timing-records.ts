@@ -8,7 +8,7 @@ const timer = z.enum(['cuda events', 'stream thread clock', 'wall clock']);
 const cache = z.enum(CACHE_POLICIES);
 
 /** What a timing was of. */
-export const timedCondition = {
+const timedCondition = {
   measure: z.enum(['prefill', 'decode']),
   cache,
   length: positive,

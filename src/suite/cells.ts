@@ -39,13 +39,13 @@ interface TimedCommon extends CellCommon {
   readonly control: boolean;
 }
 
-export interface PrefillCell extends TimedCommon {
+interface PrefillCell extends TimedCommon {
   readonly kind: 'prefill';
   readonly length: number;
   readonly rounds: number;
 }
 
-export interface DecodeCell extends TimedCommon {
+interface DecodeCell extends TimedCommon {
   readonly kind: 'decode';
   readonly length: number;
   readonly batch: number;

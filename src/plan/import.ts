@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { BLOCK_TOKENS, ceilToBlock, DEFAULT_SINK_TOKENS } from '../core/blocks.ts';
 import { MoaError } from '../core/errors.ts';
 import { readJsonAs } from '../core/json-file.ts';
-import { joinRules } from './join-rules.ts';
-import type { Rule } from './rule.ts';
+import { type HeadRules, type Rule, ruleKey } from './rule.ts';
 import type { ImportTax, Plan } from './schema.ts';
 import { densitiesAt, spanOfRule } from './spans.ts';
+import { upperRules } from './upper-rules.ts';
 
 const matrix = z
   .array(
@@ -26,9 +26,7 @@ export type PublishedPlan = z.infer<typeof publishedPlanSchema>;
 export interface ImportOptions {
   readonly name: string;
   readonly model: Plan['model'];
-  /** How the query heads of a KV head share it: `max`, the larger span. */
-  readonly group?: 'max';
-  /** Lengths at which spans are compared and densities stated. One: the rule with the larger span there. Several: at least the larger at all. */
+  /** Lengths at which densities are stated. */
   readonly lengths: readonly number[];
   /** File or URL, for errors and provenance. */
   readonly source: string;
@@ -49,8 +47,8 @@ export function readPublished(path: string): PublishedPlan {
 }
 
 /**
- * A plan from the published format, whose rules are per query head: every KV head takes a rule that serves all query heads of its
- * contiguous group. Rows of one rule (`same_per_layer`) are spread over the heads.
+ * A plan from the published format, whose rules are per query head: every KV head has, at every length, the largest span of the query heads of
+ * its contiguous group, for which it keeps as many of their rules as cross. Rows of one rule (`same_per_layer`) are spread over the heads.
  * @throws INVALID_FILE when the shape is not the model's.
  */
 export function importPublished(published: PublishedPlan, options: ImportOptions): ImportedPlan {
@@ -58,7 +56,10 @@ export function importPublished(published: PublishedPlan, options: ImportOptions
   const rules = queryHeadRules(published, options);
   const perGroup = model.heads / model.kvHeads;
   const joined = rules.map((row) =>
-    Array.from({ length: model.kvHeads }, (_, k) => joinRules(row.slice(k * perGroup, (k + 1) * perGroup), lengths, DEFAULT_SINK_TOKENS)),
+    Array.from({ length: model.kvHeads }, (_, k) => groupOf(row.slice(k * perGroup, (k + 1) * perGroup) as unknown as HeadRules)),
+  );
+  const further = joined.flatMap((row, layer) =>
+    row.flatMap(({ upper }, head) => upper.slice(1).map((rule) => ({ layer, head, ...rule }))),
   );
   const plan: Plan = {
     format: 'moabench-plan',
@@ -70,18 +71,19 @@ export function importPublished(published: PublishedPlan, options: ImportOptions
     sink: DEFAULT_SINK_TOKENS, // the released runtime has no other
     heterogeneity: null,
     rules: {
-      alpha: joined.map((row) => row.map(({ rule }) => rule.alpha)),
-      beta: joined.map((row) => row.map(({ rule }) => rule.beta)),
+      alpha: joined.map((row) => row.map(({ upper }) => upper[0].alpha)),
+      beta: joined.map((row) => row.map(({ upper }) => upper[0].beta)),
+      ...(further.length === 0 ? {} : { further }),
     },
     densities: {},
     provenance: { createdBy: 'moabench import', source: options.source },
   };
   const densities = densitiesAt(plan, lengths);
   const tax: ImportTax = {
-    group: 'max',
+    group: 'envelope',
     groups: model.layers * model.kvHeads,
     disagree: joined.flat().filter(({ distinct }) => distinct > 1).length,
-    cross: joined.flat().filter(({ crossed }) => crossed).length,
+    cross: joined.flat().filter(({ upper }) => upper.length > 1).length,
     densities: Object.fromEntries(
       lengths.map((tokens) => {
         const before = publishedDensity(rules.flat(), tokens);
@@ -91,6 +93,11 @@ export function importPublished(published: PublishedPlan, options: ImportOptions
     ),
   };
   return { plan: { ...plan, densities, provenance: { ...plan.provenance, tax } }, tax };
+}
+
+/** The rules that serve a group, and how many different ones its query heads had. */
+function groupOf(rules: HeadRules): { readonly upper: HeadRules; readonly distinct: number } {
+  return { upper: upperRules(rules), distinct: new Set(rules.map(ruleKey)).size };
 }
 
 /** Mean density over query heads, each with its own span. */

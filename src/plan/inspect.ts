@@ -2,7 +2,7 @@ import { ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { type ColorDepth, colorDepthOf, paint, scaleColor } from './colors.ts';
-import { formatRule } from './rule.ts';
+import { formatRules } from './rule.ts';
 import type { Plan } from './schema.ts';
 import { curveLengths, ruleCurves, type SpanMap, spanMap } from './span-map.ts';
 import { densityAt } from './spans.ts';
@@ -95,9 +95,9 @@ function rules(plan: Plan, lengths: readonly number[], color: ColorDepth, width:
   const at = curveLengths(lengths, Math.min(24, width - 36));
   const curves = ruleCurves(plan, at);
   const total = plan.model.layers * plan.model.kvHeads;
-  const lines = curves.slice(0, MAX_RULES).map(({ rule, heads, spans }) => {
+  const lines = curves.slice(0, MAX_RULES).map(({ rules: own, heads, spans }) => {
     const curve = spans.map((span, i) => bar(span / ceilToBlock(at[i] as number), color)).join('');
-    return `${curve} ${String(heads).padStart(5)} ${((100 * heads) / total).toFixed(1).padStart(5)}%  ${formatRule(rule)}`;
+    return `${curve} ${String(heads).padStart(5)} ${((100 * heads) / total).toFixed(1).padStart(5)}%  ${formatRules(own)}`;
   });
   const more = curves.length > MAX_RULES ? [`and ${curves.length - MAX_RULES} more rules`] : [];
   return [cut(`Rules: span / N from N = ${at[0]} to ${at.at(-1)}, KV heads, share, span`, width), ...lines, ...more];

@@ -1,7 +1,7 @@
 import { BLOCK_TOKENS } from '../core/blocks.ts';
-import { formatRule, type Rule, ruleKey } from './rule.ts';
+import { formatRules, type HeadRules, ruleKey } from './rule.ts';
 import type { Plan } from './schema.ts';
-import { densityAt, ruleAt, smallestSpan } from './spans.ts';
+import { densityAt, rulesOf, smallestSpan } from './spans.ts';
 
 type LintCode =
   | 'model-mismatch'
@@ -13,7 +13,8 @@ type LintCode =
   | 'density-drift'
   | 'too-many-rules'
   | 'uniform-layer'
-  | 'group-disagreement';
+  | 'group-disagreement'
+  | 'group-too-small';
 
 /** One thing that the author of a plan would want to know; `error` means that the plan can't mean what it says. */
 export interface LintFinding {
@@ -90,11 +91,11 @@ function spanFindings(plan: Plan, lengths: readonly number[]): LintFinding[] {
     let count = 0;
     let first = '';
     for (const tokens of lengths) {
-      forEachRule(plan, (rule, layer, head) => {
-        const span = rule.alpha + rule.beta * tokens;
+      forEachHead(plan, (rules, layer, head) => {
+        const span = Math.max(...rules.map(({ alpha, beta }) => alpha + beta * tokens));
         if (!fails(span, tokens)) return;
         count++;
-        if (first === '') first = `layer ${layer}, KV head ${head}: ${formatRule(rule)} = ${Number(span.toFixed(2))} at N = ${tokens}`;
+        if (first === '') first = `layer ${layer}, KV head ${head}: ${formatRules(rules)} = ${Number(span.toFixed(2))} at N = ${tokens}`;
       });
     }
     return count === 0 ? [] : [{ severity, code, message: `A span ${what}: ${first}${count > 1 ? `, and ${count - 1} more` : ''}` }];
@@ -125,7 +126,9 @@ function densityFindings(plan: Plan, lengths: readonly number[], maxDrift: numbe
 function layerFindings(plan: Plan, rulesPerLayer: number): LintFinding[] {
   const findings: LintFinding[] = [];
   const distinct = Array.from({ length: plan.model.layers }, () => new Set<string>());
-  forEachRule(plan, (rule, layer) => distinct[layer]?.add(ruleKey(rule)));
+  forEachHead(plan, (rules, layer) => {
+    for (const rule of rules) distinct[layer]?.add(ruleKey(rule));
+  });
   const many = distinct.flatMap((rules, layer) => (rules.size > rulesPerLayer ? [layer] : []));
   if (many.length > 0) {
     const message = `${many.length} of ${distinct.length} layers have more than ${rulesPerLayer} rules: ${list(many)}`;
@@ -142,13 +145,19 @@ function layerFindings(plan: Plan, rulesPerLayer: number): LintFinding[] {
     const message = `${tax.disagree} of ${tax.groups} groups of query heads had different rules; sharing their KV heads adds up to ${worst.toFixed(3)} density`;
     findings.push({ severity: 'warning', code: 'group-disagreement', message });
   }
+  if (tax?.group === 'max' && tax.disagree > 0) {
+    const compared = Object.keys(tax.densities).join(', ');
+    const message = `Its query heads were joined at N = ${compared} only, so that elsewhere a head may keep less than its published rule asks for; import the published plan again`;
+    findings.push({ severity: 'warning', code: 'group-too-small', message });
+  }
   return findings;
 }
 
-function forEachRule(plan: Plan, visit: (rule: Rule, layer: number, head: number) => void): void {
-  for (let layer = 0; layer < plan.model.layers; layer++) {
-    for (let head = 0; head < plan.model.kvHeads; head++) visit(ruleAt(plan, layer, head), layer, head);
-  }
+function forEachHead(plan: Plan, visit: (rules: HeadRules, layer: number, head: number) => void): void {
+  const { kvHeads } = plan.model;
+  rulesOf(plan).forEach((rules, i) => {
+    visit(rules, Math.floor(i / kvHeads), i % kvHeads);
+  });
 }
 
 function list(layers: readonly number[]): string {

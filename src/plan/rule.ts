@@ -7,9 +7,23 @@ export interface Rule {
   readonly beta: number;
 }
 
+/** The rules of one KV head, whose span is the largest of theirs. One, but for heads that serve query heads with rules that cross. */
+export type HeadRules = readonly [Rule, ...Rule[]];
+
 /** Text that is equal for equal rules only. */
 export function ruleKey(rule: Rule): string {
   return `${rule.alpha},${rule.beta}`;
+}
+
+/** As `ruleKey`, of all rules of a head, which have an order. */
+export function rulesKey(rules: HeadRules): string {
+  return rules.map(ruleKey).join(';');
+}
+
+/** The rules of a head for people: `0.5 N`, `max(4096, 0.5 N)`. */
+export function formatRules(rules: HeadRules): string {
+  const each = rules.map(formatRule).join(', ');
+  return rules.length === 1 ? each : `max(${each})`;
 }
 
 /** A rule for people: `512 + 0.25 N`, `0.5 N`, `1024`. */

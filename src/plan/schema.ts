@@ -10,15 +10,31 @@ const matrix = (limit: number) => z.array(z.array(z.number().min(-limit).max(lim
 
 /** What the import of a plan per query head cost: the density at each length before and after its heads were made to share KV heads. */
 const taxSchema = z.strictObject({
-  group: z.literal('max'),
+  /**
+   * `envelope`: a group keeps the largest of its rules at every length. `max`: it got one rule, which is the largest at the lengths that were compared,
+   * and elsewhere may be too small; plans that were imported before 0.2 have it.
+   */
+  group: z.enum(['envelope', 'max']),
   groups: count,
   /** Groups whose query heads had different rules. */
   disagree: z.int().min(0),
-  /** Of these, groups in which no rule was the largest at every compared length. */
+  /** Of these, groups in which no rule is the largest at every length. */
   cross: z.int().min(0),
   /** Mean over query heads, and over the KV heads that now serve them. */
   densities: z.record(tokensKey, z.strictObject({ published: ratio, imported: ratio, increase: z.number() })),
 });
+
+const furtherRule = z.strictObject({
+  layer: z.int().min(0),
+  head: z.int().min(0).describe('KV head.'),
+  alpha: z
+    .number()
+    .min(-(2 ** 30))
+    .max(2 ** 30),
+  beta: z.number().min(-1024).max(1024),
+});
+/** Far above any plan: 128 layers with 128 KV heads of 16 rules each. */
+const MAX_FURTHER = 262_144;
 
 /** Where a plan comes from. Everything but the creator is optional, since plans are also written by hand and imported. */
 const provenanceSchema = z.strictObject({
@@ -68,8 +84,13 @@ export const planSchema = z
     /** Tokens at the start that are never evicted, part of the span. */
     sink: z.int().min(0).max(1_048_576).multipleOf(BLOCK_TOKENS),
     heterogeneity: z.enum(['uniform', 'layers', 'heads', 'elastic']).nullable(),
-    /** span(N) = alpha + beta * N tokens, [layers][kvHeads]. */
-    rules: z.strictObject({ alpha: matrix(2 ** 30), beta: matrix(1024) }),
+    rules: z.strictObject({
+      /** span(N) = alpha + beta * N tokens, [layers][kvHeads]. */
+      alpha: matrix(2 ** 30),
+      beta: matrix(1024),
+      /** Further rules of single heads. The span of a head is the largest of all its rules; absent where every head has one. */
+      further: z.array(furtherRule).max(MAX_FURTHER).optional(),
+    }),
     /** Length in tokens -> share of the dense KV slots. */
     densities: z.record(tokensKey, ratio),
     provenance: provenanceSchema,
@@ -94,6 +115,14 @@ export const planSchema = z
         }
       });
     }
+    plan.rules.further?.forEach(({ layer, head }, i) => {
+      if (layer < layers && head < kvHeads) return;
+      ctx.addIssue({
+        code: 'custom',
+        path: ['rules', 'further', i],
+        message: `Expected a layer below ${layers} and a KV head below ${kvHeads}`,
+      });
+    });
     if (plan.method === 'dense' && !(plan.rules.alpha.flat().every((a) => a >= 0) && plan.rules.beta.flat().every((b) => b >= 1))) {
       ctx.addIssue({ code: 'custom', path: ['method'], message: 'Expected alpha >= 0 and beta >= 1 everywhere in a dense plan' });
     }

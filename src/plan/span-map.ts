@@ -1,8 +1,7 @@
 import { BLOCK_TOKENS, ceilToBlock } from '../core/blocks.ts';
-import type { Rule } from './rule.ts';
-import { ruleKey } from './rule.ts';
+import { type HeadRules, rulesKey } from './rule.ts';
 import type { Plan } from './schema.ts';
-import { ruleAt, spanOfRule, spansAt } from './spans.ts';
+import { rulesOf, spanOfRules, spansAt } from './spans.ts';
 
 /** Spans of a plan at one length as shares of the dense cache. */
 export interface SpanMap {
@@ -26,27 +25,24 @@ export function spanMap(plan: Plan, tokens: number): SpanMap {
   return { tokens, ratios, layerMeans, mean: meanOf(layerMeans) };
 }
 
-/** A rule, how many KV heads have it, and its spans at lengths. */
+/** The rules of a head, how many KV heads have the same, and their spans at lengths. */
 export interface RuleCurve {
-  readonly rule: Rule;
+  readonly rules: HeadRules;
   readonly heads: number;
   readonly spans: readonly number[];
 }
 
 /** The plan's distinct rules, the most used first, with their spans at the lengths: the elastic curves. */
 export function ruleCurves(plan: Plan, lengths: readonly number[]): RuleCurve[] {
-  const found = new Map<string, { rule: Rule; heads: number }>();
-  for (let layer = 0; layer < plan.model.layers; layer++) {
-    for (let head = 0; head < plan.model.kvHeads; head++) {
-      const rule = ruleAt(plan, layer, head);
-      const entry = found.get(ruleKey(rule)) ?? { rule, heads: 0 };
-      entry.heads++;
-      found.set(ruleKey(rule), entry);
-    }
+  const found = new Map<string, { rules: HeadRules; heads: number }>();
+  for (const rules of rulesOf(plan)) {
+    const entry = found.get(rulesKey(rules));
+    if (entry === undefined) found.set(rulesKey(rules), { rules, heads: 1 });
+    else entry.heads++;
   }
   return [...found.values()]
-    .sort((a, b) => b.heads - a.heads || a.rule.alpha - b.rule.alpha || a.rule.beta - b.rule.beta)
-    .map(({ rule, heads }) => ({ rule, heads, spans: lengths.map((tokens) => spanOfRule(rule, tokens, plan.sink)) }));
+    .sort((a, b) => b.heads - a.heads || a.rules[0].alpha - b.rules[0].alpha || a.rules[0].beta - b.rules[0].beta)
+    .map(({ rules, heads }) => ({ rules, heads, spans: lengths.map((tokens) => spanOfRules(rules, tokens, plan.sink)) }));
 }
 
 /**

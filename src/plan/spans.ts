@@ -1,6 +1,6 @@
 import { BLOCK_TOKENS, ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
-import type { Rule } from './rule.ts';
+import type { HeadRules, Rule } from './rule.ts';
 import type { Plan } from './schema.ts';
 
 /** The smallest span that can evict: the sink and one block of window. With one block of sink 128, as in the released runtime. */
@@ -19,6 +19,11 @@ export function spanOfRule(rule: Rule, tokens: number, sink: number): number {
   return Math.min(ceilToBlock(span), ceilToBlock(tokens));
 }
 
+/** The largest of the rules' spans; see `spanOfRule`. */
+export function spanOfRules(rules: HeadRules, tokens: number, sink: number): number {
+  return Math.max(...rules.map((rule) => spanOfRule(rule, tokens, sink)));
+}
+
 /**
  * Slots of every KV head at N = `tokens` (prompt + reserve), [layers * kvHeads]; multiples of 64. `ownTokens`: what the sequence can come to
  * hold; a span has no more blocks than that, however large the reserve. Default: N.
@@ -27,24 +32,30 @@ export function spansAt(plan: Plan, tokens: number, ownTokens: number = tokens):
   checkLength(tokens);
   checkLength(ownTokens);
   const { layers, kvHeads } = plan.model;
+  const { alpha, beta, further = [] } = plan.rules;
+  const most = ceilToBlock(ownTokens);
   const spans = new Int32Array(layers * kvHeads);
+  const widen = (layer: number, head: number, rule: Rule): void => {
+    const at = layer * kvHeads + head;
+    spans[at] = Math.max(spans[at] as number, Math.min(spanOfRule(rule, tokens, plan.sink), most));
+  };
   for (let layer = 0; layer < layers; layer++) {
-    for (let head = 0; head < kvHeads; head++) {
-      spans[layer * kvHeads + head] = Math.min(spanOfRule(ruleAt(plan, layer, head), tokens, plan.sink), ceilToBlock(ownTokens));
-    }
+    for (let head = 0; head < kvHeads; head++)
+      widen(layer, head, { alpha: alpha[layer]?.[head] as number, beta: beta[layer]?.[head] as number });
   }
+  for (const { layer, head, ...rule } of further) widen(layer, head, rule);
   return spans;
 }
 
-/** The rule of one KV head. */
-export function ruleAt(plan: Plan, layer: number, head: number): Rule {
-  const alpha = plan.rules.alpha[layer]?.[head];
-  const beta = plan.rules.beta[layer]?.[head];
-  if (alpha === undefined || beta === undefined) {
-    const { layers, kvHeads } = plan.model;
-    throw invalidArgument(`a layer below ${layers} and a head below ${kvHeads}`, 'ruleAt', [layer, head]);
-  }
-  return { alpha, beta };
+/** The rules of every KV head, [layers * kvHeads]. */
+export function rulesOf(plan: Plan): HeadRules[] {
+  const { alpha, beta, further = [] } = plan.rules;
+  const { kvHeads } = plan.model;
+  const rules = alpha.flatMap((row, layer) =>
+    row.map((value, head): [Rule, ...Rule[]] => [{ alpha: value, beta: beta[layer]?.[head] as number }]),
+  );
+  for (const { layer, head, ...rule } of further) rules[layer * kvHeads + head]?.push(rule);
+  return rules;
 }
 
 /** Share of the dense KV slots (N rounded up to blocks) that the plan keeps at N = `tokens`, in (0, 1]; 1 for dense. */

@@ -1,7 +1,7 @@
 import { ceilToBlock } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import { scaleColor } from './colors.ts';
-import { formatRule } from './rule.ts';
+import { formatRules } from './rule.ts';
 import type { Plan } from './schema.ts';
 import { curveLengths, ruleCurves, type SpanMap, spanMap } from './span-map.ts';
 import { densityAt } from './spans.ts';
@@ -55,13 +55,13 @@ function curvePanel(plan: Plan, lengths: readonly number[]): string {
   const longest = at.at(-1) as number;
   const curves = ruleCurves(plan, at);
   const most = curves[0]?.heads ?? 1;
-  const lines = curves.slice(0, MAX_CURVES).map(({ rule, heads, spans }, i) => {
+  const lines = curves.slice(0, MAX_CURVES).map(({ rules, heads, spans }, i) => {
     const color = `rgb(${scaleColor(Math.min(1, (spans.at(-1) as number) / longest)).join(',')})`;
     const stroke = (1 + (4 * heads) / most).toFixed(1);
     const path = polyline(spans.map((span, j) => [(at[j] as number) / longest, span / longest]));
-    const label = text(CHART.width + 8, 12 + i * 18, `${formatRule(rule)}  (${heads})`);
+    const label = text(CHART.width + 8, 12 + i * 18, `${formatRules(rules)}  (${heads})`);
     const swatch = `<line x1="${CHART.width - 8}" x2="${CHART.width + 4}" y1="${8 + i * 18}" y2="${8 + i * 18}" stroke="${color}" stroke-width="3"/>`;
-    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="${stroke}"><title>${escapeXml(formatRule(rule))}: ${heads} heads</title></path>${swatch}${label}`;
+    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="${stroke}"><title>${escapeXml(formatRules(rules))}: ${heads} heads</title></path>${swatch}${label}`;
   });
   const shown = curves.length > MAX_CURVES ? ` (${MAX_CURVES} most used of ${curves.length})` : '';
   return frame(`Span of each rule over N, tokens${shown}`, longest, longest) + lines.join('');

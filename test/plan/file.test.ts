@@ -45,6 +45,11 @@ describe('plan files', () => {
       },
       /received text of 1 characters for rules\.alpha\.0\.1/,
     ],
+    [
+      'a further rule of no head',
+      { rules: { ...samplePlan().rules, further: [{ layer: 1, head: 2, alpha: 0, beta: 1 }] } },
+      /rules\.further\.0: Expected a layer below 2 and a KV head below 2/,
+    ],
     ['a sink of no blocks', { sink: 63 }, /received 63 for sink/],
     ['query heads that do not divide', { model: { ...samplePlan().model, heads: 5 } }, /model\.kvHeads: Expected a divisor of the 5 heads/],
     ['a density above 1', { densities: { 1024: 1.5 } }, /received 1\.5 for densities\.1024/],

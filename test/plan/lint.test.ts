@@ -56,5 +56,14 @@ describe('lintPlan', () => {
     expect(lintPlan(plan).find(({ code }) => code === 'group-disagreement')?.message).toMatch(
       /^80 of 128 groups .* adds up to 0\.\d+ density$/,
     );
+    expect(codes(plan)).not.toContain('group-too-small');
+  });
+
+  it('tells an imported plan whose groups were joined at named lengths only', () => {
+    const { plan } = published('meta-llama--Llama-3.2-1B-Instruct.moa', { layers: 16, heads: 32, kvHeads: 8 }, [4096, 8192]);
+    const { tax } = plan.provenance;
+    if (tax === undefined) throw new Error('an import has a tax');
+    const older = { ...plan, provenance: { ...plan.provenance, tax: { ...tax, group: 'max' as const } } };
+    expect(lintPlan(older).find(({ code }) => code === 'group-too-small')?.message).toMatch(/joined at N = 4096, 8192 only/);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ceilToBlock } from '../../src/core/blocks.ts';
-import { densitiesAt, densityAt, ruleAt, spanOfRule, spansAt } from '../../src/plan/spans.ts';
+import { densitiesAt, densityAt, rulesOf, spanOfRule, spansAt } from '../../src/plan/spans.ts';
 import { samplePlan } from './plans.ts';
 
 describe('spanOfRule', () => {
@@ -54,7 +54,23 @@ describe('a plan', () => {
     expect(densitiesAt(plan, [2048, 4096])).toEqual({ 2048: 4608 / 8192, 4096: (2048 + 512 + 2560 + 4096) / 16384 });
     // A reserve of 1024 makes spans longer, but no cache larger than the sequence that it holds.
     expect([...spansAt(plan, 512 + 1024, 512 + 32)]).toEqual([576, 512, 576, 576]);
-    expect(() => ruleAt(plan, 2, 0)).toThrow(/a layer below 2/);
+    expect(rulesOf(plan)).toEqual([
+      [{ alpha: 0, beta: 0.5 }],
+      [{ alpha: 512, beta: 0 }],
+      [{ alpha: -512, beta: 0.75 }],
+      [{ alpha: 0, beta: 1 }],
+    ]);
+  });
+
+  it('is the largest of the rules of a head that has several', () => {
+    const { rules } = samplePlan();
+    const plan = samplePlan({ rules: { ...rules, further: [{ layer: 0, head: 1, alpha: 0, beta: 0.25 }] } });
+    expect(rulesOf(plan)[1]).toEqual([
+      { alpha: 512, beta: 0 },
+      { alpha: 0, beta: 0.25 },
+    ]);
+    expect([1024, 2048, 4096].map((tokens) => spansAt(plan, tokens)[1])).toEqual([512, 512, 1024]);
+    expect(spansAt(plan, 4096 + 1024, 640)[1]).toBe(640);
   });
 
   it('is dense at density 1 at any length when its rules are N', () => {

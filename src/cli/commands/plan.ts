@@ -67,11 +67,12 @@ function convert(): Command {
     .option('--heads <n>', 'query heads, without --model', integer)
     .option('--kv-heads <n>', 'KV heads, without --model (default: the query heads)', integer)
     .option('--head-dim <n>', 'head dim, without --model', integer, 128)
-    .option('--lengths <tokens...>', 'lengths at which grouped heads are compared', integers)
+    .option('--lengths <tokens...>', 'lengths at which densities are stated', integers)
     .addHelpText(
       'after',
       `
-The published format has one rule per query head. On a model with grouped KV heads each group takes its largest span; the tax is printed.
+The published format has one rule per query head. On a model with grouped KV heads each group keeps the largest span of its
+query heads at every length; the tax is printed.
 
 Examples:
   $ moabench plan convert moa_alpha_beta.json --kv-heads 8 --out plan.json
@@ -96,7 +97,7 @@ function importPlan(path: string, flags: ConvertFlags): void {
   });
   savePlan(flags.out, plan);
   if (model.heads === model.kvHeads) return;
-  print(`${tax.disagree} of ${tax.groups} groups had different rules; group: max costs\n`);
+  print(`${tax.disagree} of ${tax.groups} groups had different rules; the largest of each costs\n`);
   for (const [tokens, d] of Object.entries(tax.densities)) {
     const text = `  ${tokens.padStart(7)} tokens: density ${d.published.toFixed(4)} -> ${d.imported.toFixed(4)} (+${(d.increase * 100).toFixed(1)} points)\n`;
     print(text);

@@ -1,5 +1,5 @@
-import { formatRule, ruleKey } from '../../plan/rule.ts';
-import { ruleAt, spanOfRule } from '../../plan/spans.ts';
+import { formatRules } from '../../plan/rule.ts';
+import { ruleCurves } from '../../plan/span-map.ts';
 import type { RecordOf } from '../../records/record.ts';
 import { numbered } from '../../summary/phrases.ts';
 import { type Chart, frame, LENGTH_LABEL, type MethodStyle, tooltip } from '../chart.ts';
@@ -8,26 +8,20 @@ const CURVE_POINTS = 32;
 
 /** How the spans of a plan grow with length: one curve a distinct rule, thicker for more heads. */
 export function elasticCurves(record: RecordOf<'plan'>, { id, label, index }: MethodStyle, longest: number): Chart {
-  const counts = new Map<string, { rule: { alpha: number; beta: number }; heads: number }>();
   const { layers, kvHeads } = record.plan.model;
-  for (let i = 0; i < layers * kvHeads; i++) {
-    const rule = ruleAt(record.plan, Math.floor(i / kvHeads), i % kvHeads);
-    const entry = counts.get(ruleKey(rule));
-    if (entry === undefined) counts.set(ruleKey(rule), { rule, heads: 1 });
-    else entry.heads++;
-  }
   const lengths = Array.from({ length: CURVE_POINTS }, (_, i) => Math.max(128, Math.round((longest * (i + 1)) / CURVE_POINTS)));
-  const rows = [...counts.values()].flatMap(({ rule, heads }) =>
-    lengths.map((tokens) => ({ rule: formatRule(rule), heads, tokens, span: spanOfRule(rule, tokens, record.plan.sink) })),
+  const curves = ruleCurves(record.plan, lengths);
+  const rows = curves.flatMap(({ rules, heads, spans }) =>
+    lengths.map((tokens, i) => ({ rule: formatRules(rules), heads, tokens, span: spans[i] as number })),
   );
   const scale = { domain: [0, longest], nice: false };
-  const alt = `Line chart of ${label}: span in tokens over context length for its ${numbered(counts.size, 'distinct rule')}.`;
+  const alt = `Line chart of ${label}: span in tokens over context length for its ${numbered(curves.length, 'distinct rule')}.`;
   return {
     id: `elastic-${id}`,
     section: 'elastic',
     method: label,
     title: label,
-    caption: `${numbered(counts.size, 'distinct rule')} over ${numbered(layers * kvHeads, 'head')}`,
+    caption: `${numbered(curves.length, 'distinct rule')} over ${numbered(layers * kvHeads, 'head')}`,
     alt,
     size: 'small',
     rows,

@@ -1,6 +1,6 @@
 import { ceilToBlock } from '../../core/blocks.ts';
-import { formatRule } from '../../plan/rule.ts';
-import { ruleAt, spansAt } from '../../plan/spans.ts';
+import { formatRules, type HeadRules } from '../../plan/rule.ts';
+import { rulesOf, spansAt } from '../../plan/spans.ts';
 import type { RecordOf } from '../../records/record.ts';
 import { type Chart, frame, type MethodStyle, tooltip } from '../chart.ts';
 import { SHARE } from '../theme.ts';
@@ -9,12 +9,13 @@ import { SHARE } from '../theme.ts';
 export function spanMap(record: RecordOf<'plan'>, { id, label }: MethodStyle, tokens: number): Chart {
   const { layers, kvHeads } = record.plan.model;
   const spans = spansAt(record.plan, tokens);
+  const rules = rulesOf(record.plan);
   const rows = Array.from(spans, (span, i) => ({
     layer: Math.floor(i / kvHeads),
     head: i % kvHeads,
     span,
     share: span / ceilToBlock(tokens),
-    rule: formatRule(ruleAt(record.plan, Math.floor(i / kvHeads), i % kvHeads)),
+    rule: formatRules(rules[i] as HeadRules),
   }));
   const alt = `Heat map of ${label}: the span of each of ${layers} layers and ${kvHeads} KV heads at ${tokens} tokens.`;
   return {

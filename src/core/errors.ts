@@ -14,7 +14,10 @@ export interface MoaErrorOptions {
   readonly code: ErrorCode;
   /** One sentence that says what to do next. */
   readonly hint?: string;
-  /** What a file had instead, quoted. It is shown in the terminal and never recorded: the file may be another than the one that was meant. */
+  /**
+   * The content that a file had instead, quoted. It is shown in the terminal and never recorded, because the path may name a private file
+   * by mistake.
+   */
   readonly found?: string;
   readonly cause?: unknown;
 }

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { type ErrorCode, MoaError } from './errors.ts';
 
 /**
- * Writes a whole file or nothing: to a temporary name beside it, then renamed. Creates the folder.
- * Disk full, read-only and permission become one IO error that names the file.
+ * Writes a file as a whole or not at all: the data goes to a temporary file beside it, which is then renamed. Missing folders are created.
+ * @throws MoaError IO that names the file, whatever the reason (full disk, read-only folder, permission).
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
@@ -20,7 +20,8 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 }
 
 /**
- * Makes a folder and those above it that are missing. `mkdirSync` with `recursive` would try for ever where a folder cannot be made (under /proc).
+ * Makes a folder and its missing parents. `mkdirSync` with `recursive` is not used, because it never returns where a folder cannot be made
+ * (under /proc).
  * @throws MoaError IO that names the folder.
  */
 export function makeFolder(path: string): void {
@@ -31,7 +32,7 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Throws the file system's own error. */
+/** As `makeFolder`, but throws the file system's own error. */
 function makeFolders(path: string): void {
   if (isFolder(path)) return;
   const parent = dirname(path);
@@ -43,12 +44,12 @@ function makeFolders(path: string): void {
   }
 }
 
-/** Whether a folder (or a link to one) is there. Throws what the path's parents say. */
+/** Whether a folder (or a link to one) is there. Throws the file system's error where a parent of the path cannot be read. */
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Where the folder cannot be used at all, removing fails as writing did; the write error is the one to tell. */
+/** Removes a file if it can. A failure is ignored, because the caller reports the error of the write that came before. */
 function removeQuietly(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -75,7 +76,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EINVAL: 'it is not readable as a file',
 };
 
-/** What reading such a path means: the path was wrong, not the disk. */
+/** Failures of reading that mean a wrong path rather than a faulty disk. */
 const READ_CODES: Readonly<Record<string, ErrorCode>> = { ENOENT: 'NOT_FOUND', ENOTDIR: 'NOT_FOUND', EISDIR: 'INVALID_ARGUMENT' };
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -15,7 +15,7 @@ export async function sha256File(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** First 16 hex digits of the sha256 of the canonical JSON (sorted keys) of a plain value: the address of an artefact or a cell. */
+/** The address of an artefact or a cell: the first 16 hex digits of the sha256 of a plain value's canonical JSON (sorted keys). */
 export function contentHash(value: unknown): string {
   return sha256(canonicalJson(value)).slice(0, 16);
 }

@@ -5,7 +5,7 @@ import { type InputOptions, inputPieces } from './read-input.ts';
 export interface LineOptions extends InputOptions {
   /** A longer line is refused before it is read whole. */
   readonly maxLineBytes: number;
-  /** Empty lines count. */
+  /** Maximum number of lines of the file; empty lines count. */
   readonly maxLines: number;
 }
 
@@ -16,7 +16,7 @@ export interface InputLine {
   readonly bytes: Buffer;
   /** Byte offset in the file at which the line starts. */
   readonly start: number;
-  /** Whether its newline is there; the last line of a file that was cut off has none. */
+  /** Whether the line ends in a newline. The last line of a file that was cut off does not. */
   readonly whole: boolean;
 }
 
@@ -61,7 +61,7 @@ export function* inputLines(path: string, options: LineOptions): Generator<Input
 /** Lines between two turns of the event loop. */
 const LINES_PER_TURN = 1000;
 
-/** As `inputLines`, with room for other work (a progress bar, Ctrl-C) now and then. */
+/** As `inputLines`, but it lets the event loop run every `LINES_PER_TURN` lines, so that a progress bar and Ctrl-C work. */
 export async function* inputLinesAsync(path: string, options: LineOptions): AsyncGenerator<InputLine, void> {
   for (const line of inputLines(path, options)) {
     if (line.number % LINES_PER_TURN === 0) await setImmediate();

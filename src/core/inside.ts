@@ -3,8 +3,8 @@ import { isAbsolute, join, normalize, sep } from 'node:path';
 import { MoaError } from './errors.ts';
 
 /**
- * The path of something inside a folder that may be a stranger's: `folder/relative`, where nothing below `folder` is a symbolic link. What is not there yet
- * passes. The folder itself is the user's own choice, and may be a link.
+ * The path `folder/relative`, checked to stay inside a folder whose content may come from a stranger: no part of it below `folder` may be a
+ * symbolic link. Parts that do not exist yet are accepted. `folder` itself may be a link, because the user chose it.
  * @throws MoaError INVALID_FILE for a link; INVALID_ARGUMENT for a path that leads out of the folder.
  */
 export function insidePath(folder: string, relative: string): string {

@@ -3,10 +3,12 @@ import type { z } from 'zod';
 import { describe, MoaError } from './errors.ts';
 import { readInputText } from './read-input.ts';
 
-/** Far above any real file of ours or of a model's folder (a large tokenizer takes 30 MB); a larger one is another thing. */
+/**
+ * Far above any JSON file of ours or of a model's folder (a large tokenizer takes 30 MB). A larger file cannot be the one that was meant.
+ */
 const MAX_BYTES = 256 * 2 ** 20;
 
-/** Ours nest up to 10 deep, tokenizers up to 12. */
+/** Maximum number of levels of nesting. Our own files nest up to 10 deep, tokenizers up to 12. */
 const MAX_DEPTH = 128;
 
 const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [34, 92, 91, 93, 123, 125];
@@ -21,7 +23,10 @@ export interface JsonContext {
   readonly hint?: string;
 }
 
-/** A file's value of the schema's type. Errors: NOT_FOUND or IO for the file; INVALID_FILE that names the file, the field and its value. */
+/**
+ * The value of a JSON file, checked by the schema. Errors: NOT_FOUND or IO for the file; INVALID_FILE that names the file, the field and
+ * its value.
+ */
 export function readJsonAs<S extends z.ZodType>(
   schema: S,
   file: string | URL,
@@ -42,8 +47,9 @@ function readText(path: string): string {
 }
 
 /**
- * JSON text as a value, or INVALID_FILE that names `path` and says where it stops being JSON. Such a message may be recorded and published: it does not
- * quote the text, which may come from another file than was meant. The quotation is in `found`.
+ * The value of JSON text. The message of an error may be recorded and published, so it does not quote the text: the path may name a private
+ * file by mistake. The quotation is in the error's `found`.
+ * @throws MoaError INVALID_FILE that names `path` and the place where the text stops being JSON.
  */
 export function parseJson(text: string, path: string, hint?: string): unknown {
   const malformed = (received: string, cause?: unknown): MoaError =>
@@ -62,8 +68,9 @@ export function parseJson(text: string, path: string, hint?: string): unknown {
 }
 
 /**
- * The value as the schema's type, or INVALID_FILE that names the file, the first wrong field and what kind of value it has (as in `parseJson`, text is not
- * quoted).
+ * The value, checked by the schema.
+ * @throws MoaError INVALID_FILE that names the file, the first wrong field and the kind of its value. As in `parseJson`, text is not
+ * quoted.
  */
 export function parseOrThrow<S extends z.ZodType>(schema: S, value: unknown, { what, path, hint }: JsonContext): z.output<S> {
   const parsed = schema.safeParse(value);
@@ -81,7 +88,10 @@ export function parseOrThrow<S extends z.ZodType>(schema: S, value: unknown, { w
   });
 }
 
-/** Whether brackets outside strings nest deeper than `limit`. JSON.parse reads any depth; what walks over the value later would end on the stack. */
+/**
+ * Whether brackets outside strings nest deeper than `limit`. JSON.parse accepts any depth, but recursive code that reads the value later
+ * would overflow the stack.
+ */
 function nestsDeeper(text: string, limit: number): boolean {
   let depth = 0;
   let inString = false;
@@ -110,7 +120,10 @@ function whereItStops(text: string, cause: unknown): string {
 
 const UNEXPECTED = 'Unexpected token';
 
-/** The offset of the character that V8 names without its place: the shortest beginning of the text that has it. undefined for long texts. */
+/**
+ * The offset of the unexpected character, for the messages of V8 that name it without its place. Bisection finds the shortest beginning of
+ * the text that fails in the same way. undefined for texts above 2^20 characters, where this takes too long.
+ */
 function unexpectedAt(text: string): number | undefined {
   if (text.length > 2 ** 20) return undefined;
   let [before, from] = [0, text.length];
@@ -131,7 +144,7 @@ function unexpected(text: string): boolean {
   }
 }
 
-/** zod's sentence about a field. Its message about unknown keys quotes them. */
+/** zod's sentence about a field; but a sentence of ours about unknown keys, because zod's quotes them. */
 function issueText(issue: z.core.$ZodIssue | undefined): string {
   if (issue?.code === 'unrecognized_keys')
     return `${issue.keys.length === 1 ? 'one key is' : `${issue.keys.length} keys are`} unknown here`;

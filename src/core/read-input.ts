@@ -5,13 +5,13 @@ import { ioError } from './files.ts';
 export interface InputOptions {
   /** What the file should be, for messages: `a suite`. */
   readonly what: string;
-  /** Larger files are refused; nothing above it is kept in memory. */
+  /** Larger files are refused, and no more than this is kept in memory. */
   readonly maxBytes: number;
   /** `refuse` does not open a path that is itself a symbolic link. Default: follow. */
   readonly links?: 'follow' | 'refuse';
 }
 
-/** What one read asks for. Files that say 0 bytes (under /proc) are read in pieces of it, too. */
+/** Bytes that one read asks for. Files that report a size of 0 (under /proc) are read in such pieces, too. */
 const CHUNK_BYTES = 64 * 1024;
 
 /**
@@ -37,7 +37,8 @@ export function openInput(path: string, { what, links }: Pick<InputOptions, 'wha
 }
 
 /**
- * The bytes of a regular file of at most `maxBytes`. What the file system says about its size is not trusted.
+ * The bytes of a regular file of at most `maxBytes`. The bytes that are read are counted, because the size that the file system reports may
+ * be wrong.
  * @throws as `openInput`; INVALID_FILE when it is larger.
  */
 export function readInput(path: string, options: InputOptions): Buffer {
@@ -57,7 +58,8 @@ export function readInputText(path: string, options: InputOptions): string {
 }
 
 /**
- * The bytes of a regular file, piece by piece; only the piece in hand is in memory. `maxBytes` bounds what `stat` says.
+ * The bytes of a regular file, piece by piece; only the piece in hand is in memory. A file whose reported size is above `maxBytes` is
+ * refused; the bytes that are read are not counted.
  * @throws as `openInput`.
  */
 export function* inputPieces(path: string, options: InputOptions): Generator<Buffer, void> {
@@ -78,7 +80,7 @@ export function* inputPieces(path: string, options: InputOptions): Generator<Buf
   }
 }
 
-/** Bytes as text, without a byte order mark. `place` is the file, or the line of one, that messages name. */
+/** Bytes as text, without a byte order mark. Messages name `place`: a file, or a line of a file. */
 export function decodeUtf8(bytes: Uint8Array, place: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -7,7 +7,10 @@ export function betaVariate(a: number, b: number, rng: Rng): number {
   return first / (first + gammaVariate(b, rng));
 }
 
-/** A draw from Gamma(shape, 1) by squeeze-free rejection (Marsaglia & Tsang 2000); shapes below 1 through shape + 1 and a power of a uniform. */
+/**
+ * A draw from Gamma(shape, 1) by squeeze-free rejection (Marsaglia & Tsang 2000); a shape below 1 is drawn as Gamma(shape + 1) times a
+ * power of a uniform.
+ */
 function gammaVariate(shape: number, rng: Rng): number {
   if (!(shape > 0 && Number.isFinite(shape))) throw invalidArgument('a positive shape', 'betaVariate', shape);
   if (shape < 1) return gammaVariate(shape + 1, rng) * (1 - rng.random()) ** (1 / shape);

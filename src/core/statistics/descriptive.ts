@@ -55,6 +55,6 @@ export function medianAbsoluteDeviation(values: ArrayLike<number>): number {
 
 function requireValues(values: ArrayLike<number>, name: string): void {
   if (values.length === 0) throw invalidArgument('at least one value', name, []);
-  // One NaN would make a mean NaN, and a quantile any value: sorting puts it nowhere in particular.
+  // One NaN would make a mean NaN. It would also shift every quantile without a trace, because sorting puts it last.
   for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) throw invalidArgument('numbers', name, Number.NaN);
 }

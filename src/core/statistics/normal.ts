@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.ts';
 
 const SQRT_2PI = Math.sqrt(2 * Math.PI);
-/** Beyond this 0.5 - series would cancel, and the continued fraction converges fast. */
+/** For |x| beyond this, the continued fraction is used: it converges fast there, while 0.5 - series would cancel. */
 const TAIL = 2;
 /** Terms of the continued fraction: its error at x = TAIL is about exp(-2 x sqrt(2 TERMS)), below 1e-20. */
 const TERMS = 100;
@@ -30,7 +30,7 @@ export function normalQuantile(p: number): number {
   if (p > 0.5) return -normalQuantile(1 - p);
   let low = -40;
   let high = 0;
-  // Bisection: 100 halvings pass below the spacing of doubles; monotone, so no start value can fail.
+  // Bisection cannot fail, because the function is monotone. 100 halvings go below the spacing of doubles.
   for (let i = 0; i < 100 && low < high; i++) {
     const middle = (low + high) / 2;
     if (normalCdf(middle) < p) low = middle;

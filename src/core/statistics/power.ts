@@ -6,7 +6,7 @@ export interface PowerOptions {
   readonly pairs: number;
   /** Share of pairs that flip by noise in each of the two directions, 0..1/2. */
   readonly background: number;
-  /** Two-sided level of the test: 0.05, or what its family leaves of it. */
+  /** Two-sided level of the test. Default: 0.05; smaller for a test of an adjusted family. */
   readonly alpha?: number;
 }
 
@@ -17,12 +17,12 @@ const BISECTIONS = 20;
 
 /**
  * The least true difference of two paired proportions, 0..1, that the two-sided mid-p McNemar test finds with the wanted power, to within
- * 1e-6. null when it would miss even a total loss: fewer than five pairs can't reach p < 0.05 at all.
+ * 1e-6. null when the test would miss even a total loss: fewer than five pairs can't reach p < 0.05 at all.
  *
- * Unconditional exact power (Duffy 1984, Biometrics 40, 1005): the sum over every significant outcome of its trinomial probability, where
- * a pair is lost with probability background + difference, and gained with probability background. It grows with the difference, as
- * every significant outcome stays one with more losses, so that bisection finds it. No normal approximation: that promises power where
- * the test has none.
+ * The power is unconditional and exact (Duffy 1984, Biometrics 40, 1005): the sum of the trinomial probabilities of all significant
+ * outcomes, where a pair is lost with probability background + difference, and gained with probability background. The power grows with the
+ * difference, because a significant outcome stays significant with more losses; so bisection finds the difference. A normal approximation
+ * is not used: it promises power where the test has none.
  */
 export function detectableDifference({ power = 0.8, ...options }: PowerOptions & { readonly power?: number }): number | null {
   const { pairs, background } = options;
@@ -40,7 +40,7 @@ export function detectableDifference({ power = 0.8, ...options }: PowerOptions &
   return high;
 }
 
-/** Probability that the mid-p McNemar test finds a true loss of `difference`, and finds it a loss. */
+/** Probability that the mid-p McNemar test is significant for a true loss of `difference`, and in the direction of a loss. */
 export function mcnemarPower(options: PowerOptions & { readonly difference: number }): number {
   return powerOfPairs(options)(options.difference);
 }
@@ -49,7 +49,7 @@ function powerOfPairs({ pairs, background, alpha = 0.05 }: PowerOptions): (diffe
   const most = mostGained(pairs, alpha);
   return (difference) => {
     const loss = Math.min(1, background + difference);
-    const gain = loss === 1 ? 0 : Math.min(1, background / (1 - loss)); // of a pair that is not lost
+    const gain = loss === 1 ? 0 : Math.min(1, background / (1 - loss)); // probability that a pair that is not lost is gained
     let power = 0;
     for (const [lost, limit] of most.entries()) {
       if (limit < 0) continue;
@@ -60,7 +60,10 @@ function powerOfPairs({ pairs, background, alpha = 0.05 }: PowerOptions): (diffe
   };
 }
 
-/** By pairs lost: how many may be gained with the loss still significant; -1 where it is not even without any. */
+/**
+ * Entry [lost]: the most gained pairs with which so many lost pairs are still significant; -1 where they are not significant even without
+ * gains.
+ */
 function mostGained(pairs: number, alpha: number): number[] {
   let gained = -1;
   return Array.from({ length: pairs + 1 }, (_, lost) => {
@@ -76,7 +79,7 @@ function binomialAtMost(trials: number, most: number, share: number): number {
   for (let k = 0; k <= most; k++) {
     const term = Math.exp(logBinomial(trials, k, share));
     sum += term;
-    if (term < NEGLIGIBLE && k > trials * share) break; // past the mode terms only fall
+    if (term < NEGLIGIBLE && k > trials * share) break; // beyond the mode, terms only fall
   }
   return sum;
 }

@@ -54,7 +54,9 @@ export function mcnemarExact(onlyFirst: number, onlySecond: number): McNemar {
   return { p: Math.min(1, 2 * cumulative), midP: Math.min(1, 2 * cumulative - point), discordant: n };
 }
 
-/** From this many trials on 2^-n nears the least double, and terms are kept as logarithms; below it they are exact or nearly so. */
+/**
+ * From this many trials on, terms are kept as logarithms, because 2^-n comes near the least double. Below it, terms are exact or nearly so.
+ */
 const LOG_TRIALS = 1000;
 
 /** P(X <= k) and P(X = k) for X ~ Binomial(n, 1/2). */
@@ -78,9 +80,9 @@ export interface PairedCounts {
 }
 
 /**
- * Interval of a difference of paired proportions, first minus second: the unweighted mean over strata of (gained - lost) / n. Wald's interval after
- * one pair is added on each side (Bonett & Price 2012, J. Educ. Behav. Stat. 37, 479), shared among the strata, so that it does not collapse
- * where no pair disagrees; the variances of the strata add up. `n` counts pairs.
+ * Interval of a difference of paired proportions, first minus second. The estimate is the unweighted mean over strata of (gained - lost) /
+ * n. The interval is Wald's after one pair is added on each side (Bonett & Price 2012, J. Educ. Behav. Stat. 37, 479), divided evenly among
+ * the strata, so that it does not collapse where no pair disagrees. The variances of the strata add up. `n` counts pairs.
  */
 export function pairedProportions(strata: readonly PairedCounts[]): Interval {
   if (strata.length === 0) throw invalidArgument('at least one stratum', 'pairedProportions', strata);

@@ -2,19 +2,25 @@ import { invalidArgument } from '../errors.ts';
 import { median } from './descriptive.ts';
 import { normalCdf, normalQuantile } from './normal.ts';
 
-/** Fewest values with an interval at 95%: of 2^5 sign patterns the two extreme ones already have 6.25%. */
+/**
+ * Fewest values that have an interval at 95%. Of the 2^5 sign patterns of five values, the two extreme ones already have a probability of
+ * 6.25%.
+ */
 export const LEAST_SIGNED_RANK = 6;
 /** Up to this many values the exact distribution is counted; above, the normal approximation is good to three digits. */
 const EXACT_VALUES = 50;
 
-/** Median of the averages of all pairs, each value with itself included (Hodges & Lehmann 1963): as robust as needed, nearly as efficient as the mean. */
+/**
+ * Median of the averages of all pairs of values, including each value with itself (Hodges & Lehmann 1963). It is robust against outliers
+ * and nearly as efficient as the mean.
+ */
 export function pseudomedian(values: readonly number[]): number {
   return median(walshAverages(values));
 }
 
 /**
- * Confidence interval of the centre of symmetry that belongs to Wilcoxon's signed-rank test (Hollander & Wolfe 3.3): exact coverage of at
- * least `level` for any symmetric distribution. null where so few values have none at this level (fewer than 6 at 95%).
+ * Confidence interval of the centre of symmetry, from Wilcoxon's signed-rank test (Hollander & Wolfe 3.3). Its coverage is at least `level`
+ * for any symmetric distribution. null where there are too few values for this level (fewer than 6 at 95%).
  */
 export function signedRankInterval(values: readonly number[], level = 0.95): { readonly low: number; readonly high: number } | null {
   if (!(level > 0 && level < 1)) throw invalidArgument('a confidence in (0, 1)', 'level', level);
@@ -24,7 +30,10 @@ export function signedRankInterval(values: readonly number[], level = 0.95): { r
   return { low: averages[rank - 1] as number, high: averages[averages.length - rank] as number };
 }
 
-/** Two-sided p-value of Wilcoxon's signed-rank test against a centre of 0; zeros are left out, ties share their ranks, and the distribution is that of the ranks. */
+/**
+ * Two-sided p-value of Wilcoxon's signed-rank test against a centre of 0; zeros are left out, ties share their ranks, and the distribution
+ * is computed for these shared ranks.
+ */
 export function signedRankP(values: readonly number[]): number {
   requireFinite(values);
   const moving = values.filter((value) => value !== 0);
@@ -51,7 +60,7 @@ function walshAverages(values: readonly number[]): Float64Array {
   return averages.sort();
 }
 
-/** By "n/tail": counting takes longer than everything else of an interval. */
+/** Known ranks, by "n/tail". They are kept because counting takes longer than all other work for an interval. */
 const criticalRanks = new Map<string, number>();
 
 /** The largest k with P(W < k) <= tail, where W is the signed-rank statistic of n values. */

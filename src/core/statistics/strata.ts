@@ -8,9 +8,9 @@ export type Estimated = Interval | { readonly estimate: number; readonly low: nu
 /** An estimate that is a sum over independent units, which are drawn within strata (tasks, lengths). */
 export interface StratifiedEstimate {
   readonly estimate: number;
-  /** What each unit adds to the estimate's error, by stratum: for a mean (value - mean) / count. */
+  /** [stratum][unit]: what each unit adds to the estimate's error. For a mean it is (value - mean) / count. */
   readonly influences: readonly (readonly number[])[];
-  /** Size of the values behind the influences; a spread far below it is rounding. */
+  /** Size of the values behind the influences. A spread far below it is rounding. */
   readonly scale: number;
   readonly n: number;
 }
@@ -21,14 +21,15 @@ export interface Spread {
   readonly degrees: number;
 }
 
-/** Of a two-sided interval at 95%. */
+/** Level of the upper quantile of a two-sided interval at 95%. */
 const UPPER = 0.975;
-/** A standard error below this part of the values is rounding. */
+/** A standard error below this fraction of `scale` is rounding. */
 const ROUNDING = 1e-12;
 
 /**
- * The variance of a stratified estimate with Satterthwaite's degrees of freedom (Satterthwaite 1946, Biometrics Bulletin 2, 110): the variances of the
- * strata add up, (sum v)^2 / sum(v^2 / (units - 1)) degrees. null where a stratum has fewer than `fewest` (>= 2) units, or nothing varies.
+ * The variance of a stratified estimate with Satterthwaite's degrees of freedom (Satterthwaite 1946, Biometrics Bulletin 2, 110): the
+ * variances v of the strata add up, with (sum v)^2 / sum(v^2 / (units - 1)) degrees of freedom. null where a stratum has fewer than
+ * `fewest` (>= 2) units, or nothing varies.
  */
 export function spreadOf({ influences, scale }: Omit<StratifiedEstimate, 'estimate' | 'n'>, fewest: number): Spread | null {
   if (!(Number.isInteger(fewest) && fewest >= 2)) throw invalidArgument('a count >= 2', 'fewest', fewest);
@@ -45,7 +46,7 @@ export function spreadOf({ influences, scale }: Omit<StratifiedEstimate, 'estima
   return variance > (ROUNDING * scale) ** 2 ? { variance, degrees: variance ** 2 / squares } : null;
 }
 
-/** Student's interval of a stratified estimate. */
+/** Student's interval of a stratified estimate at 95%; without limits where `spreadOf` gives null. */
 export function studentInterval(estimated: StratifiedEstimate, fewest: number): Estimated {
   const spread = spreadOf(estimated, fewest);
   const { estimate, n } = estimated;
@@ -54,15 +55,19 @@ export function studentInterval(estimated: StratifiedEstimate, fewest: number): 
   return { estimate, low: estimate - half, high: estimate + half, n };
 }
 
-/** Two-sided p-value of the estimate being 0, by the same t as `studentInterval`: below 0.05 where that leaves out 0. null without a spread. */
+/**
+ * Two-sided p-value of the hypothesis that the true value is 0. It uses the same t as `studentInterval`, so it is below 0.05 where that
+ * interval excludes 0. null where `spreadOf` gives null.
+ */
 export function studentTest(estimated: StratifiedEstimate, fewest: number): number | null {
   const spread = spreadOf(estimated, fewest);
   return spread === null ? null : studentP(estimated.estimate / Math.sqrt(spread.variance), spread.degrees);
 }
 
 /**
- * Interval of a mean of values in [0, 1]: Wilson's with Student's quantile, for as many trials as would give the variance found. For means
- * near 1/2 it is Student's interval; near 0 and 1, where that is too short and leaves [0, 1], it keeps its coverage.
+ * Interval of a mean of values in [0, 1]: Wilson's, with Student's quantile and with the number of trials that would give the variance
+ * found. Near 1/2 it is close to Student's interval. Near 0 and 1, where Student's interval is too short and leaves [0, 1], this one keeps
+ * its coverage.
  */
 export function boundedInterval(estimated: StratifiedEstimate, fewest: number): Estimated {
   const spread = spreadOf(estimated, fewest);
@@ -73,9 +78,9 @@ export function boundedInterval(estimated: StratifiedEstimate, fewest: number): 
 }
 
 /**
- * Fieller's interval of a ratio of two means over the same units (Fieller 1954, JRSS B 16, 175): the ratios r for which own - r * other differs from 0
- * by no more than Student's t, with the degrees at the estimated ratio. Without limits where the denominator is not certain to be above 0, and
- * null where it is 0.
+ * Fieller's interval of a ratio of two means over the same units (Fieller 1954, JRSS B 16, 175): the ratios r for which own - r * other
+ * differs from 0 by no more than Student's t, with the degrees of freedom at the estimated ratio. It has no limits where the denominator is
+ * not certain to be above 0. null where the estimate of the denominator is not above 0.
  */
 export function fiellerInterval(own: StratifiedEstimate, other: StratifiedEstimate, fewest: number): Estimated | null {
   if (!(other.estimate > 0)) return null;

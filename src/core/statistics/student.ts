@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.ts';
 
-/** Terms of the continued fraction at most: it converges in about sqrt(max(a, b)) of them (Numerical Recipes 6.4). */
+/** Maximum number of terms of the continued fraction, which converges in about sqrt(max(a, b)) of them (Numerical Recipes 6.4). */
 const TERMS = 500;
 /** Stands for a zero denominator in Lentz's method. */
 const TINY = 1e-300;
@@ -18,7 +18,7 @@ export function studentP(t: number, df: number): number {
   return 2 * studentCdf(-Math.abs(t), df);
 }
 
-/** By "p/df": reports and simulations ask for few of them, again and again. */
+/** Known quantiles, by "p/df": reports and simulations ask for the same few again and again. */
 const quantiles = new Map<string, number>();
 
 /** The t with studentCdf(t, df) = p, for p in (0, 1). */
@@ -36,7 +36,7 @@ function bisect(p: number, df: number): number {
   let low = -1;
   while (studentCdf(low, df) > p) low *= 2;
   let high = 0;
-  // Bisection: monotone, so no start value can fail; 100 halvings pass below the spacing of doubles.
+  // Bisection cannot fail, because the function is monotone. 100 halvings go below the spacing of doubles.
   for (let i = 0; i < 100; i++) {
     const middle = (low + high) / 2;
     if (studentCdf(middle, df) < p) low = middle;
@@ -77,7 +77,7 @@ function away(value: number): number {
   return Math.abs(value) < TINY ? TINY : value;
 }
 
-/** log of the gamma function for x > 0: Stirling's series beyond 10, reached by recurrence. */
+/** log of the gamma function for x > 0: Stirling's series for x >= 10; the recurrence takes a smaller x there. */
 function logGamma(x: number): number {
   let shift = 0;
   let at = x;

@@ -3,15 +3,15 @@ import { mean, standardDeviation } from './descriptive.ts';
 import { LEAST_SIGNED_RANK, pseudomedian, signedRankInterval, signedRankP } from './signed-rank.ts';
 import { studentP, studentQuantile } from './student.ts';
 
-/** Timings of one contender, all > 0: [process][round]. Equal places of two contenders were taken side by side. */
+/** Timings of one contender, all > 0: [process][round]. Timings of two contenders at the same place were taken side by side. */
 export type Timings = readonly (readonly number[])[];
 
-/** Rounds in all below which nothing is said about speed: fewer have no signed-rank interval at 95%. */
+/** Fewest rounds, over all processes, for a statement about speed: fewer have no signed-rank interval at 95%. */
 export const LEAST_ROUNDS = LEAST_SIGNED_RANK;
 
 export interface TimingEstimate {
   readonly estimate: number;
-  /** 95% interval; null where there is too little to have one: one process of fewer than 6 rounds, or processes without any variance. */
+  /** 95% interval; null where the data allow none: one process with fewer than 6 rounds, or several processes without any variance. */
   readonly low: number | null;
   readonly high: number | null;
   readonly processes: number;
@@ -20,13 +20,14 @@ export interface TimingEstimate {
 }
 
 export interface TimingRatio extends TimingEstimate {
-  /** Two-sided, of a ratio of 1, by the test that belongs to the interval; null without one. */
+  /** Two-sided p-value of the hypothesis that the ratio is 1, by the test that belongs to the interval; null without an interval. */
   readonly p: number | null;
 }
 
 /**
- * The typical time of a contender: exp of the mean over processes of the pseudomedian over rounds of log time. Everything that is said about a
- * speed (tables, charts, ratios, sentences) is made of this one number, so that no two of them can rank contenders differently.
+ * The typical time of a contender, in the unit of its timings: the pseudomedian of the log times of each process, averaged over processes,
+ * then exponentiated. Every statement about a speed (table, chart, ratio, sentence) uses this one number, so that no two of them can rank
+ * contenders differently.
  */
 export function typicalTime(timings: Timings, level = 0.95): TimingEstimate {
   const logs = logarithms(timings);
@@ -37,9 +38,10 @@ export function typicalTime(timings: Timings, level = 0.95): TimingEstimate {
 }
 
 /**
- * Ratio of two typical times, numerator / denominator. With several processes the process is the unit: t interval of the mean of their log
- * ratios, which covers what differs between processes (memory layout, clocks). With one, the exact signed-rank interval of the paired log
- * ratios of its rounds: it speaks of this process only, and is widened where the ratio of typical times lies outside.
+ * Ratio of two typical times, numerator / denominator. With several processes, the process is the statistical unit: the interval is the t
+ * interval of the mean of their log ratios, so it includes what differs between processes (memory layout, clocks). With one process, it is
+ * the exact signed-rank interval of the paired log ratios of the rounds. That interval holds for this process only, and is widened where
+ * the ratio of typical times lies outside it.
  */
 export function timingRatio(numerator: Timings, denominator: Timings, level = 0.95): TimingRatio {
   if (numerator.length !== denominator.length || numerator.some((rounds, p) => rounds.length !== denominator[p]?.length)) {
@@ -56,12 +58,15 @@ export function timingRatio(numerator: Timings, denominator: Timings, level = 0.
   return { ...estimateOf(over, estimate, widened), p: around && signedRankP(pairs) };
 }
 
-/** As `timingRatio`, of paired timings of one process. */
+/** As `timingRatio`, for the paired timings of one process. */
 export function pairedRatio(numerator: readonly number[], denominator: readonly number[], level = 0.95): TimingRatio {
   return timingRatio([numerator], [denominator], level);
 }
 
-/** Whether a ratio is shown to lie within [1 / bound, bound]: two one-sided tests at 5% (Schuirmann 1987), so by its 90% interval. */
+/**
+ * Whether a ratio is shown to lie within [1 / bound, bound]: two one-sided tests at 5% (Schuirmann 1987), which means that its 90% interval
+ * lies there. null without an interval.
+ */
 export function isEquivalent(numerator: Timings, denominator: Timings, bound: number): boolean | null {
   const { low, high } = timingRatio(numerator, denominator, 0.9);
   return low === null || high === null ? null : low >= 1 / bound && high <= bound;
@@ -77,7 +82,7 @@ function estimateOf(logs: Timings, centre: number, around: { readonly low: numbe
   };
 }
 
-/** t interval of a mean; null without variance, which no interval of measurements has. */
+/** t interval of a mean; null where all values are equal, because an interval of no width would be wrong. */
 function meanInterval(values: readonly number[], level: number): { readonly low: number; readonly high: number } | null {
   const deviation = standardDeviation(values);
   if (deviation === 0) return null;

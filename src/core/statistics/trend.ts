@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.ts';
 import { median } from './descriptive.ts';
 import { normalCdf } from './normal.ts';
 
-/** Up to this many values a series' exact distribution is counted: its Kendall statistic then takes at most 1,771 values. */
+/** Up to this many values, all series together, the exact distribution is counted: Kendall's statistic then takes at most 1,771 values. */
 const EXACT_VALUES = 60;
 
 export interface Trend {
@@ -15,8 +15,8 @@ export interface Trend {
 }
 
 /**
- * Trend over the steps of several independent series: Kendall's S summed over them (Mann 1945, Kendall 1938). Sees monotone drift of any
- * shape; levels of the series may differ. @throws INVALID_ARGUMENT without a series of two values.
+ * Trend over the steps of several independent series: Kendall's S summed over them (Mann 1945, Kendall 1938). The test sees monotone drift
+ * of any shape, and the series may have different levels. @throws INVALID_ARGUMENT without a series of two values.
  */
 export function trendTest(series: readonly (readonly number[])[]): Trend {
   const long = series.filter((values) => values.length >= 2);
@@ -54,7 +54,10 @@ function pOf(lengths: readonly number[], statistic: number): number {
   return Math.min(1, p);
 }
 
-/** Probability of each number of discordant pairs, all series together: inserting the i-th value adds 0 to i - 1 of them, equally likely. */
+/**
+ * Entry [d]: the probability of d discordant pairs in all series together. Inserting the i-th value of a series adds 0 to i - 1 of them,
+ * each number equally likely.
+ */
 function discordances(lengths: readonly number[]): Float64Array {
   let shares = Float64Array.of(1);
   for (const length of lengths) {

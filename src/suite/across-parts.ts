@@ -33,7 +33,7 @@ function checkMethods(suite: SuiteParts, problem: OnProblem): void {
   }
 }
 
-/** What profiling and optimization would not read is a misunderstanding, not a setting. */
+/** Refuses what profiling and optimization would not read: a setting without effect is a misunderstanding. */
 function checkCompress({ compress, methods }: SuiteParts, problem: OnProblem): void {
   methods.forEach((method, i) => {
     if (
@@ -50,7 +50,7 @@ function checkCompress({ compress, methods }: SuiteParts, problem: OnProblem): v
   });
   if (compress === undefined) return;
   if (!methods.some((method) => method.method === 'moa'))
-    problem(['compress'], 'Expected a moa method, the only one that reads this section');
+    problem(['compress'], 'Expected a moa method because no other method reads this section');
   if (compress.intervals !== undefined && compress.profileLengths.length === 1)
     problem(['compress', 'intervals'], 'Expected several profileLengths, whose objectives the intervals divide, but received one');
 }
@@ -62,7 +62,7 @@ function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem
   }
   const { lengths = [], newTokens = 0 } = efficiency.decode ?? {};
   lengths.forEach((length, i) => {
-    // The prompt is the length less the new tokens and the one that prefill gives; it needs a token.
+    // The length holds the prompt, the one token that prefill gives and the new tokens. The prompt needs at least one token.
     if (length >= newTokens + 2) return;
     problem(
       ['efficiency', 'decode', 'lengths', i],
@@ -71,7 +71,7 @@ function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem
   });
 }
 
-/** LongEval's files are line retrieval, whatever a suite calls them. */
+/** The task of LongEval's files is line retrieval, whatever name a suite gives it. */
 const LONGEVAL_TASK = 'lines';
 
 function checkRetrievalFiles({ quality }: SuiteParts, problem: OnProblem): void {

@@ -33,9 +33,9 @@ export function isQuality(cell: Cell): cell is QualityCell {
 }
 
 interface TimedCommon extends CellCommon {
-  /** null: the one that the method's plan asks for. */
+  /** A cache other than that of the method's plan; null: the plan's own. */
   readonly cache: 'dynamic' | null;
-  /** The baseline once more: what the clock says of two equal programs. */
+  /** Whether this is the baseline once more, as a control: it shows what the clock says of two equal programs. */
   readonly control: boolean;
 }
 
@@ -56,7 +56,10 @@ interface DecodeCell extends TimedCommon {
 
 export interface MaxBatchCell extends CellCommon {
   readonly kind: 'maxBatch';
-  /** The one that the method's plan asks for: a growing cache has no fixed size to search with. Said because cell hashes hold it. */
+  /**
+   * Always the cache of the method's plan, because a growing cache has no fixed size to search with. The field is here because hashes of
+   * cells include it.
+   */
   readonly cache: null;
   readonly length: number;
   readonly memoryLimitMiB: number;
@@ -110,7 +113,8 @@ const GENERATED: CellSource = { kind: 'generated' };
 function retrievalSource({ source }: NonNullable<NonNullable<Suite['quality']>['retrieval']>, length: number): CellSource {
   if (source.kind === 'generated') return GENERATED;
   const file = source.files.find((f) => f.length === length);
-  if (file === undefined) throw new MoaError(`Expected a LongEval file for length ${length}`, { code: 'INVALID_ARGUMENT' });
+  if (file === undefined)
+    throw new MoaError(`Expected a LongEval file for length ${length} but received none`, { code: 'INVALID_ARGUMENT' });
   return { kind: 'longeval', path: file.path };
 }
 

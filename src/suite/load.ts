@@ -9,7 +9,7 @@ import { type Suite, suiteSchema } from './schema.ts';
 import { didYouMean } from './spelling.ts';
 import { MAX_BYTES, parseYaml, type YamlSource } from './yaml-source.ts';
 
-/** Each is measured on its own; a suite of more would never end. */
+/** Maximum number of cells of a suite. Each is measured on its own, so a larger suite would never end. */
 const MAX_CELLS = 10_000;
 
 export interface LoadedSuite {
@@ -22,9 +22,12 @@ export interface LoadedSuite {
 }
 
 export interface LoadSuiteOptions {
-  /** Names of the tasks that can be generated; others are refused with their line. */
+  /** Names of the tasks that can be generated. A suite that names another is refused, with its line. Default: no check. */
   readonly generatedTasks?: readonly string[];
-  /** Lets plans and data files lie outside the suite's folder and the working folder. `parseSuite` does not look at files. */
+  /**
+   * `false` refuses plans and data files outside the suite's folder and the working folder. Default: they may lie anywhere. `parseSuite`
+   * does not look at files.
+   */
   readonly allowOutside?: boolean;
 }
 

@@ -1,4 +1,7 @@
-/** A suite that a run folder keeps, with today's names: `lengths` and `length` of efficiency were `contexts` and `contextTokens`. Other values are given back. */
+/**
+ * The suite that an older run folder keeps, with today's names: in `efficiency`, `contexts` became `lengths` and `contextTokens` became
+ * `length`. Any other value is returned unchanged.
+ */
 export function withTodaysNames(suite: unknown): unknown {
   const efficiency = objectAt(suite, 'efficiency');
   if (efficiency === null) return suite;

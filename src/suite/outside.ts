@@ -5,9 +5,10 @@ import type { Suite } from './schema.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 /**
- * The plans and data files of a suite that lie, links followed, neither in its folder nor in the working folder. What they hold is published with the run,
- * so a stranger's suite names others only where its user allows it. Files that are not there pass; reading them says so. The model's folder may lie
- * anywhere: nothing is read from it but the files of a model.
+ * One problem for each plan or data file of a suite that lies, after links are followed, outside both the suite's folder and the working
+ * folder. The content of these files is published with the run, so a stranger's suite may name outside files only where the user allows it.
+ * A missing file is no problem here; reading it fails later. The model's folder may lie anywhere, because only the files of a model are
+ * read from it.
  */
 export function pathsOutside(source: YamlSource, suite: Suite, folder: string): Problem[] {
   const homes = [real(folder), real('.')];

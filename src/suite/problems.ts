@@ -24,17 +24,20 @@ export interface Problem {
 
 const jsonSchemas = new WeakMap<z.ZodType, JsonSchema>();
 
-/** Made at the first unknown key and kept: a schema does not change. */
+/** The JSON Schema of a zod schema. It is made when first needed and kept, because a schema does not change. */
 function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   const known = jsonSchemas.get(schema) ?? (z.toJSONSchema(schema, { io: 'input' }) as JsonSchema);
   jsonSchemas.set(schema, known);
   return known;
 }
 
-/** More are not put into words: each is looked for in the file, and nobody reads them. */
+/** Maximum number of problems that a message lists. Finding the place of each takes time, and nobody reads more. */
 const MAX_PROBLEMS = 20;
 
-/** What a schema finds wrong with a YAML file, in order of discovery; the first 21 of many. */
+/**
+ * What a schema finds wrong with a YAML file, in order of discovery. Of many, only the first 21: one more than are listed, so that the
+ * message can say that there are more.
+ */
 export function problemsOf(source: YamlSource, schema: z.ZodType, error: z.ZodError): readonly Problem[] {
   const first = error.issues.slice(0, MAX_PROBLEMS + 1);
   return first.flatMap((issue) => problemOf(source, () => jsonSchemaOf(schema), issue));
@@ -130,7 +133,7 @@ function hintOf(issue: Issue, received: unknown): string | undefined {
   return meant === undefined ? undefined : `Did you mean ${describe(meant)}?`;
 }
 
-/** `backend: cuda` was written for `backend: { name: cuda }`: text where a map is expected that has a key with a choice of names. */
+/** A hint for text where a map is expected whose first key takes one of a few names: `backend: cuda` for `backend: { name: cuda }`. */
 function nameHint(issue: Issue, received: unknown, json: JsonSchema): string | undefined {
   if (typeof received !== 'string' || issue.code !== 'invalid_type' || issue.expected !== 'object') return undefined;
   const properties = propertiesAt(json, undefined, issue.path);
@@ -150,7 +153,7 @@ function valueAt(value: unknown, path: Path): unknown {
   return at;
 }
 
-/** The keys that the schema knows at a path; among alternatives, the one whose constants the data has. */
+/** The keys that the schema knows at a path. Of several alternatives, it takes the one whose constants are in the data (`method: moa`). */
 function propertiesAt(schema: JsonSchema, value: unknown, path: Path): { readonly [key: string]: JsonSchema } {
   let at = chosen(schema, value);
   let data = value;

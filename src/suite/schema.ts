@@ -25,7 +25,7 @@ const streamingMethod = z
     windowTokens: blocks.min(BLOCK_TOKENS).optional().describe('A fixed local window instead of a density.'),
   })
   .refine((m) => (m.density === undefined) !== (m.windowTokens === undefined), {
-    error: 'Expected either density or windowTokens, not both and not neither',
+    error: 'Expected exactly one of density and windowTokens',
   })
   .describe('One sink + window span for every head (StreamingLLM).');
 
@@ -37,17 +37,21 @@ const moaMethod = z
     heterogeneity: z
       .enum(['uniform', 'layers', 'heads', 'elastic'])
       .default('elastic')
-      .describe('What may differ: nothing; layers; layers and heads; and each head also follows its own alpha + beta*N.'),
+      .describe(
+        "What may differ. uniform: nothing. layers: layers. heads: layers and heads. elastic: also how each head's span grows with the length N.",
+      ),
     criterion: z
       .enum(['moa', 'joint'])
       .default('joint')
-      .describe('moa: sum of |E_ij| as released; joint: masking the whole far part of a row at once.'),
+      .describe(
+        'What masking is predicted to cost. moa: the sum of |E_ij|, as in the released code. joint: the effect of masking the whole far part of a row at once.',
+      ),
     rulesPerLayer: z
       .int()
       .min(1)
       .max(64)
       .optional()
-      .describe('Most distinct rules in one layer, where its heads may differ (heads, elastic). Default: 2.'),
+      .describe('Maximum number of distinct rules in one layer, where its heads may differ (heads, elastic). Default: 2.'),
   })
   .describe('Spans per layer and KV head, found by influence profiling and optimization.');
 
@@ -65,7 +69,7 @@ const compressSchema = z.strictObject({
   calibration: z.strictObject({
     tasks,
     samplesPerLength: count.default(6),
-    answerTokens: count.default(64).describe('Most tokens of the answers that the dense model writes itself.'),
+    answerTokens: count.default(64).describe('Maximum number of tokens of an answer; the dense model writes the answers itself.'),
   }),
   profileLengths: lengths.describe('Lengths that are profiled: one optimization objective each.'),
   constrainLengths: lengths.describe('Lengths at which the density budget holds.'),
@@ -75,11 +79,11 @@ const compressSchema = z.strictObject({
     .max(16)
     .optional()
     .describe(
-      'Intervals of each objective in the epsilon-constraint grid of several profile lengths; more give a finer Pareto front. Default: 4.',
+      'With several profile lengths: intervals into which the epsilon-constraint grid divides each objective. More give a finer Pareto front. Default: 4.',
     ),
   validate: z
     .strictObject({ length: lengthTokens, samples: count.default(8) })
-    .describe('Unseen, longer samples that pick the plan off the Pareto front.'),
+    .describe('Unseen, longer samples. The plan of the Pareto front with the least loss on them is chosen.'),
 });
 
 const generated = z.strictObject({ kind: z.literal('generated') });
@@ -97,7 +101,7 @@ const retrievalSchema = z.strictObject({
   source: z.discriminatedUnion('kind', [generated, longEval]).default({ kind: 'generated' }),
   lengths,
   samples: count.describe('Samples per length, spread evenly over depths.'),
-  threshold: z.number().gt(0).lt(1).default(0.9).describe('Accuracy that the effective context length must hold.'),
+  threshold: z.number().gt(0).lt(1).default(0.9).describe('Accuracy that every tested length up to the effective context length reaches.'),
 });
 const longbenchSchema = z.strictObject({
   tasks,
@@ -124,7 +128,7 @@ const efficiencySchema = z.strictObject({
   prefill: z.strictObject({ lengths, rounds: rounds.default(5) }).optional(),
   decode: z
     .strictObject({
-      lengths: lengths.describe('N of each sequence after the last decode step of a pass.'),
+      lengths: lengths.describe('Length N of each sequence after the last decode step of a pass.'),
       batch: batches.default([1]),
       newTokens: count.default(32).describe('Decode steps in one pass, the last of which reaches the length.'),
       segmentMs: z
@@ -172,7 +176,10 @@ const shape = {
         .enum(['f32', 'f16', 'bf16'])
         .optional()
         .describe("Dtype of activations; default: the weights' where the backend takes 16 bits, else f32."),
-      graph: z.enum(['on', 'off']).default('on').describe('Decode steps replayed from a recording where the backend can, or op by op.'),
+      graph: z
+        .enum(['on', 'off'])
+        .default('on')
+        .describe('on: decode steps are replayed from a recording where the backend can record. off: they run op by op.'),
     })
     .default({ name: 'cpu', graph: 'on' }),
   generation: z
@@ -181,15 +188,17 @@ const shape = {
         .int()
         .min(0)
         .optional()
-        .describe("Spans are fixed from N = prompt + reserve. Default: the sample's most new tokens; 1024 as released."),
+        .describe(
+          "Tokens added to the prompt's to get the length N that fixes the spans. Default: the most new tokens of the sample. The released code uses 1024.",
+        ),
       chunkTokens: z
         .int()
         .min(BLOCK_TOKENS)
         .default(2048)
-        .describe('Rows of a prompt at once, in whatever is scored, timed, calibrated or validated.'),
+        .describe('Maximum number of tokens of a prompt that one pass of the model takes, in scoring, timing, calibration and validation.'),
       batch: count
         .default(1)
-        .describe('Samples of a quality cell that are generated together; their records then have no times of their own.'),
+        .describe('Samples of a quality cell that are generated together. With more than one, their records have no times of their own.'),
     })
     .default({ chunkTokens: 2048, batch: 1 }),
   methods: z.array(methodSchema).min(1),
@@ -207,7 +216,7 @@ const shape = {
 };
 
 const parts = z.strictObject(shape);
-/** A suite as written, defaults filled in, before what depends on several parts. */
+/** A suite with its defaults filled in, before the checks that concern several parts. */
 export type SuiteParts = z.infer<typeof parts>;
 
 /** A suite file: what is run, with every default filled in. Cross-field rules are checked too. */

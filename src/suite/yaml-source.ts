@@ -5,7 +5,10 @@ type Path = readonly PropertyKey[];
 
 /** Larger files are refused unread: a suite is written by hand. */
 export const MAX_BYTES = 256 * 1024;
-/** No suite comes near these; without them, a small file takes minutes to read (each alias is looked for in the whole file). */
+/**
+ * Limits that no suite comes near. Without them a small file could take minutes to read, because each alias is looked for in the whole
+ * file.
+ */
 const MAX_ALIASES = 100;
 const MAX_DEPTH = 50;
 const MAX_ENTRIES = 20_000;
@@ -73,7 +76,7 @@ export function parseYaml(text: string, file: string): YamlSource {
       },
     };
   } catch (cause) {
-    // Alias bombs and nesting too deep for the stack are thrown as plain errors by the parser.
+    // The parser throws plain errors for alias bombs and for nesting that is too deep for the stack.
     if (cause instanceof MoaError) throw cause;
     throw fail(0, `Could not parse the YAML: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
@@ -82,7 +85,7 @@ export function parseYaml(text: string, file: string): YamlSource {
 /** Lists in lists on one line: `- - - 1`. */
 const DEEP_BLOCK = new RegExp(`(?:[-?][ \\t]+){${MAX_DEPTH}}`);
 
-/** How deep `[` and `{` nest, taking those in text for brackets too: no suite has more of them in its text than this tells apart. */
+/** How deep `[` and `{` nest. Brackets inside text are counted too; no suite has so many of them that this matters. */
 function deepestFlow(text: string): number {
   let [depth, deepest] = [0, 0];
   for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
@@ -92,7 +95,7 @@ function deepestFlow(text: string): number {
   return deepest;
 }
 
-/** The first key that a map has twice. The parser's own check compares every key with every other. */
+/** The first key that a map has twice. The parser's own check is not used, because it compares every key with every other. */
 function repeatedKey(map: YAMLMap): Node | undefined {
   const seen = new Set<unknown>();
   for (const { key } of map.items) {

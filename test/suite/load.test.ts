@@ -209,7 +209,7 @@ describe('what would do nothing', () => {
       /files\[1\]\.length: Expected one of quality\.retrieval\.lengths but received 2048/,
     ],
     [messageOf(`${GOOD}backend: { name: cuda, threads: 4 }\n`), /backend\.threads: Expected the backend cpu for threads but received cuda/],
-    [messageOf(GOOD.replace(/ {2}- .*method: moa.*\n/, '')), /compress: Expected a moa method, the only one that reads this section/],
+    [messageOf(GOOD.replace(/ {2}- .*method: moa.*\n/, '')), /compress: Expected a moa method because no other method reads this section/],
     [messageOf(`${GOOD}backend: { name: cpu, device: 1 }\n`), /backend\.device: Expected the backend cuda for device but received cpu/],
   ])('is refused: %s', (message, expected) => {
     expect(message).toMatch(expected);

@@ -30,8 +30,9 @@ function unavailable(what: string, cause?: unknown): MoaError {
 }
 
 /**
- * GNU OpenMP's threads spin for milliseconds at every barrier by default. On a machine with other work that starves the thread being
- * waited for (measured: decode 7 times slower with two busy cores shared). About 10 us of spinning still covers the gap between two ops.
+ * GNU OpenMP's threads spin for milliseconds at every barrier by default. On a machine with other work, this starves the thread that the
+ * others wait for (measured: decode was 7 times slower when two busy cores were shared). About 10 us of spinning still covers the gap
+ * between two ops.
  */
 function boundSpinning(): void {
   if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '10000';

@@ -10,8 +10,9 @@
  *   column slices of one fused projection. Outputs never alias inputs unless an op says so.
  * - Dimension words: T tokens (rows of all segments), B batch, H query heads, Hkv KV heads (H % Hkv == 0, query head h uses KV head
  *   floor(h / (H / Hkv))), D head dim, V vocabulary, F feed-forward width, N length.
- * - Sums are float32 (or better); storage is the tensor's dtype. Weights are f32|f16|bf16. Activations are f32 everywhere, and f16|bf16
- *   where `traits.halfActivations`: matrix products then take 16-bit operands, the probabilities of attention included.
+ * - Sums are float32 (or better); storage is the tensor's dtype. Weights are f32|f16|bf16. Every backend takes f32 activations, and one
+ *   with `traits.halfActivations` also takes f16|bf16. With 16-bit activations the operands of matrix products have 16 bits, and so do
+ *   the probabilities of attention.
  */
 export type DType = 'f32' | 'f16' | 'bf16' | 'i32';
 export type FloatDType = Exclude<DType, 'i32'>;
@@ -92,7 +93,7 @@ export interface MemoryUse {
   readonly workspaceBytes: number;
   /** Largest sum of the three since the backend was made or `resetPeak` was called. */
   readonly peakBytes: number;
-  /** What the device says, other programs and the driver's own use included; absent where host memory is used. */
+  /** Memory of the whole device, including what other programs and the driver use; absent where the backend uses host memory. */
   readonly device?: DeviceMemory;
 }
 
@@ -114,7 +115,7 @@ export interface BackendTraits {
   readonly timer: 'cuda events' | 'stream thread clock' | 'wall clock';
 }
 
-/** Ops recorded once, enqueued again as one. */
+/** Ops that were recorded once and can be enqueued again as one. */
 export interface Graph {
   /**
    * Enqueues everything that was recorded, on the same tensors and caches. Arguments that depend on cache lengths are checked again, as
@@ -202,9 +203,9 @@ export interface AttentionPrefillParams {
   readonly segments: Segments;
   readonly scale: number;
   /**
-   * With a cache: each segment also sees the tokens of its sequence already cached (append comes after), and the mask is the cache's
-   * (sink + window per KV head for `ring`, causal otherwise). firstPosition must equal the sequence's length.
-   * Without: dense causal within the segment.
+   * With a cache, each segment also sees the tokens of its sequence that are cached already, and the mask is the cache's (sink + window per
+   * KV head for `ring`, causal otherwise). The new rows are appended afterwards, by cacheAppend. firstPosition must equal the sequence's
+   * length. Without a cache, attention is dense and causal within the segment.
    */
   readonly cache?: KvCache;
   readonly layer?: number;
@@ -229,7 +230,7 @@ export interface DecodeAppendParams {
   readonly inverseFrequencies: Tensor; // f32 [D / 2]
   readonly scale: number;
 }
-/** After decodeAppend: token at position t = length sees the sinks and the last window tokens, itself included. */
+/** Follows decodeAppend: the new token, at position t = length, sees the sinks and the last `window` tokens, itself included. */
 export interface AttentionDecodeParams {
   readonly cache: KvCache;
   readonly layer: number;
@@ -238,7 +239,7 @@ export interface AttentionDecodeParams {
   readonly sequences: Int32Array;
   readonly scale: number;
 }
-/** After the last layer: lengths[sequence] += count. */
+/** Follows the last layer: lengths[sequence] += count. */
 export interface CacheAdvanceParams {
   readonly cache: KvCache;
   readonly sequences: Int32Array;
@@ -255,7 +256,7 @@ export interface LogSoftmaxParams {
 export interface CrossEntropyParams {
   readonly logits: Tensor; // [T, V]
   readonly targets: Tensor; // i32 [T]; -1 is ignored (loss and gradient 0)
-  readonly losses: Tensor; // f32 [T], nats; relative precision of float32 also near 0, as the gradient at the target
+  readonly losses: Tensor; // f32 [T], nats; losses near 0 keep float32's relative precision, and so does the gradient at the target
   /** When given: gradient of gradScale * sum(losses) with respect to logits; may be logits itself. */
   readonly gradLogits?: Tensor;
   readonly gradScale?: number;
@@ -282,9 +283,9 @@ export interface AttentionBackwardParams {
  *   elementwiseSink[kv][b] += the same over j < sink
  *   joint[kv][b]           += sum over rows i of | sum_{j not in M} A_ij G_ij / sum_{j not in M} A_ij - delta_i |,
  *                             M = { j >= sink, i - j >= 64 b }: the first-order loss change of masking the whole far part at once;
- *                             b = 0 masks everything past the sinks but is defined with the query's own key kept.
- * All f32 [Hkv, bins], accumulated. Where A_ij is above about 1/2, G_ij - delta_i and 1 - A_ij come from sums over the row's other keys
- * (sum_k A_ik (G_ij - G_ik) and sum_k A_ik), which do not cancel; delta may be the row's own sum of A G.
+ *                             b = 0 masks everything past the sinks, except the query's own key.
+ * All three are f32 [Hkv, bins] and accumulated. Where A_ij is above about 1/2, G_ij - delta_i and 1 - A_ij would cancel, so they come from
+ * sums over the row's other keys: sum_k A_ik (G_ij - G_ik) and sum_k A_ik. An implementation may take the row's own sum of A G as delta.
  */
 export interface InfluenceParams {
   readonly q: Tensor;
@@ -341,14 +342,18 @@ export interface Backend extends Ops {
   /** Resolves when everything enqueued before is done; rejects with the first failure since the last call. */
   synchronize(): Promise<void>;
   /**
-   * Records the ops that `record` enqueues instead of running them; everything they use lives as long as the graph. Not recordable:
-   * cacheAdvance, KvCache.reset, appends to a `dynamic` cache, prefill, writes and reads: INVALID_ARGUMENT. Throws UNSUPPORTED without `traits.graphs`.
+   * Records the ops that `record` enqueues instead of running them. Everything that they use stays alive as long as the graph. Throws
+   * INVALID_ARGUMENT for what cannot be recorded: cacheAdvance, KvCache.reset, appends to a `dynamic` cache, prefill, writes and reads.
+   * Throws UNSUPPORTED without `traits.graphs`.
    */
   capture(record: () => void): Graph;
   /** Milliseconds that the stream spends on what `enqueue` enqueues, by `traits.timer`; what was enqueued before is awaited first. */
   time(enqueue: () => void): Promise<number>;
   memory(): MemoryUse;
-  /** What ran on another kernel than the one meant for it so far, and why: sentences, each once. Complete once `synchronize` has resolved. */
+  /**
+   * One sentence for each op that has so far run on another kernel than the one meant for it, with the reason; no sentence appears twice.
+   * The list is complete once `synchronize` has resolved.
+   */
   substitutions(): readonly string[];
   resetPeak(): void;
   /** Upper limit for the sum of all allocations in bytes; beyond it `tensor` and `kvCache` throw OUT_OF_MEMORY. 0: none. */

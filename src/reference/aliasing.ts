@@ -2,7 +2,7 @@ import { invalidArgument } from '../core/errors.ts';
 import type { Ops } from '../native/backend.ts';
 import { ReferenceTensor } from './reference-tensor.ts';
 
-/** What each op writes, and the input that an output may be. */
+/** The outputs of each op, each with the input that it may be the same tensor as (null: none). */
 const OUTPUTS: { readonly [Name in keyof Ops]: Readonly<Record<string, string | null>> } = {
   gemm: { out: null },
   embedding: { out: null },
@@ -29,7 +29,7 @@ const OUTPUTS: { readonly [Name in keyof Ops]: Readonly<Record<string, string | 
   influence: { elementwise: null, elementwiseSink: null, joint: null },
 };
 
-/** Refuses outputs that share memory with another tensor of the call, except exactly the input that the op says they may be. */
+/** Refuses an output that shares memory with another tensor of the call, unless it is exactly the input that `OUTPUTS` allows. */
 export function checkOutputsApart(op: keyof Ops, params: object): void {
   const tensors = Object.entries(params).filter((entry): entry is [string, ReferenceTensor] => entry[1] instanceof ReferenceTensor);
   for (const [output, mayBe] of Object.entries(OUTPUTS[op])) {

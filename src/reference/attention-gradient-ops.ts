@@ -73,7 +73,7 @@ interface Matrices {
   readonly sink: number;
 }
 
-/** Sums |E_ij| into the bin of i - j, sink columns apart. */
+/** Adds |E_ij| to the bin of i - j; sink columns have sums of their own. */
 function addElementwise(matrices: Matrices & { readonly epsilon: number }, far: Float64Array, sinks: Float64Array): void {
   const { a, g, n, sink, epsilon } = matrices;
   for (let i = 0; i < n; i++) {
@@ -89,7 +89,10 @@ function addElementwise(matrices: Matrices & { readonly epsilon: number }, far: 
   }
 }
 
-/** E of a key that has most of its row, where G - delta and 1 - A cancel: with the others' sums R of A and Q of A G they are G R - Q and R. */
+/**
+ * E of a key that has most of its row's probability, where G - delta and 1 - A would cancel. With R and Q, the sums of A and of A G over
+ * the row's other keys, they equal G R - Q and R.
+ */
 function dominantInfluence({ a, g, n, epsilon }: Matrices & { readonly epsilon: number }, row: number, key: number): number {
   const [aij, gij] = [a[row * n + key] as number, g[row * n + key] as number];
   let [others, othersG] = [0, 0];
@@ -104,7 +107,7 @@ function dominantInfluence({ a, g, n, epsilon }: Matrices & { readonly epsilon: 
   return scale > 0 ? moved / scale : moved; // scale 0: no epsilon and nothing to move
 }
 
-/** Sums over rows |renormalized A.G without the far part - delta|; the query's own key is always kept. */
+/** Adds |renormalized A.G without the far part - delta| of every row to each bin; the query's own key is always kept. */
 function addJoint(matrices: Matrices, joint: Float64Array): void {
   const { a, g, n, sink } = matrices;
   for (let bin = 0; bin < joint.length; bin++) {
@@ -115,7 +118,7 @@ function addJoint(matrices: Matrices, joint: Float64Array): void {
         kept += a[i * n + j] as number;
         keptG += (a[i * n + j] as number) * (g[i * n + j] as number);
       }
-      const average = kept > 0 ? keptG / kept : (g[i * n + i] as number); // where all else underflowed the own key is left
+      const average = kept > 0 ? keptG / kept : (g[i * n + i] as number); // where all else underflowed, only the query's own key is left
       joint[bin] = (joint[bin] as number) + Math.abs(average - rowDelta(matrices, i));
     }
   }

@@ -50,7 +50,7 @@ export function attentionPrefill(context: OpContext, params: AttentionPrefillPar
   }
 }
 
-/** Puts the rows of every segment behind what their sequence has cached. */
+/** Appends the rows of every segment to what its sequence has cached. */
 export function cacheAppend(context: OpContext, params: CacheAppendParams): void {
   const k = context.float(params.k, 'k', ['any', 'any', 'any']);
   const [tokens, kvHeads, headDim] = k.shape as readonly [number, number, number];
@@ -85,7 +85,7 @@ export function decodeAppend(context: OpContext, params: DecodeAppendParams): vo
   });
 }
 
-/** Attention of one new row a sequence over its cache, whose last token is the row's own. */
+/** Attention of one new row for each sequence over the sequence's cache, which already holds the row's own token as its last. */
 export function attentionDecode(context: OpContext, params: AttentionDecodeParams): void {
   const { tf } = context;
   const q = context.float(params.q, 'q', ['any', 'any', 'any']);

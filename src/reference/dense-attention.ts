@@ -44,7 +44,10 @@ export function repeatKvHeads(tf: Tf, x: Tensor3D, heads: number): Tensor3D {
   return tf.concat(repeated, 0);
 }
 
-/** v [H, keys, D] with zeros for keys that the mask [H, queries, keys] hides from every query: 0 * NaN would show what was evicted. */
+/**
+ * v [H, keys, D] with zeros for the keys that the mask [H, queries, keys] hides from every query. A NaN of an evicted key would otherwise
+ * reach the output, because 0 * NaN is NaN.
+ */
 export function withoutUnseen(tf: Tf, v: Tensor3D, mask: Tensor3D): Tensor3D {
   if (!v.dataSync<'float32'>().includes(Number.NaN)) return v;
   const seen = tf.any(mask, 1).expandDims(2).tile([1, 1, v.shape[2]]);

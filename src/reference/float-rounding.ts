@@ -16,8 +16,8 @@ function roundToBf16(values: Float32Array): void {
 }
 
 /**
- * 1.5 * 2^52 spacings of f16 at every float32 exponent: added to a number, it leaves no fraction bit in the float64 sum, whose rounding is to
- * nearest even. Below 2^-14 the spacing stays 2^-24.
+ * For every float32 exponent: 1.5 * 2^52 times the spacing of f16 numbers there. When it is added to a number, the float64 sum has no bits
+ * left below that spacing, so the sum is rounded to f16's grid, to nearest even. Below 2^-14 the spacing stays 2^-24.
  */
 const F16_SHIFTS = Float64Array.from({ length: 256 }, (_, biased) => 2 ** (Math.max(biased - 127, -14) - 10) * 1.5 * 2 ** 52);
 

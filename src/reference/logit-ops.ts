@@ -35,7 +35,8 @@ export function crossEntropy(context: OpContext, params: CrossEntropyParams): vo
   const zeros = tf.zerosLike(wanted).toFloat();
   const values = context.load(logits);
   const targetOf = (x: TfTensor): TfTensor => tf.where(atTarget, x, tf.zeros([tokens, vocabulary])).sum(1);
-  // Where the target has the largest logit, the loss is log1p of what the others' odds add up to: 1 - p cancels when p is near 1.
+  // Where the target has the largest logit, the loss is log1p of the sum of the others' odds against it, because 1 - p cancels when p
+  // is near 1.
   const leads = tf.equal(targetOf(values), values.max(1));
   const lossesOf = (x: TfTensor): TfTensor => {
     const differences = tf.where(leads.expandDims(1), x.sub(targetOf(x).expandDims(1)), tf.zerosLike(x));

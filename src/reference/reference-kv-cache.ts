@@ -80,7 +80,7 @@ export class ReferenceKvCache implements KvCache {
     return this.#lengths[sequence] as number;
   }
 
-  /** Tokens that the head's window holds, its query's own included; Infinity where nothing is evicted. */
+  /** Tokens in the head's window, the query's own included; Infinity where nothing is evicted. */
   window(sequence: number, layer: number, kvHead: number): number {
     const { policy, layers, kvHeads, capacities, sink } = this.spec;
     return policy === 'ring' ? (capacities[(sequence * layers + layer) * kvHeads + kvHead] as number) - sink : Infinity;
@@ -105,7 +105,7 @@ export class ReferenceKvCache implements KvCache {
     this.#checkStored(history, at, first);
     roundToDType(keys, dtype);
     roundToDType(values, dtype);
-    history.keys.length = first; // appending again before advancing replaces
+    history.keys.length = first; // tokens appended again before `advance` replace the first ones
     history.values.length = first;
     for (let start = 0; start < keys.length; start += width) {
       history.keys.push(keys.slice(start, start + width));

@@ -118,7 +118,7 @@ export class ReferenceTensor implements Tensor {
     this.#storage.ledger.give(this.#storage.kind, this.#storage.bytes);
   }
 
-  /** Whether the views share an element; views of one allocation with different strides count as sharing when their extents do. */
+  /** Whether the views share an element. Views of one allocation with different strides count as sharing when their extents overlap. */
   overlaps(other: ReferenceTensor): boolean {
     if (other.#storage !== this.#storage) return false;
     const [low, high] = this.#offset <= other.#offset ? [this, other] : [other, this];

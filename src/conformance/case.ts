@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 /** What a case is about: an op, or what every backend's tensors, memory account and graphs must do. */
 export type OpName = keyof Ops | 'tensor' | 'memory' | 'graph';
 
-/** What not every backend has. */
+/** What a case may need that not every backend has. */
 export type Requirement = 'halfActivations' | 'graphs';
 
 /** What a case hands back: tensors are read after the run; arrays are compared as they are. */
@@ -19,8 +19,8 @@ export interface Tolerance {
 }
 
 /**
- * One op on one random input. Running it twice, on any backend, gives every backend the same data: it draws from a generator seeded
- * by its name. `name` prints every parameter, so that op and name together reproduce it.
+ * One op on one random input. Its data come from a generator that is seeded by op and name, so every run on every backend gets the same
+ * data. `name` prints every parameter, so that op and name together reproduce the case.
  */
 export interface ConformanceCase {
   readonly op: OpName;
@@ -29,7 +29,7 @@ export interface ConformanceCase {
   readonly run: (stage: Stage) => CaseOutputs | Promise<CaseOutputs>;
   /** The error code that the run must throw, for misuse. */
   readonly rejects?: ErrorCode;
-  /** Left out, and counted as skipped, on a backend that lacks one of them. */
+  /** What the case needs. It is skipped, and counted as skipped, on a backend that lacks one of these. */
   readonly requires?: readonly Requirement[];
 }
 
@@ -37,13 +37,13 @@ export interface ConformanceCase {
 export const FLOAT32_ORDER: Tolerance = { relative: 5e-6, reason: 'float32 sums of a few hundred terms in another order' };
 export const EXACT: Tolerance = { relative: 0, reason: 'copies, roundings and indices have one right answer' };
 
-/** Distance of neighbours just above a power of two, relative to it: 7 and 10 stored bits. */
+/** Relative distance of neighbouring numbers just above a power of two, with 7 and 10 stored bits. */
 const UNIT = { bf16: 2 ** -7, f16: 2 ** -10 } as const;
 
-/** Of an output stored as `dtype` that is within `float32` of the reference before it is rounded. */
+/** The tolerance of an output that is within `float32` of the reference before it is rounded to `dtype`. */
 export function storedAs(dtype: FloatDType, float32: Tolerance): Tolerance {
   if (dtype === 'f32') return float32;
-  const reason = `${float32.reason}; then a value near the middle of two ${dtype} numbers may go to either`;
+  const reason = `${float32.reason}; then a value near the middle of two ${dtype} numbers may be rounded to either`;
   return { relative: UNIT[dtype] + float32.relative, reason };
 }
 

@@ -10,7 +10,7 @@ import { Stage } from './stage.ts';
 export interface CaseReport {
   readonly op: OpName;
   readonly name: string;
-  /** `op name`: what reproduces the case, as `filter` takes it. */
+  /** `op name`, which identifies the case and reproduces it. */
   readonly repro: string;
   readonly status: 'pass' | 'fail';
   /** Largest error over the outputs, relative to their scale (see `Tolerance`). */
@@ -35,7 +35,7 @@ export interface ConformanceReport {
   readonly passed: number;
   readonly failed: number;
   readonly cases: readonly CaseReport[];
-  /** Cases for what the backend does not have. */
+  /** Cases that need what the backend does not have. */
   readonly skipped: readonly SkippedCase[];
 }
 
@@ -135,7 +135,7 @@ function judgeRejection(code: string, outcomes: { readonly expected: unknown; re
   return { error: 0, detail: `both threw ${code}` };
 }
 
-/** What another run on the backend gives differently; null when it gives the same bits. */
+/** A sentence about the first bits that another run on the backend gives differently; null when all are the same. */
 async function changedBits(testCase: ConformanceCase, backend: Backend, first: HostOutputs): Promise<string | null> {
   const second = await outcome(testCase, backend);
   if (second instanceof Error) return `threw when run again: ${second.message}`;

@@ -48,7 +48,7 @@ export class Stage {
     return tensor;
   }
 
-  /** A tensor full of NaN (or of an absurd integer): what an op fails to write is seen. */
+  /** A tensor full of NaN (or of an absurd integer), so that elements which an op fails to write are noticed. */
   poisoned(shape: readonly number[], dtype: DType = 'f32'): Tensor {
     const tensor = this.#own(this.backend.tensor(dtype, shape));
     if (dtype === 'i32') tensor.write(new Int32Array(count(shape)).fill(INT_POISON));
@@ -89,7 +89,7 @@ export class Stage {
     return this.#own(this.backend.kvCache(spec));
   }
 
-  /** The ops that `record` enqueues, recorded; a backend without graphs (the reference) enqueues them at every replay. */
+  /** A graph of the ops that `record` enqueues. A backend without graphs (the reference) enqueues them at every replay. */
   graph(record: () => void): Graph {
     return this.#own(this.backend.traits.graphs ? this.backend.capture(record) : enqueuedAgain(record));
   }

@@ -14,7 +14,7 @@ import { POINTWISE_CASES } from './pointwise.ts';
 import { STALE_CACHE_CASES } from './stale-cache.ts';
 import { STORAGE_CASES } from './storage.ts';
 
-/** Every case that each backend must pass: cheap foundations first, so that the first failure is the telling one. */
+/** Every case that each backend must pass. The simple ops come first, so that the first failure points at the cause. */
 export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
   ...STORAGE_CASES,
   ...FILL_CASES,

@@ -38,13 +38,13 @@ interface LongShape extends CacheScenario {
   /** Tokens per sequence appended at once before decoding. */
   readonly prompt: readonly number[];
   readonly steps: number;
-  /** Attention is compared at every so many steps. */
+  /** Attention is compared once in so many steps. */
   readonly every: number;
   /** Sequence that sits out every second step. */
   readonly pauses?: number;
 }
 
-/** Many steps, so that rings go round past the prompt. */
+/** Many steps, so that rings wrap around after the prompt. */
 export function decodeSteps(shape: LongShape): ConformanceCase {
   const { prompt, steps, every, pauses, ...rest } = shape;
   const scenario = { ...rest, sequences: prompt.length };

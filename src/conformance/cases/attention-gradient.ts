@@ -7,12 +7,15 @@ import { attentionScale } from './cache-scenario.ts';
 const BACKWARD: Tolerance = { relative: 3e-5, reason: 'P (dP - delta) cancels; sums over all rows of a segment and heads of a group' };
 const INFLUENCE: Tolerance = { relative: 1e-4, reason: 'G - delta cancels where a key gains about as much as the row on average' };
 
-/** With 16-bit activations (emulated in float32, roundings stay below 0.4 of it). */
+/** Tolerances with 16-bit activations. Rounding errors, found by emulation in float32, stay below 0.4 of them. */
 const BACKWARD_HALF = {
   bf16: { relative: 2e-2, reason: 'forward output (so delta), P, P (dP - delta) and gradients of 8 bits: units of 2^-8 and 2^-7' },
   f16: { relative: 4e-3, reason: 'forward output (so delta), P, P (dP - delta) and gradients of 11 bits: units of 2^-11 and 2^-10' },
 } as const satisfies Record<string, Tolerance>;
-/** Where the far part has little weight, all that is left of G A - delta is the rounding of the output in delta, and its size adds up. */
+/**
+ * Where the far part has little weight, G A - delta is no more than the rounding error of the output that delta is made of, and the sizes
+ * of these errors add up.
+ */
 const INFLUENCE_HALF = {
   bf16: {
     relative: 4e-2,
@@ -24,15 +27,18 @@ const INFLUENCE_HALF = {
   },
 } as const satisfies Record<string, Tolerance>;
 
-/** Where rows have a dominant key: its E and the joint criterion come from sums over the row, whatever the given output. */
+/**
+ * For rows with a dominant key. The key's E and the joint criterion come from sums over the row, so the given output does not matter to
+ * them.
+ */
 const INFLUENCE_SHARP_HALF: Tolerance = {
   relative: 2e-3,
-  reason: 'only E of keys that weigh little has the rounding of the given output; emulated kernels are within 3e-4',
+  reason: 'only the E of keys with little weight has the rounding error of the given output; emulated kernels are within 3e-4',
 };
 
-/** That of float32, as profiles have it: far below 1 - A of most keys. */
+/** The machine epsilon of float32, which profiles use. It is far below 1 - A of most keys. */
 export const SHARP_EPSILON = 2 ** -23;
-/** Scores of at least this deviation squared: most rows have a dominant key. */
+/** From this deviation of q and k on, most rows have a dominant key, because scores deviate by its square. */
 const SHARP_DEVIATION = 3;
 
 interface GradientShape {
@@ -98,7 +104,7 @@ export function influence(shape: GradientShape & { readonly sink: number; readon
     run(stage) {
       const given = forward(stage, shape);
       const size = [shape.kvHeads, Math.ceil(Math.max(...shape.tokens) / 64)];
-      // Accumulated: what is there before must stay in the sum.
+      // The op accumulates: the values from before must stay in the sums.
       const [elementwise, elementwiseSink, joint] = [0, 1, 2].map(() => stage.normal(size, { mean: 5 })) as [Tensor, Tensor, Tensor];
       stage.backend.influence({ ...given, sink: shape.sink, epsilon: shape.epsilon, elementwise, elementwiseSink, joint });
       return { elementwise, elementwiseSink, joint };
@@ -128,7 +134,8 @@ export const ATTENTION_GRADIENT_CASES: readonly ConformanceCase[] = [
   influence({ heads: 7, kvHeads: 1, headDim: 40, tokens: [70], sink: 64, epsilon: 0.0078125 }),
   influence({ heads: 2, kvHeads: 2, headDim: 80, tokens: [129, 128], sink: 64, epsilon: 0.0078125 }),
   influence({ heads: 8, kvHeads: 1, headDim: 32, tokens: [65], sink: 0, epsilon: 1e-3, deviation: 2 }),
-  // Most rows have one key with A near 1: 1 - A is the sum of the others, or noise. A deviation above 5 would leave float32's range.
+  // Most rows have one key with A near 1, where 1 - A is noise unless it is summed from the other keys. A deviation above 5 would
+  // leave float32's range.
   influence({ heads: 2, kvHeads: 1, headDim: 64, tokens: [150, 33], sink: 0, epsilon: SHARP_EPSILON, deviation: 5 }),
   influence({ heads: 4, kvHeads: 2, headDim: 32, tokens: [130], sink: 64, epsilon: SHARP_EPSILON, deviation: 4 }),
   influence({ heads: 1, kvHeads: 1, headDim: 40, tokens: [200], sink: 4, epsilon: SHARP_EPSILON, deviation: 3 }),

@@ -11,7 +11,7 @@ interface DenseShape {
   readonly tokens: readonly number[]; // per segment
   readonly deviation?: number;
   readonly noLogSumExp?: boolean;
-  /** The query row, of all, that holds a NaN. */
+  /** The row of the whole batch whose query has a NaN. */
   readonly nanRow?: number;
   readonly activations?: FloatDType; // f32 by default
 }
@@ -36,7 +36,7 @@ export function dense(shape: DenseShape): ConformanceCase {
   };
 }
 
-/** Segments of the given sizes, one behind the other, each a sequence from its start. */
+/** Segments of the given sizes, one after the other; each is the start of a sequence of its own. */
 export function packed(tokens: readonly number[]): { readonly segments: Int32Array; readonly total: number } {
   let total = 0;
   const segments = segmentsOf(
@@ -51,7 +51,7 @@ export function packed(tokens: readonly number[]): { readonly segments: Int32Arr
 interface CachedShape extends CacheScenario {
   /** Tokens that each sequence has before the first chunk. */
   readonly history?: readonly number[];
-  /** New tokens per call and sequence. */
+  /** [call][sequence]: new tokens. */
   readonly chunks: readonly (readonly number[])[];
 }
 

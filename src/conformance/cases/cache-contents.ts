@@ -9,7 +9,7 @@ interface AppendShape extends CacheScenario {
   readonly reset?: number;
 }
 
-/** Appends in chunks, then looks at the cache through several sharp queries that are not appended themselves. */
+/** Appends in chunks, then reads the cache by attention with two queries, an ordinary one and one with sharp scores. */
 export function append(shape: AppendShape): ConformanceCase {
   const { chunks, reset, ...rest } = shape;
   const scenario = { ...rest, sequences: chunks[0]?.length ?? 1 };
@@ -44,7 +44,7 @@ export function append(shape: AppendShape): ConformanceCase {
   };
 }
 
-/** Lengths count only what is advanced, whatever was appended. */
+/** Lengths count only tokens that were advanced over, however many were appended. */
 const advances: ConformanceCase = {
   op: 'cacheAdvance',
   name: 'counts=[[2,0],[5,1]] of sequences=[2,0]',

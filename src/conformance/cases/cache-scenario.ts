@@ -7,7 +7,7 @@ export interface CacheScenario {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly policy?: CachePolicy; // ring by default
-  /** Slots per KV head, going round over heads and, shifted by one, over sequences; ignored by `grow`. */
+  /** Slots per KV head, repeated over the heads and shifted by one for each sequence; ignored by `dynamic`. */
   readonly spans?: readonly number[];
   readonly sink?: number; // 64 by default
   readonly kv?: FloatDType; // f32 by default
@@ -17,11 +17,14 @@ export interface CacheScenario {
   readonly deviation?: number;
 }
 
-/** Sinks of no block, one, two and eight: the same spans and lengths with each show that it is the sink that decides what stays. */
+/**
+ * Sinks of no block, one, two and eight. Cases use the same spans and lengths with each of them, so that only the sink decides which tokens
+ * stay.
+ */
 export const SINKS = [0, 64, 128, 512] as const;
 
 const LAYERS = 2;
-/** The layer that cases use; layer 0 is there so that an offset forgotten is an offset noticed. */
+/** The layer that cases use; layer 0 exists so that a forgotten layer offset is noticed. */
 export const LAYER = 1;
 
 export function makeCache(stage: Stage, scenario: CacheScenario): KvCache {
@@ -86,7 +89,10 @@ export function advance(stage: Stage, cache: KvCache, counts: readonly number[])
 
 export type NanPlace = 'query' | 'key' | 'value';
 
-/** One decode step of `sequences` with random q, k and v: rotate and append; not advanced. `nan` spoils row 0. */
+/**
+ * One decode step of `sequences` with random q, k and v: they are rotated and appended, but lengths are not advanced. `nan` puts a NaN into
+ * row 0.
+ */
 export function decodeAppendStep(
   stage: Stage,
   cache: KvCache,
@@ -109,7 +115,7 @@ export function decodeAppendStep(
   return { q, fused };
 }
 
-/** Attention of q [B, H, D], one row a sequence, over the cache, in the dtype of q. */
+/** Attention of q [B, H, D], one row for each sequence, over the cache. The output has the dtype of q. */
 export function attend(stage: Stage, cache: KvCache, q: Tensor, sequences: readonly number[]): Tensor {
   const out = stage.poisoned(q.shape, q.dtype);
   const scale = attentionScale(cache.spec.headDim);

@@ -4,7 +4,7 @@ import { type CaseOutputs, type ConformanceCase, caseName, EXACT, needs, type Re
 import { toleranceOf } from './attention-tolerance.ts';
 import { inputsOf, type StepShape, twoSteps } from './fixed-step.ts';
 
-/** A step recorded once and replayed, against the same steps enqueued one by one: equal bits, at every length. */
+/** A step that is recorded once and replayed, compared with the same steps enqueued op by op: the bits must be equal at every length. */
 function replay(shape: StepShape): ConformanceCase {
   const { prompt, rows, steps, ...scenario } = shape;
   return {
@@ -15,7 +15,7 @@ function replay(shape: StepShape): ConformanceCase {
     async run(stage) {
       const [eager, recorded] = await twoSteps(stage, shape);
       const graph = stage.graph(() => recorded.enqueue());
-      const outputs: Record<string, Float32Array> = { recording: (await recorded.out.read()) as Float32Array }; // runs nothing: poison
+      const outputs: Record<string, Float32Array> = { recording: (await recorded.out.read()) as Float32Array }; // still poison: recording runs nothing
       const differing = new Int32Array(steps);
       for (let step = 0; step < steps; step++) {
         const values = inputsOf(stage, shape);
@@ -56,7 +56,7 @@ const refusal: ConformanceCase = {
   },
 };
 
-/** Token ids go round on the device: every replay embeds what the last one chose. */
+/** Token ids stay on the device: every replay embeds the ids that the last one chose. */
 const chained: ConformanceCase = {
   op: 'graph',
   name: 'embedding, gemm and argmax in a ring of 23 ids, 30 replays',
@@ -160,7 +160,7 @@ export const GRAPH_CASES: readonly ConformanceCase[] = [
   }),
   replay({ kv: 'bf16', heads: 4, kvHeads: 2, headDim: 32, spans: [128, 192], prompt: [120, 3, 150], rows: [2, 0], steps: 10 }),
   replay({ heads: 2, kvHeads: 1, headDim: 32, spans: [128], prompt: [127, 1], rows: [0, 1], steps: 4 }),
-  // Lengths that cross from one split of the device to another: what was recorded must not hold them.
+  // At these lengths the device splits its work in another way from step to step, so a recording must not contain the lengths.
   replay({ ...BF16, heads: 2, kvHeads: 2, headDim: 32, spans: [2112, 128], prompt: [2045, 2, 500], rows: [0, 1, 2], steps: 4 }),
   refusal,
   chained,

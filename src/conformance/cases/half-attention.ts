@@ -9,9 +9,9 @@ import { SINKS } from './cache-scenario.ts';
 const BF16 = { activations: 'bf16', kv: 'bf16' } as const satisfies { activations: FloatDType; kv: FloatDType };
 const F16 = { activations: 'f16', kv: 'f16' } as const satisfies { activations: FloatDType; kv: FloatDType };
 
-/** Around blocks of 64 tokens and, with spans of 64, the first eviction. */
+/** Lengths around the ends of 64-token blocks and, with spans of 64, around the first eviction. */
 const EDGES = [1, 2, 63, 64, 65, 127] as const;
-/** More sequences than a device has in one wave of heads, none of a length like its neighbours'. */
+/** More sequences than a device handles in one wave, each with another length than its neighbours. */
 const RAGGED_37 = Array.from({ length: 37 }, (_, i) => 1 + ((i * 97) % 293));
 
 const DECODE: readonly ConformanceCase[] = [
@@ -38,7 +38,7 @@ const DECODE: readonly ConformanceCase[] = [
   decode({ activations: 'bf16', kv: 'f32', heads: 4, kvHeads: 2, headDim: 64, spans: [128], lengths: [65, 140] }),
   decode({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, spans: [128, 320], lengths: RAGGED_37 }),
   decode({ ...F16, heads: 4, kvHeads: 1, headDim: 128, spans: [192, 64, 448], sink: 0, lengths: RAGGED_37 }),
-  // One head of 66 tiles beside three of 2, in each sequence another.
+  // One head has 66 tiles and the other three have 2; in each sequence it is another head.
   decode({ ...BF16, heads: 4, kvHeads: 4, headDim: 32, spans: [4224, 128, 128, 128], lengths: [4300, 77] }),
   decode({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, spans: [128], lengths: [140, 70], nan: 'key' }),
   decode({ ...BF16, heads: 4, kvHeads: 2, headDim: 64, spans: [128], lengths: [70, 140], nan: 'query' }),
@@ -115,7 +115,7 @@ const PREFILL: readonly ConformanceCase[] = [
   }),
   cached({ ...BF16, heads: 4, kvHeads: 2, headDim: 128, policy: 'full', spans: [192], chunks: [[63], [65], [64]] }),
   cached({ ...BF16, heads: 2, kvHeads: 1, headDim: 32, policy: 'full', spans: [4224], history: [4030], chunks: [[67], [1]] }),
-  // Windows of 4160 and 64 tokens behind 4097: one head has lost nothing, the other almost everything.
+  // Windows of 4160 and 64 tokens after a history of 4097: one head has lost nothing, the other almost everything.
   cached({ ...BF16, heads: 2, kvHeads: 2, headDim: 32, spans: [4224, 128], history: [4097], chunks: [[67]] }),
   cached({
     ...F16,
@@ -153,5 +153,5 @@ const GRADIENT: readonly ConformanceCase[] = [
   influence({ activations: 'bf16', heads: 1, kvHeads: 1, headDim: 40, tokens: [140], sink: 64, epsilon: SHARP_EPSILON, deviation: 5 }),
 ];
 
-/** Attention with 16-bit activations and caches: dtypes, head dims, groups, spans, lengths and policies by turns. */
+/** Attention with 16-bit activations and caches. Dtypes, head dims, groups, spans, lengths and policies vary from case to case. */
 export const HALF_ATTENTION_CASES: readonly ConformanceCase[] = [...PREFILL, ...APPEND, ...DECODE, ...GRADIENT];

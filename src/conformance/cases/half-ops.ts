@@ -3,7 +3,10 @@ import { add, copy, embedding, gemm, rowsCase } from './linear.ts';
 import { argmax, crossEntropy, logSoftmax } from './logits.ts';
 import { rmsNorm, rmsNormBackward, rope, siluMul, siluMulBackward } from './pointwise.ts';
 
-/** The dense ops with 16-bit activations, alone and beside float32 where a model has both: residuals, logits, gradients of the residual. */
+/**
+ * The dense ops with 16-bit activations: alone, and mixed with float32 where a model mixes them (residuals, logits, gradients of the
+ * residual).
+ */
 export const HALF_OP_CASES: readonly ConformanceCase[] = [
   gemm({ a: 'bf16', b: 'bf16', out: 'bf16', m: 65, n: 130, k: 96, transposeB: true }),
   gemm({ a: 'bf16', b: 'bf16', m: 1, n: 1031, k: 384, transposeB: true }), // logits of one step
@@ -17,7 +20,8 @@ export const HALF_OP_CASES: readonly ConformanceCase[] = [
   gemm({ a: 'f32', b: 'bf16', out: 'bf16', m: 5, n: 64, k: 72, transposeB: true }),
   gemm({ a: 'f16', b: 'bf16', out: 'f16', m: 9, n: 48, k: 56, transposeB: true }),
   gemm({ a: 'bf16', b: 'bf16', out: 'bf16', m: 9, n: 72, k: 64, transposeB: true, nanRow: 4 }),
-  // Few rows, K in pieces: of some blocks many make one, of others one makes many; K ends within a piece.
+  // Few rows, for which a kernel may split K into pieces: many thread blocks then make one tile of the output, or one block makes
+  // many. K ends within a piece.
   gemm({ a: 'bf16', b: 'bf16', out: 'bf16', m: 1, n: 131, k: 4168, transposeB: true }),
   gemm({ a: 'bf16', b: 'bf16', m: 1, n: 2501, k: 136, transposeB: true, bias: 'bf16' }),
   gemm({ a: 'f16', b: 'f16', m: 3, n: 131, k: 4168, transposeB: true, bias: 'f32', accumulate: true }),

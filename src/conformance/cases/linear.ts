@@ -19,7 +19,7 @@ interface GemmShape {
   readonly accumulate?: boolean;
   /** a, b and out are column slices of wider tensors. */
   readonly strided?: boolean;
-  /** The row of `a` that starts with a NaN: its row of `out` is NaN, the others are not. */
+  /** The row of `a` that starts with a NaN. That row of `out` must be NaN, and no other. */
   readonly nanRow?: number;
 }
 
@@ -47,7 +47,10 @@ function runGemm(stage: Stage, shape: GemmShape): { out: Tensor } {
 
 const DTYPES: readonly FloatDType[] = ['f32', 'f16', 'bf16'];
 
-/** Every M around the register and cache tiles, the other sizes odd; both orientations and all storages by turns. */
+/**
+ * M takes values around the sizes of register and cache tiles, N and K irregular ones. Both orientations of b and all its dtypes take
+ * turns.
+ */
 function gemmLadder(): readonly ConformanceCase[] {
   const ms = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 70];
   const ns = [129, 1, 7, 64, 33, 200, 16];

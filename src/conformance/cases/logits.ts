@@ -8,7 +8,7 @@ interface LogitsShape {
   readonly rows: number;
   readonly vocabulary: number;
   readonly deviation?: number;
-  /** What is planted: the last row starts with it, or ends with it. */
+  /** Values that are written into the last row, at its start (`first`) and at its end (`last`). */
   readonly first?: number;
   readonly last?: number;
   readonly activations?: FloatDType; // of logits, log-probabilities and their gradient; f32 by default
@@ -107,7 +107,7 @@ export const LOGITS_CASES: readonly ConformanceCase[] = [
   crossEntropy({ rows: 5, vocabulary: 131, targets: [130, -1, 0, 64, -1] }),
   crossEntropy({ rows: 5, vocabulary: 131, targets: [130, -1, 0, 64, -1], gradient: 'separate' }),
   crossEntropy({ rows: 4, vocabulary: 1027, targets: [3, 1026, -1, 512], gradient: 'inPlace', gradScale: 0.25, deviation: 9 }),
-  // Losses of about 3e-6 and 2e-10, of which log-sum-exp - logit and p - 1 leave little and nothing.
+  // Losses of about 3e-6 and 2e-10: log-sum-exp - logit and p - 1 would keep few of their digits, or none.
   crossEntropy({ rows: 1, vocabulary: 131, targets: [130], last: 18, deviation: 1, gradient: 'separate' }),
   crossEntropy({ rows: 1, vocabulary: 1027, targets: [0], first: 30, deviation: 1, gradient: 'inPlace', gradScale: 4 }),
   crossEntropy({ rows: 2, vocabulary: 65, targets: [-1, -1], gradient: 'separate', gradScale: 3 }),

@@ -12,18 +12,18 @@ interface NormShape {
   readonly weight?: FloatDType;
   readonly epsilon?: number;
   readonly deviation?: number;
-  /** true: of f32. */
+  /** Adds a residual of this dtype; true means f32. */
   readonly residual?: boolean | FloatDType;
   readonly inPlace?: boolean;
   /** x is a column slice of a wider tensor. */
   readonly strided?: boolean;
   readonly accumulate?: boolean;
   readonly nanRow?: number;
-  /** Of x; f32 by default. */
+  /** Dtype of x; f32 by default. */
   readonly x?: FloatDType;
-  /** Of the output, or of the incoming gradient; as x by default. */
+  /** Dtype of the output, or of the incoming gradient; that of x by default. */
   readonly out?: FloatDType;
-  /** Of the outgoing gradient; as x by default. */
+  /** Dtype of the outgoing gradient; that of x by default. */
   readonly gradX?: FloatDType;
 }
 

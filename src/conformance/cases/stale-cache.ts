@@ -19,7 +19,9 @@ interface StaleShape extends CacheScenario {
   readonly refill: number;
 }
 
-/** Slots past a sequence's length may hold anything: what was there before a reset must not come through a masked key, 0 * NaN. */
+/**
+ * Slots beyond a sequence's length may hold anything. NaNs from before a reset must not reach the output through a masked key (0 * NaN).
+ */
 function resetAfterNan(shape: StaleShape): ConformanceCase {
   const { before, refill, ...rest } = shape;
   const scenario = { ...rest, sequences: 3 };
@@ -46,7 +48,10 @@ function resetAfterNan(shape: StaleShape): ConformanceCase {
   };
 }
 
-/** A ring that has gone round holds none of the NaN tokens that it evicted; while it still does, every row that sees one is NaN. */
+/**
+ * A ring that has wrapped around holds none of the NaN tokens that it evicted. While a NaN token is still in it, every row that sees the
+ * token is NaN.
+ */
 function evictedNan(
   shape: CacheScenario & { readonly history: number; readonly nanFrom: number; readonly nanTokens: number },
 ): ConformanceCase {

@@ -52,7 +52,7 @@ function rounding(dtype: FloatDType): ConformanceCase {
   });
 }
 
-/** Raw bytes of `from` into `to`: every 16-bit pattern, or random float32 bits. */
+/** Raw bytes of `from` written into `to`: every 16-bit pattern, or the bytes of awkward float32 values. */
 function rawBytes(from: FloatDType, to: FloatDType): ConformanceCase {
   return exact('tensor', caseName({ raw: from, dtype: to }), (stage) => {
     const count = from === 'f32' ? 1000 : 65536;

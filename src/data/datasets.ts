@@ -34,7 +34,7 @@ export function listDatasets(): readonly Dataset[] {
   return readJsonAs(manifestSchema, new URL('../../datasets/manifest.json', import.meta.url), { what: 'a list of data sets' }).datasets;
 }
 
-/** The data set of a name. */
+/** The data set of a name. Throws INVALID_ARGUMENT for an unknown one. */
 export function datasetNamed(name: string): Dataset {
   const dataset = listDatasets().find((known) => known.name === name);
   if (dataset === undefined) throw invalidArgument('a data set of datasets/manifest.json', 'name', name);

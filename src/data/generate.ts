@@ -15,24 +15,30 @@ export interface GenerateOptions {
   readonly tokenizer: TokenCounter;
   /** `eval` by default. The two splits share neither seeds nor prose. */
   readonly split?: Split;
-  /** Puts the user's text into the model's conversation format; the reference model's by default. Must contain the text unchanged. */
+  /**
+   * Puts the user's text into the model's conversation format; the reference model's by default. The result must contain the text
+   * unchanged.
+   */
   readonly wrapUser?: (user: string) => string;
 }
 
 /** Share of the target that a prompt may fall short by. It never exceeds the target. */
 const SHORTFALL = 0.02;
-/** Texts that are drawn, and how often each is built: once, and again with the ratio of true to estimated tokens that it showed. */
+/**
+ * Maximum number of texts that are drawn, and how often each is built: once with a guess of the ratio of true to estimated tokens, and once
+ * with the ratio that the first build showed.
+ */
 const DRAWS = 10;
 const BUILDS = 2;
-/** The next guess of the ratio where facts seem to leave no room, which may be an estimate that is too high. */
+/** Factor on the ratio where the facts seem to leave no room: the ratio may be too high. */
 const LESS = 0.9;
-/** Estimated tokens of the text that shows a tokenizer's ratio for a task; most tasks fit into it. */
+/** Size, in estimated tokens, of the trial text that shows a tokenizer's ratio for a task. Most tasks fit into it. */
 const TRIAL_TOKENS = 700;
 
 /**
- * Samples of one task at one length, one after the other: prompts have 98% to 100% of `targetTokens` by `tokenizer`. Equal options give equal
- * samples on every machine; a longer run begins with the shorter one. Depth deciles are balanced over every ten samples. Throws INVALID_ARGUMENT for a
- * target that is too short for the task.
+ * Samples of one task at one length, one after the other: prompts have 98% to 100% of `targetTokens` by `tokenizer`. Equal options give
+ * equal samples on every machine, and a larger `count` begins with the samples of a smaller one. Depth deciles are balanced over every ten
+ * samples. Throws INVALID_ARGUMENT for a target that is too short for the task.
  */
 export function* generateSamples(options: GenerateOptions): Generator<Sample> {
   const { targetTokens, count } = options;
@@ -55,7 +61,7 @@ function measureOf(tokenizer: TokenCounter): Measure {
   return known;
 }
 
-/** True tokens per estimated one of a fixed text of the task: where a sample's own search starts. */
+/** The ratio of true to estimated tokens in a fixed text of the task. The search for a sample's own ratio starts with it. */
 function trialRatio(task: TaskName, tokenizer: TokenCounter): number {
   const { estimate, ratios } = measureOf(tokenizer);
   const known = ratios.get(task);
@@ -108,7 +114,10 @@ interface Fitted {
   readonly promptTokens: number;
 }
 
-/** Builds to an estimated length, counts the prompt, and builds again with the ratio of counted to estimated tokens where that misses. */
+/**
+ * Builds a text of an estimated length and counts the tokens of its prompt. If they miss the target, it builds again with the ratio of
+ * counted to estimated tokens.
+ */
 function fitted(options: GenerateOptions, { id, depthDecile }: { id: string; depthDecile: number }): Fitted {
   const { task, targetTokens, tokenizer, split = 'eval', wrapUser = referenceChat } = options;
   const { estimate } = measureOf(tokenizer);
@@ -117,7 +126,7 @@ function fitted(options: GenerateOptions, { id, depthDecile }: { id: string; dep
   const frame = promptLength(tokenizer, wrapUser(''));
   let ratio = trialRatio(task, tokenizer);
   for (let attempt = 0; attempt < DRAWS * BUILDS; attempt++) {
-    // Half of the slack is for the filler's last unit, a quarter on each side for the error of the estimate.
+    // Half of the slack is for the filler's last unit, and a quarter on each side is for the error of the estimate.
     const budget = Math.floor((targetTokens - slack / 4 - frame) / ratio);
     const tolerance = Math.max(1, Math.floor(slack / 2 / ratio));
     const rng = new Rng(`${id}/${Math.floor(attempt / BUILDS)}`);
@@ -140,7 +149,7 @@ function fitted(options: GenerateOptions, { id, depthDecile }: { id: string; dep
   );
 }
 
-/** A draft, or nothing where this draw's facts leave too little room: another draw may have fewer. */
+/** A draft, or undefined where the facts of this draw leave too little room; another draw may have fewer facts. */
 function buildOrNothing(build: Builder, context: BuildContext): Draft | undefined {
   try {
     return build(context);
@@ -151,8 +160,8 @@ function buildOrNothing(build: Builder, context: BuildContext): Draft | undefine
 }
 
 /**
- * The i-th sample's tenth. Every ten samples have each tenth once, in an order of their own of which any beginning is spread evenly: a run with
- * fewer samples is the beginning of one with more.
+ * The tenth of the text in which the i-th sample's evidence should lie. Every ten samples have each tenth once. Any beginning of their
+ * order is spread evenly, because a run with fewer samples is the beginning of a run with more.
  */
 function decileOf({ task, targetTokens, seed, split = 'eval' }: GenerateOptions, index: number): number {
   return evenOrder(new Rng(`${split}/${task}/${targetTokens}/${seed}/deciles/${Math.floor(index / 10)}`))[index % 10] as number;

@@ -84,7 +84,10 @@ function sentencesOf(document: string): string[] {
   return document.split(/(?<=[.!?]) (?=[A-Z"])/).filter((sentence) => sentence.length > 20 && sentence.length < 400);
 }
 
-/** By falling count; equal counts alphabetically, so that the order does not hang on the order of documents. */
+/**
+ * Frequent words by falling count. Words of equal count are in alphabetical order, so that their order does not depend on that of the
+ * documents.
+ */
 function frequentWords(documents: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const document of documents) {

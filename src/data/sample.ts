@@ -54,7 +54,7 @@ export const sampleSchema = z
     depth: z.number().min(0).max(1).optional(),
     /** [start, end) of the evidence in `prompt`, UTF-16 units. */
     evidence: z.tuple([z.int().nonnegative(), z.int().nonnegative()]).readonly().optional(),
-    /** Samples that share a document share a cluster: the unit of resampling. */
+    /** Samples that share a document share a cluster, the unit that statistics count. */
     cluster: z.string().min(1),
   })
   .readonly();
@@ -64,9 +64,9 @@ export type Sample = z.infer<typeof sampleSchema>;
 
 /** What generators and readers need of a tokenizer. Special-token strings in the text are recognised. */
 export interface TokenCounter {
-  /** Nothing is added. */
+  /** Token ids of a text; nothing is added. */
   encode(text: string): ArrayLike<number>;
-  /** Of a whole prompt: with what the tokenizer puts before one (BOS). Left out: as `encode`. */
+  /** Token ids of a whole prompt, with what the tokenizer puts before one (BOS). Without this method, `encode` is used. */
   encodePrompt?(text: string): ArrayLike<number>;
 }
 

@@ -13,7 +13,10 @@ interface Module {
   readonly methods: readonly { readonly name: string; readonly argument: string }[];
 }
 
-/** Classes with short methods, then an object of one of them and a comment that names a method: the call is to be completed. */
+/**
+ * Classes with short methods, then an object of one of them and a comment that names one of its methods. The model has to complete the
+ * call.
+ */
 export function buildCode(context: BuildContext): Draft {
   const { rng, estimate, budget, tolerance } = context;
   const seen = new Set<string>();
@@ -27,7 +30,7 @@ export function buildCode(context: BuildContext): Draft {
   const method = rng.pick(asked.methods);
   const tail = `${asked.name} = ${asked.className}()\n# ${method.name}\nvalue =`;
   const room = budget - estimate.count(HEAD + asked.text + tail);
-  // With the next module's first letter: tokenizers split the blank line by what follows.
+  //   // The cost includes the next module's first letter, because tokenizers split the blank line depending on what follows.
   const cost = ({ text }: Module): number => estimate.count(`${text}c`) - 1;
   const modules = fill({ budget: room, tolerance, next: draw, any: draw, cost });
   const index = rng.int(0, modules.length);

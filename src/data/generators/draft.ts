@@ -18,7 +18,7 @@ export interface BuildContext extends Room {
 export interface Draft {
   readonly user: string;
   readonly answers: readonly string[];
-  /** The whole answer as the task words it; left out where it is a blank and the first answer. */
+  /** The whole answer as the task words it; left out where it is a space and the first answer. */
   readonly completion?: string;
   readonly allClasses?: readonly string[];
   /** [start, end) of the evidence in `user`. */
@@ -50,14 +50,17 @@ export function assemble({ head, pieces, separator, tail, evidence }: Parts): Pi
 
 export interface PlaceOptions {
   readonly sentences: readonly string[];
-  /** In the order they are to appear in. */
+  /** In the order in which they appear. */
   readonly facts: readonly string[];
   /** The fact that is asked about, and the tenth of the text it should sit in. */
   readonly queried?: { readonly index: number; readonly decile: number };
   readonly rng: Rng;
 }
 
-/** Sentences with the facts at random gaps between them, order kept; a queried fact's gap lies in its tenth of the text if any gap does. */
+/**
+ * The sentences with the facts at random gaps between them, both in their order. A queried fact goes to a gap in its tenth of the text
+ * instead, if there is one. `positions` has the index of each fact in `pieces`.
+ */
 export function placeFacts({ sentences, facts, queried, rng }: PlaceOptions): { pieces: string[]; positions: number[] } {
   const gaps = facts.map(() => rng.int(0, sentences.length)).sort((a, b) => a - b);
   const order = facts.map((_, index) => index);
@@ -93,7 +96,7 @@ export function placeFacts({ sentences, facts, queried, rng }: PlaceOptions): { 
   return { pieces, positions };
 }
 
-/** Characters before each gap between sentences: those of the sentences and what `more` says. */
+/** Characters before each gap between sentences: those of the sentences before it, and as many more as `more` says. */
 function charactersBefore(sentences: readonly string[], more: (gap: number) => number): number[] {
   let before = 0;
   return Array.from({ length: sentences.length + 1 }, (_, gap) => {

@@ -1,8 +1,8 @@
 import type { TokenCounter } from '../sample.ts';
 
-/** Pieces that byte-level BPE tokenizers of the GPT-2 kind never merge across; digits alone. */
+/** Splits text where byte-level BPE tokenizers of the GPT-2 kind never merge; every digit is a piece of its own. */
 const PIECES = /'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
-/** Enough for the words of both prose splits; past it the memory starts again from nothing. */
+/** Maximum number of remembered counts, enough for the words of both prose splits. Before another is added, all are forgotten. */
 const MAX_ENTRIES = 400_000;
 
 /**
@@ -30,8 +30,8 @@ export class TokenEstimate {
   }
 
   /**
-   * What a piece adds behind other text: SentencePiece puts a blank before a text's first word, which the same word further on does not have.
-   * Letters and digits follow a newline, with which they do not merge; all else follows a letter.
+   * Tokens that a piece adds when it follows other text. A piece alone may have more, because SentencePiece puts a space before the first
+   * word of a text. Letters and digits are counted after a newline, with which they do not merge, and all else after a letter.
    */
   #inContext(piece: string): number {
     const before = /^[\p{L}\p{N}]/u.test(piece) ? '\n' : 'a';

@@ -3,8 +3,9 @@ import type { Rng } from '../../core/rng.ts';
 const DECILES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /**
- * A random order of the ten tenths of a text of which every beginning is spread evenly: its two halves differ by at most one, and its first five
- * tenths lie in five different fifths. About one order in fifty is such; it is found by drawing.
+ * A random order of the ten tenths of a text whose every beginning is spread evenly: its numbers of tenths from the first and from the
+ * second half of the text differ by at most one, and the first five tenths lie in five different fifths. About one order in fifty is like
+ * this, so orders are drawn until one is.
  */
 export function evenOrder(rng: Rng): readonly number[] {
   for (;;) {

@@ -57,7 +57,7 @@ export function buildFewshot({ rng, prose, estimate, budget, tolerance }: BuildC
   };
   const type = rng.pick(all);
   const tail = `Question: ${draw([type]).question}\nType:`;
-  // The asked type comes first to the front, then anywhere: it must be shown at least once.
+  // The asked type must be shown at least once, so its example is made first and put at a random place later.
   const shown = { text: `Question: ${draw([type]).question}\nType: ${labels[type]}\n`, type };
   const room = budget - estimate.count(HEAD + shown.text + tail);
   const examples = fill({ budget: room, tolerance, next: example, any: example, cost: ({ text }) => estimate.count(text) });

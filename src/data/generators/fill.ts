@@ -12,12 +12,15 @@ export interface Room {
 export interface FillOptions<T> extends Room {
   /** The next unit in the natural order. */
   readonly next: () => T;
-  /** Any unit, to close the rest with. */
+  /** Any unit, for the tokens that are left at the end. */
   readonly any: () => T;
   readonly cost: (unit: T) => number;
 }
 
-/** Draws per attempt to close the rest, and how often the last unit is taken back for another attempt. */
+/**
+ * Draws in one attempt to bring the tokens that are left within the tolerance, and how often the last unit is taken back for another
+ * attempt.
+ */
 const CLOSING_DRAWS = 200;
 const TAKE_BACKS = 12;
 
@@ -54,7 +57,7 @@ function push<T>(filled: Filled<T>, unit: T, size: number): void {
   filled.left -= size;
 }
 
-/** Adds one unit that brings the rest within the tolerance, if draws find one. */
+/** Adds one unit that brings the tokens that are left within the tolerance, if the draws find one. */
 function close<T>(filled: Filled<T>, { any, cost, tolerance }: FillOptions<T>): boolean {
   for (let draw = 0; draw < CLOSING_DRAWS; draw++) {
     const unit = any();
@@ -66,7 +69,10 @@ function close<T>(filled: Filled<T>, { any, cost, tolerance }: FillOptions<T>): 
   return false;
 }
 
-/** Exchanges late units for longer ones until the rest is within the tolerance: for units of nearly one size, of which none is short enough to close with. */
+/**
+ * Exchanges late units for longer ones until the tokens that are left are within the tolerance. This works where all units have nearly the
+ * same size, so that none is short enough to be added.
+ */
 function exchange<T>(filled: Filled<T>, { any, cost, tolerance }: FillOptions<T>): boolean {
   for (let draw = 0; draw < CLOSING_DRAWS && filled.left > tolerance && filled.units.length > 0; draw++) {
     const index = filled.units.length - 1 - (draw % Math.min(filled.units.length, 10));
@@ -81,7 +87,7 @@ function exchange<T>(filled: Filled<T>, { any, cost, tolerance }: FillOptions<T>
   return filled.left <= tolerance;
 }
 
-/** The error of a target that a task's fixed text (and one unit of filler) does not fit. */
+/** The error for a target length that is too short for a task's fixed text and one unit of filler. */
 export function tooShort(budget: number): MoaError {
   return new MoaError(`Expected more room for targetTokens but received ${budget} tokens to fill`, {
     code: 'INVALID_ARGUMENT',
@@ -95,7 +101,7 @@ export interface ProseOptions extends Room {
   readonly estimate: TokenEstimate;
 }
 
-/** Consecutive sentences from a random place, closed with a fitting one, each costed with the space before it. */
+/** Consecutive sentences from a random place, and at the end a sentence that fits. The cost of each includes the space before it. */
 export function fillProse({ prose, rng, estimate, budget, tolerance }: ProseOptions): string[] {
   let index = rng.int(0, prose.sentences.length - 1);
   return fill({

@@ -16,7 +16,7 @@ interface Chain {
   readonly value: string;
 }
 
-/** Passages with one fact each; the question takes two of them. The evidence is the second hop, the fact with the answer. */
+/** Passages with one fact each; the question needs two of the facts. The evidence is the second hop, the fact with the answer. */
 export function buildMultiQa(context: BuildContext): Draft {
   const { rng, estimate, budget } = context;
   const chains = drawChains(context);

@@ -7,7 +7,7 @@ const HEAD =
 /** How many needles a text hides: mostly one. */
 const COUNTS = [1, 1, 1, 2, 4, 8];
 
-/** RULER's needle in a haystack with word keys and seven-digit numbers; the others are distractors. */
+/** RULER's needle in a haystack with word keys and seven-digit numbers; the needles that are not asked about are distractors. */
 export function buildNeedle(context: BuildContext): Draft {
   const { rng, estimate, budget, depthDecile } = context;
   const keys = distinct(rng.pick(COUNTS), () => wordKey(context));

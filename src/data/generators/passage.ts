@@ -6,7 +6,7 @@ const HEAD =
   'Here are some paragraphs, along with a sentence taken from one of them. Please determine which paragraph the sentence is from.\n\n';
 const MIN_PARAGRAPHS = 4;
 const MAX_PARAGRAPHS = 30;
-/** With less room a paragraph might hold no sentence. */
+/** Least room of a paragraph: with less, it might hold no sentence. */
 const MIN_PARAGRAPH_TOKENS = 60;
 
 /** Numbered paragraphs and a sentence that stands in exactly one of them. */

@@ -1,7 +1,7 @@
 import type { Rng } from '../../core/rng.ts';
 import { placeName } from './atoms.ts';
 
-/** A kind of fact about a person. `values` absent: an invented place. */
+/** A kind of fact about a person. Without `values`, the value is an invented place. */
 interface Relation {
   readonly state: (name: string, value: string) => string;
   readonly ask: (name: string) => string;

@@ -9,7 +9,10 @@ export interface ShareOptions {
   readonly minSentences: 0 | 1;
 }
 
-/** Sentences for each of `count` passages, equal shares; what a share leaves over goes to those after it, and the last closes the rest. */
+/**
+ * Sentences for each of `count` passages, in equal shares of the room. What one passage leaves over goes to those after it, and the last
+ * one fills the room to within the tolerance.
+ */
 export function shareProse(context: BuildContext, { count, room, minSentences }: ShareOptions): string[][] {
   const { estimate, tolerance } = context;
   if (room < 0) throw tooShort(room);

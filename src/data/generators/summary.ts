@@ -6,7 +6,10 @@ const TAIL = '\n\nNow, write the summary of the report.\n\nSummary:';
 const MAX_POINTS = 4;
 const MAX_POINT_CHARACTERS = 140;
 
-/** A report whose marked key points, in order, are the summary. Calibration texts have all four: their answers must lean on the whole text. */
+/**
+ * A report whose marked key points, in order, are the summary. Calibration texts have all four, so that their answers depend on the whole
+ * text.
+ */
 export function buildSummary(context: BuildContext): Draft {
   const { rng, prose, estimate, budget, split } = context;
   const points = Array.from({ length: split === 'calibration' ? MAX_POINTS : rng.int(1, MAX_POINTS) }, () => {

@@ -14,9 +14,9 @@ const LIMITS = { what: 'a data file', maxBytes: 4 * 2 ** 30, maxLineBytes: 16 * 
 const HINT = 'Each line must be one complete JSON object in the format that the data set is published in.';
 
 /**
- * Values of a JSON Lines file, one after the other and never the whole file in memory; empty lines are skipped. Throws NOT_FOUND or IO where it can't be read,
- * INVALID_FILE where it is no regular file or too large in some way, and with file, line and field where a line is not UTF-8, not JSON, or does not match
- * the schema.
+ * The values of a JSON Lines file, one after the other; the whole file is never in memory. Empty lines are skipped. Throws NOT_FOUND or IO
+ * where the file can't be read, and INVALID_FILE where it is no regular file or exceeds a limit. Throws INVALID_FILE with file, line and
+ * field where a line is not UTF-8, is not JSON, or does not match the schema.
  */
 export async function* readJsonLines<T>(path: string, schema: z.ZodType<T>): AsyncGenerator<JsonLine<T>> {
   for await (const { number: line, bytes } of inputLinesAsync(path, LIMITS)) {

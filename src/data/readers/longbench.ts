@@ -28,9 +28,12 @@ export function longBenchItems(path: string): AsyncIterable<JsonLine<LongBenchIt
 export interface LongBenchOptions {
   /** Name of the dataset, as in datasets/longbench.json; "_e" may follow. */
   readonly dataset: string;
-  /** Longest prompt with chat markers, tokens. */
+  /** Maximum number of tokens of a prompt, chat markers included. */
   readonly targetTokens: number;
-  /** Tokens of the plain prompt before chat markers, if less than fits `targetTokens` (MoA's released evaluation: 3,500, 7,500 and 15,500). */
+  /**
+   * Maximum number of tokens of a prompt without chat markers, where `targetTokens` would allow more (MoA's released evaluation: 3,500,
+   * 7,500 and 15,500).
+   */
   readonly truncateTo?: number;
   /** Only items whose `length` is in [low, high): LongBench-E's buckets. */
   readonly lengths?: readonly [number, number];
@@ -64,7 +67,7 @@ export async function* readLongBench(path: string, options: LongBenchOptions): A
   }
 }
 
-/** The prompt cut in the middle to fit, and the tokens that it would have had whole. */
+/** The prompt, cut in the middle to fit, and how many tokens the whole prompt has. */
 function fittedPrompt(
   item: LongBenchItem,
   dataset: LongBenchDataset,
@@ -76,7 +79,7 @@ function fittedPrompt(
   const frame = promptLength(tokenizer, wrap(''));
   let room = Math.min(truncateTo ?? Number.POSITIVE_INFINITY, targetTokens - frame);
   let prompt = wrap(truncateMiddle(plain, room, tokenizer));
-  // Tokens may merge differently where text and markers meet: give back what that costs, a few tokens at most.
+  // Tokens may merge differently where text and markers meet. The text gives up what that costs, a few tokens at most.
   for (
     let over = promptLength(tokenizer, prompt) - targetTokens;
     over > 0 && room > over;

@@ -1,7 +1,7 @@
 import { MoaError } from '../../core/errors.ts';
 import { promptIds, promptLength, type TokenCounter } from '../sample.ts';
 
-/** What a reader needs of the model that its prompts are for. */
+/** What a reader needs to know of the model that its prompts are for. */
 export interface PromptModel {
   readonly tokenizer: TokenCounter & { decode(ids: ArrayLike<number>): string };
   /** Puts a user's text into the model's conversation format, up to where the answer begins. */
@@ -21,8 +21,9 @@ export function countedPrompt(prompt: string, { tokenizer }: PromptModel, limit:
 }
 
 /**
- * The text within `maxTokens`: unchanged if it fits, else its first and last floor(maxTokens / 2) tokens, of which the tokenizer's own BOS is the first
- * (LongBench, pred.py). Decoding leaves the BOS out, and can give a text that encodes to a few tokens more at the seam; it is cut further until it fits.
+ * The text within `maxTokens`: unchanged if it fits, else its first and last floor(maxTokens / 2) tokens (LongBench, pred.py). The
+ * tokenizer's own BOS counts as the first token, and decoding leaves it out. The decoded text may encode to a few more tokens at the seam;
+ * then it is cut further until it fits.
  */
 export function truncateMiddle(text: string, maxTokens: number, tokenizer: PromptModel['tokenizer']): string {
   const ids = Array.from(promptIds(tokenizer, text));

@@ -4,14 +4,17 @@ import { BYTES_PER_ELEMENT, type CachePolicy, type FloatDType } from '../native/
 import type { Plan } from './schema.ts';
 import { spansAt } from './spans.ts';
 
-/** The cache of one sequence, whole: what allocates it, generates with it, checks it and records it reads this one value. */
+/**
+ * All that describes the cache of one sequence. The code that allocates the cache, generates with it, checks it and records it reads this
+ * one value.
+ */
 export interface CacheLayout {
   /** `ring`: sink and ring per head, sized from spans; `full`: every token, preallocated; `dynamic`: grows by concatenation, as transformers' DynamicCache. */
   readonly kind: CachePolicy;
   readonly dtype: FloatDType;
   /** Tokens at the start that are never evicted; 0 for caches that evict nothing by design, and for sequences without room for sink and window. */
   readonly sink: number;
-  /** Slots per [layer][kvHead], whole blocks, sink included. For `dynamic`, which has none, the most tokens. */
+  /** Slots per [layer][kvHead], in whole blocks, sink included. A `dynamic` cache has no slots; for it these are the most tokens. */
   readonly spans: Int32Array;
   /** The most tokens that the sequence may come to hold. */
   readonly tokens: number;
@@ -24,7 +27,7 @@ export interface LayoutOptions {
   readonly promptTokens: number;
   /** Most tokens that may follow the prompt. */
   readonly newTokens: number;
-  /** The reserve that spans are fixed with, where it is larger than what may follow. */
+  /** The reserve that spans are fixed with, where it is larger than `newTokens`. */
   readonly reserveTokens?: number | undefined;
   /** Storage of keys and values. */
   readonly dtype: FloatDType;
@@ -33,8 +36,8 @@ export interface LayoutOptions {
 }
 
 /**
- * The cache of a plan for one sequence. Spans are fixed at N = prompt + reserve, where the reserve is at least what may follow. A large reserve
- * makes spans longer, but no cache larger than the sequence: dense keeps that, and nothing keeps more.
+ * The cache of a plan for one sequence. Spans are fixed at N = prompt + reserve, where the reserve is at least `newTokens`. A large reserve
+ * makes spans longer, but no span longer than the sequence, so that no cache is larger than the dense one.
  * @throws INVALID_ARGUMENT for lengths below 1, and for a growing cache of a plan that evicts.
  */
 export function cacheLayout(plan: Plan, options: LayoutOptions): CacheLayout {
@@ -43,7 +46,8 @@ export function cacheLayout(plan: Plan, options: LayoutOptions): CacheLayout {
   if (plan.method === 'dense') return wholeLayout(plan.model, { tokens, dtype, kind: grows ? 'dynamic' : 'full' });
   if (grows) throw invalidArgument('a dense plan', 'the plan of a growing cache', plan.name);
   const spans = spansAt(plan, promptTokens + Math.max(newTokens, reserveTokens), tokens);
-  // Only a sequence that fits into the sink has spans that leave no window (spanOfRule): it evicts nothing, and all of it is window.
+  // Spans leave no window only where the sequence fits into the sink (spanOfRule). Such a sequence evicts nothing, and all of it is
+  // window.
   const sink = spans.every((span) => span > plan.sink) ? plan.sink : 0;
   return layout('ring', { dtype, sink, spans, tokens, headDim: plan.model.headDim });
 }
@@ -56,7 +60,7 @@ export interface WholeOptions {
   readonly kind?: 'full' | 'dynamic';
 }
 
-/** The cache of a sequence whose every token is kept, for a model without a plan: its configuration, or a plan's `model`. */
+/** The cache of a sequence whose every token is kept, without a plan. `model`: a model's configuration, or the `model` of a plan. */
 export function wholeLayout(
   model: { readonly layers: number; readonly kvHeads: number; readonly headDim: number },
   { tokens, dtype, kind = 'full' }: WholeOptions,

@@ -16,7 +16,7 @@ type LintCode =
   | 'group-disagreement'
   | 'group-too-small';
 
-/** One thing that the author of a plan would want to know; `error` means that the plan can't mean what it says. */
+/** One thing that the author of a plan would want to know. `error` means that the plan cannot be meant as it stands. */
 export interface LintFinding {
   readonly severity: 'error' | 'warning' | 'note';
   readonly code: LintCode;
@@ -62,7 +62,7 @@ function modelFindings(plan: Plan, options: LintOptions): LintFinding[] {
     }));
 }
 
-/** Every check of single spans, each reported once with how often and where first. */
+/** The checks of single spans. Each check gives one finding, which names the first such span and counts the others. */
 function spanFindings(plan: Plan, lengths: readonly number[]): LintFinding[] {
   if (plan.method === 'dense') return [];
   const least = smallestSpan(plan.sink);

@@ -20,7 +20,7 @@ const taxSchema = z.strictObject({
   disagree: z.int().min(0),
   /** Of these, groups in which no rule is the largest at every length. */
   cross: z.int().min(0),
-  /** Mean over query heads, and over the KV heads that now serve them. */
+  /** `published`: the mean over query heads. `imported`: the mean over the KV heads that now serve them. */
   densities: z.record(tokensKey, z.strictObject({ published: ratio, imported: ratio, increase: z.number() })),
 });
 

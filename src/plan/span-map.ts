@@ -46,8 +46,8 @@ export function ruleCurves(plan: Plan, lengths: readonly number[]): RuleCurve[] 
 }
 
 /**
- * `count` lengths from a quarter of the shortest to a quarter beyond the longest, equally far apart; where there is room in steps of
- * 512 tokens, at which eighths of N are whole blocks.
+ * `count` lengths, equally far apart, from a quarter of the shortest to a quarter beyond the longest. Where there is room they are
+ * multiples of 512 tokens, because eighths of such an N are whole blocks.
  */
 export function curveLengths(lengths: readonly number[], count: number): number[] {
   const low = Math.max(128, Math.min(...lengths) / 4);

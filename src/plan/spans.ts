@@ -3,7 +3,7 @@ import { invalidArgument } from '../core/errors.ts';
 import type { HeadRules, Rule } from './rule.ts';
 import type { Plan } from './schema.ts';
 
-/** The smallest span that can evict: the sink and one block of window. With one block of sink 128, as in the released runtime. */
+/** The smallest span that can evict: the sink and one block of window. With a sink of one block it is 128, as in the released runtime. */
 export function smallestSpan(sink: number): number {
   return sink + BLOCK_TOKENS;
 }
@@ -25,8 +25,8 @@ export function spanOfRules(rules: HeadRules, tokens: number, sink: number): num
 }
 
 /**
- * Slots of every KV head at N = `tokens` (prompt + reserve), [layers * kvHeads]; multiples of 64. `ownTokens`: what the sequence can come to
- * hold; a span has no more blocks than that, however large the reserve. Default: N.
+ * Slots of every KV head at N = `tokens` (prompt + reserve), [layers * kvHeads]; multiples of 64. `ownTokens`: the most tokens that the
+ * sequence may come to hold. No span has more blocks than these, however large the reserve. Default: N.
  */
 export function spansAt(plan: Plan, tokens: number, ownTokens: number = tokens): Int32Array {
   checkLength(tokens);

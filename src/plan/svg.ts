@@ -8,7 +8,7 @@ import { densityAt } from './spans.ts';
 
 const MARGIN = 48;
 const CHART = { width: 420, height: 240 };
-/** Curves that are drawn; the rest are few heads each. */
+/** Maximum number of curves that are drawn; the others have few heads each. */
 const MAX_CURVES = 12;
 /** Readable in light and dark: the text follows the reader's scheme. */
 const STYLE =
@@ -49,7 +49,7 @@ function mapPanel(map: SpanMap, cell: number): string {
   return text(0, 4, `N = ${map.tokens}, density ${map.mean.toFixed(3)}`) + rows.join('');
 }
 
-/** Span over N of every rule, as wide as it has heads. */
+/** Span over N of every rule. The more heads a rule has, the wider its line. */
 function curvePanel(plan: Plan, lengths: readonly number[]): string {
   const at = curveLengths(lengths, 48);
   const longest = at.at(-1) as number;

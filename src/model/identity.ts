@@ -8,8 +8,8 @@ import { modelConfig, modelFolder } from './load.ts';
 const FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'] as const;
 
 /**
- * Everything of a model folder that decides a number, by name, each with its hash, so that a change can be named. `weightsHash` is the model's.
- * Errors as `loadModel`.
+ * The hash of every part of a model folder that decides a number, by the name of the part, so that a change can be named. `weightsHash` is
+ * the model's. Errors as `loadModel`.
  */
 export function modelIdentity(path: string, weightsHash: string): Readonly<Record<string, string>> {
   const folder = modelFolder(path);
@@ -21,13 +21,13 @@ export function modelIdentity(path: string, weightsHash: string): Readonly<Recor
   };
 }
 
-/** The usual one or two as they are, so that a change can be told with its values. */
+/** The end tokens themselves where they are few, so that a change can be reported with its values; otherwise their hash. */
 function endTokens(path: string): string {
   const { eosTokens } = modelConfig(path);
   return eosTokens.length <= 4 ? JSON.stringify(eosTokens) : contentHash(eosTokens);
 }
 
-/** Of tokenizer_config.json without the template: of the settings, whatever their order and layout. */
+/** The hash of a file. For tokenizer_config.json, it is the hash of its settings without the template, whatever their order and layout. */
 function hashOf(path: string): string {
   if (!path.endsWith('tokenizer_config.json')) return sha256(readFileSync(path));
   const { chat_template: _template, ...settings } = readJson(path) as { readonly chat_template?: unknown };

@@ -19,7 +19,7 @@ import { loadWeights, type WeightProgress } from './format/weights/weights.ts';
 import { LanguageModel } from './inference/language-model.ts';
 
 const DUMMY = 'dummy:';
-/** Part of a dummy's hash; raised when its numbers change. */
+/** Part of a dummy's hash; raised when the numbers of dummies change. */
 const DUMMY_VERSION = 2;
 
 export interface TextOptions {
@@ -61,7 +61,7 @@ export async function loadModel(options: LoadOptions): Promise<LanguageModel> {
   }
 }
 
-/** sha256 that `loadModel` would give the model, without a backend: for plans and dry runs. Errors as `loadModel`. */
+/** The `weightsHash` (sha256) that `loadModel` would give the model. It needs no backend; for plans and dry runs. Errors as `loadModel`. */
 export async function modelHash(path: string): Promise<string> {
   return path.startsWith(DUMMY) ? dummyHash(locateConfig(path).config) : checkpointHash(path);
 }
@@ -77,8 +77,8 @@ export function modelFolder(path: string): string | null {
 }
 
 /**
- * Checks that `loadModel` would find all that it needs of a model path: weights that fit the configuration, by their headers, and text that
- * can be made. No weights are read. Errors as `loadModel`.
+ * The configuration and the text parts of a model path, after a check that `loadModel` would find all that it needs: weights whose headers
+ * fit the configuration, and, where required, a tokenizer and a chat template. No weights are read. Errors as `loadModel`.
  */
 export async function checkModel(
   path: string,
@@ -154,7 +154,7 @@ function locateConfig(path: string): { readonly config: ModelConfig; readonly fo
   return { config: parseModelConfig(readConfigFile(what), what), folder: dirname(what) };
 }
 
-/** Of config.json and every weight file, each by its own sha256, in name order. */
+/** The hash of a checkpoint: sha256 over the sha256 of config.json and of every weight file, in name order. */
 async function checkpointHash(folder: string): Promise<string> {
   const hashes: string[] = [];
   for (const file of [modelFile(folder, 'config.json') ?? join(folder, 'config.json'), ...checkpointFiles(folder)])

@@ -3,14 +3,15 @@ import type { Backend, FloatDType } from '../../native/backend.ts';
 
 export interface ActivationChoice {
   readonly backend: Backend;
-  /** Of the matrices. */
+  /** Dtype of the weight matrices. */
   readonly weightDType: FloatDType;
   readonly asked?: FloatDType | undefined;
 }
 
 /**
- * The dtype of activations: what is asked for; else the weights' where the backend takes 16-bit activations, and f32 where it does not. Both
- * operands of a matrix product then have one dtype, which is what tensor cores take; f32 beside 16-bit weights is slower and more exact.
+ * The dtype of activations: the one that is asked for; else that of the weights where the backend takes 16-bit activations, and f32 where
+ * it does not. With that of the weights, both operands of a matrix product have one dtype, as tensor cores need. f32 activations with
+ * 16-bit weights are slower and more exact.
  * @throws MoaError UNSUPPORTED when the backend cannot, INVALID_ARGUMENT for a 16-bit dtype that is not the weights'.
  */
 export function chooseActivationDType({ backend, weightDType, asked }: ActivationChoice): FloatDType {

@@ -24,8 +24,8 @@ export interface ModelConfig {
   readonly ropeScaling: RopeScaling | null;
   readonly maxPositions: number;
   /**
-   * A window that the model was trained with (Mistral 7B v0.1, some Qwen2), null if none applies. Up to this many tokens it changes nothing;
-   * a longer sequence is UNSUPPORTED, never run with another mask than the model's.
+   * A window that the model was trained with (Mistral 7B v0.1, some Qwen2), null if none applies. It changes nothing in a sequence of up to
+   * this many tokens. A longer sequence is UNSUPPORTED, because it would run with another mask than the model's.
    */
   readonly slidingWindow: number | null;
   readonly tiedEmbeddings: boolean;
@@ -66,10 +66,10 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   Qwen3ForCausalLM: 'qwen3',
 };
 
-/** Of the attention kernels (native/ops/op_checker.cc), which take multiples of 8. */
+/** The largest head dim of the attention kernels (native/ops/op_checker.cc), which take multiples of 8. */
 const MAX_HEAD_DIM = 256;
 
-// The bounds keep every product of two sizes a safe integer, so that a hostile file meets a message and not an allocation.
+// The bounds keep every product of two sizes a safe integer, so that a hostile file gets an error message and not a huge allocation.
 const size = z
   .int()
   .min(1)
@@ -80,7 +80,10 @@ const token = z
   .max(2 ** 31 - 1);
 const flag = z.boolean().nullish();
 
-/** What says which model it is, read before anything else: another family's fields need not be those of ours. */
+/**
+ * The fields that say which family a model belongs to. They are read first, because another family may have other fields, or the same with
+ * other types.
+ */
 const familySchema = z.looseObject({ architectures: z.array(z.string()).nullish(), model_type: z.string().nullish() });
 
 /** Hugging Face adds keys freely, so unknown ones pass; those that would change the arithmetic are named and checked (unimplemented-fields.ts). */

@@ -5,7 +5,10 @@ import { MoaError } from '../../core/errors.ts';
 import { parseJson, parseOrThrow } from '../../core/json-file.ts';
 import { readInputText } from '../../core/read-input.ts';
 
-/** Far above what any known model has, in bytes; a larger file is another thing, and reading it would fill memory. */
+/**
+ * Maximum number of bytes of each file, far above those of any known model. A larger file cannot be the one that is meant, and reading it
+ * would fill memory.
+ */
 const MAX_BYTES = {
   'config.json': 2 ** 20,
   'generation_config.json': 2 ** 20,
@@ -17,12 +20,12 @@ const MAX_BYTES = {
 } as const;
 type ModelText = keyof typeof MAX_BYTES;
 
-/** Files of Hugging Face's cache lie in blobs/ under their git or sha256 hash, and snapshots/<revision>/ links to them. */
+/** A file of Hugging Face's cache lies in blobs/, named by its git or sha256 hash, and snapshots/<revision>/ has a link to it. */
 const BLOB_NAME = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /**
- * The path of a file of a model folder, links resolved, or null when it is not there. A link out of the folder is refused: its content
- * would end up in prompts and records. The layout of Hugging Face's cache is the one exception.
+ * The path of a file of a model folder, links resolved, or null when it is not there. A link to a file outside the folder is refused,
+ * because the file's content would end up in prompts and records. Links of Hugging Face's cache are the one exception.
  * @throws MoaError INVALID_FILE.
  */
 export function modelFile(folder: string, name: string): string | null {

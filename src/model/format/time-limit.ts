@@ -5,7 +5,7 @@ const SCRIPT = new Script('result = run()');
 const CONTEXT: { run: (() => unknown) | null; result: unknown } = { run: null, result: undefined };
 createContext(CONTEXT);
 
-/** What nearly every call ends within. */
+/** Nearly every call takes less than this. */
 const USUAL_MS = 500;
 
 interface TimeLimit {
@@ -15,14 +15,16 @@ interface TimeLimit {
 }
 
 /**
- * Runs a synchronous function that reads a stranger's file for at most `milliseconds`. The engine stops it in the middle of a loop, or of a
- * regular expression that backtracks without end; Ctrl-C stops it too once it takes unusually long. The function has no effects: one that takes
- * longer than usual is begun again. One call costs a fraction of a millisecond.
+ * The result of a synchronous function that reads a stranger's file and may take at most `milliseconds`. The engine stops the function even
+ * in the middle of a loop, or of a regular expression that backtracks without end. Ctrl-C stops it too, once it takes unusually long. The
+ * function must have no side effects, because one that takes longer than usual is started again. The limit costs a fraction of a
+ * millisecond per call.
  * @throws MoaError INVALID_FILE when time is up, ABORTED on Ctrl-C; or what the function throws.
  */
 export function withinTime<T>(limit: TimeLimit, run: () => T): T {
-  // While Node breaks a script on Ctrl-C, it takes the signal's handlers away, and a signal that was waiting for them is lost. So usual calls
-  // are not broken on Ctrl-C: it is heard right after them. Only in an unusual call a signal of its first moments is lost, and the next is heard.
+  // While a script can be interrupted by Ctrl-C, Node removes the handlers of the signal, and a signal that was waiting for them is lost.
+  // So a usual call cannot be interrupted; the signal is handled right after it. Only an unusually long call can lose a signal, one that
+  // comes in its first moments; the next signal interrupts it.
   const usual = { ...limit, milliseconds: Math.min(USUAL_MS, limit.milliseconds) };
   try {
     return runScript(usual, run, false);
@@ -44,7 +46,7 @@ function runScript<T>(limit: TimeLimit, run: () => T, breakOnSigint: boolean): T
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException | null)?.code;
     if (code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED') {
-      // While the function ran, Node kept the signal from its handlers: it is sent once more, to them.
+      // While the function ran, the signal did not reach its handlers, so it is sent once more.
       process.kill(process.pid, 'SIGINT');
       throw new MoaError(`Expected ${limit.what} to finish but it was interrupted`, { code: 'ABORTED', cause });
     }

@@ -1,6 +1,6 @@
 import { describe, MoaError } from '../../core/errors.ts';
 
-/** What neutral values depend on. */
+/** Sizes that some neutral values depend on. */
 interface Shape {
   readonly headDim: number;
   readonly hiddenSize: number;
@@ -143,7 +143,7 @@ export function refuseUnimplementedFields(raw: Readonly<Record<string, unknown>>
   }
 }
 
-/** Refuses layers of other kinds than `allowed`. Families that have none of these kinds take full attention only. */
+/** Refuses layers of other kinds than `allowed`. */
 export function refuseLayerTypes(types: readonly string[] | null | undefined, source: string, allowed: readonly string[]): void {
   const other = types?.find((type) => !allowed.includes(type));
   if (other === undefined) return;

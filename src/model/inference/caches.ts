@@ -61,7 +61,7 @@ function checkLayout(model: LanguageModel, layout: CacheLayout, name: string): v
   checkWindow(model, tokens);
 }
 
-/** @throws MoaError UNSUPPORTED when a sequence of this many tokens would see a sliding window. */
+/** @throws MoaError UNSUPPORTED when a sequence of this many tokens is longer than the model's sliding window. */
 export function checkWindow(model: LanguageModel, tokens: number): void {
   const { slidingWindow } = model.config;
   if (slidingWindow === null || tokens <= slidingWindow) return;
@@ -108,7 +108,7 @@ export class ModelCache {
 
   /** Enqueues emptying of a sequence; its slots stay. */
   reset(sequence: number): void {
-    this.length(sequence); // refuses what the cache does not hold
+    this.length(sequence); // refuses a sequence that the cache does not have
     this.kv.reset(sequence);
     this.#lengths[sequence] = 0;
   }
@@ -122,7 +122,7 @@ export class ModelCache {
 
   /**
    * Checks that the backend's cache is the one that the layouts describe: its policy, dtype and sink, the slots of every sequence and head,
-   * and the bytes that the allocator gave per head and in total. Await the stream before, for a dynamic cache. @throws MoaError INTERNAL.
+   * and the bytes that the allocator gave per head and in total. For a dynamic cache, await the stream before. @throws MoaError INTERNAL.
    */
   assertResident(): void {
     this.#assertSpec();

@@ -66,7 +66,7 @@ export class DecodeSession {
     return this.#model.workspace.activations(this.#sequences.length);
   }
 
-  /** From the embedding to the argmax; not the cache's advance, which a recording cannot hold. */
+  /** Enqueues a step from the embedding to the argmax, without the cache's advance, which cannot be recorded. */
   #enqueue(x: Activations): void {
     const model = this.#model;
     const { backend, weights, config } = model;
@@ -101,7 +101,9 @@ export class DecodeSession {
   }
 }
 
-/** Whether a step enqueues the same ops every time: a growing cache allocates, and length-dependent frequencies are rewritten. */
+/**
+ * Whether every step enqueues the same ops. With a growing cache it also allocates, and with length-dependent frequencies it rewrites them.
+ */
 function canRecord({ backend, rope }: LanguageModel, cache: ModelCache): boolean {
   return backend.traits.graphs && cache.kind !== 'dynamic' && !rope.dependsOnLength;
 }

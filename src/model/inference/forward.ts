@@ -12,7 +12,7 @@ export const LOGIT_ROWS = 256;
 export interface PrefillOptions {
   readonly cache: ModelCache;
   readonly sequence: number;
-  /** Appended after what the sequence has. */
+  /** They are appended after the tokens that the sequence has. */
   readonly tokens: Int32Array;
   /** Default: the model's `blockRows`. */
   readonly chunkTokens?: number;
@@ -23,7 +23,8 @@ export interface PrefillOptions {
 
 /**
  * Runs tokens through the model into the cache, in chunks of bounded workspace, and gives the wanted rows of the final norm's output,
- * [rows, C] in the activation dtype, owned by the caller. The last layer computes only those rows past its keys and values.
+ * [rows, C] in the activation dtype, owned by the caller. The last layer computes keys and values of all rows, and the rest for the wanted
+ * rows only.
  * @throws MoaError INVALID_ARGUMENT, ABORTED (between chunks), OUT_OF_MEMORY, UNSUPPORTED (sliding window).
  */
 export async function prefillHidden(model: LanguageModel, options: PrefillOptions): Promise<Tensor> {
@@ -63,7 +64,7 @@ export async function prefillHidden(model: LanguageModel, options: PrefillOption
   }
 }
 
-/** Logits f32 [rows * vocab] of the wanted rows, row-major. As `prefillHidden`; hold few rows of a large vocabulary. */
+/** Logits f32 [rows * vocab] of the wanted rows, row-major. As `prefillHidden`. With a large vocabulary, ask for few rows. */
 export async function prefill(model: LanguageModel, options: PrefillOptions): Promise<Float32Array> {
   const hidden = await prefillHidden(model, options);
   try {
@@ -118,7 +119,7 @@ function enqueueChunk(model: LanguageModel, chunk: Chunk): void {
     projectQkv(model, layer, x);
     backend.rope({ q: x.q, k: x.k, segments, inverseFrequencies: rope.inverseFrequencies, scale: rope.scale });
     const isLast = l === weights.layers.length - 1;
-    // Of the last layer only keys and values matter to other rows.
+    // Nothing needs the last layer's output of a row that is not wanted, but its keys and values are needed.
     if (!isLast || chunk.hidden !== null) {
       backend.attentionPrefill({ q: x.q, k: x.k, v: x.v, out: x.attentionHeads, segments, scale, cache: cache.kv, layer: l });
     }

@@ -160,7 +160,7 @@ interface DecodeRun {
   readonly graph: 'on' | 'off' | undefined;
 }
 
-/** Decodes until every request is finished; whenever some finish, goes on with a batch of the others. */
+/** Decodes until every request is finished. Whenever some finish, it continues with a batch of the others. */
 async function decodeAll(model: LanguageModel, run: DecodeRun): Promise<void> {
   for (;;) {
     const active = run.states.filter((s) => s.finish === null);

@@ -7,9 +7,12 @@ import type { ModelWeights } from '../format/weights/weights.ts';
 import { ropeDependsOnLength, ropeFrequencies } from './rope-frequencies.ts';
 import { Workspace } from './workspace.ts';
 
-/** Rows of activations at once unless asked otherwise: enough to keep a GEMM busy, few enough that they stay small beside weights. */
+/** Default for the rows of activations at once: enough to keep a GEMM busy, and few enough that they stay small beside the weights. */
 const BLOCK_ROWS = 1024;
-/** The same for a GPU, which needs more rows to be busy and launches anew for every block: 1 GB for a 7B model in 16 bits. */
+/**
+ * The same for a GPU, which needs more rows to be busy and pays for new launches with every block. They take 1 GB for a 7B model in 16
+ * bits.
+ */
 const HALF_BLOCK_ROWS = 8192;
 
 export interface LanguageModelParts {
@@ -28,7 +31,7 @@ export class LanguageModel {
   readonly name: string;
   readonly config: ModelConfig;
   readonly backend: Backend;
-  /** Of all activations but the residual stream and logits, which are f32. */
+  /** Dtype of all activations except the residual stream and the logits, which are f32. */
   readonly activationDType: FloatDType;
   readonly weights: ModelWeights;
   /** sha256 over config.json and the weight files (or over the dummy's specification): the model's identity in records. */
@@ -39,7 +42,7 @@ export class LanguageModel {
   readonly rope: RopeTensor;
   /** Activations of chunks and steps. */
   readonly workspace: Workspace;
-  /** Activations of the few rows that go through the last layer's end. */
+  /** Activations of the few rows for which the last layer is computed to its end. */
   readonly rowWorkspace: Workspace;
   readonly #tokenizer: Tokenizer | null;
 
@@ -68,7 +71,9 @@ export class LanguageModel {
     return this.backend.traits.halfActivations ? HALF_BLOCK_ROWS : BLOCK_ROWS;
   }
 
-  /** What decides the text of its conversations, null where it has no chat template: part of the identity of what is scored. */
+  /**
+   * What decides the text of the model's conversations; null where it has no chat template. It is part of the identity of what is scored.
+   */
   get template(): TemplateFacts | null {
     return this.chatTemplate?.facts ?? null;
   }
@@ -112,7 +117,7 @@ export class RopeTensor {
     return this.#scale;
   }
 
-  /** Makes the frequencies those of a sequence of `tokens`: ops enqueued afterwards use them. */
+  /** Sets the frequencies to those of a sequence of `tokens` tokens, for the ops that are enqueued afterwards. */
   setLength(tokens: number): void {
     const effective = this.dependsOnLength ? Math.max(0, tokens - this.#config.maxPositions) : 0;
     if (effective === this.#effectiveTokens) return;

@@ -3,7 +3,7 @@ import type { LayerWeights } from '../format/weights/weights.ts';
 import type { LanguageModel } from './language-model.ts';
 import type { Activations } from './workspace.ts';
 
-/** 1 / sqrt(headDim), on the scores. */
+/** The factor on attention scores: 1 / sqrt(headDim). */
 export function attentionScale(model: LanguageModel): number {
   return 1 / Math.sqrt(model.config.headDim);
 }
@@ -48,7 +48,10 @@ export function linear(model: LanguageModel, params: LinearParams): void {
   else model.backend.gemm({ a, b: weight, out, transposeB: true, accumulate, bias });
 }
 
-/** x as the operand of a matrix product: itself when it has the dtype of `rounded`, else rounded into that, of the same shape. */
+/**
+ * x as the operand of a matrix product: x itself when it has the dtype of `rounded`; otherwise `rounded`, a tensor of the same shape, into
+ * which x is rounded.
+ */
 export function asOperand(model: LanguageModel, x: Tensor, rounded: Tensor): Tensor {
   if (x.dtype === rounded.dtype) return x;
   model.backend.copy({ x, out: rounded });

@@ -1,6 +1,6 @@
 import { MoaError } from '../../core/errors.ts';
 
-/** The error for a model that computes NaN or infinity: no score is made of it. `what` says where it was seen. */
+/** The error for a model that computes NaN or infinity, from which no score may be made. `what` says where it was seen. */
 export function notFinite(what: string, received: number): MoaError {
   return new MoaError(
     `Expected finite logits for ${what} but received ${received}: the model's weights or what it computes are not finite`,

@@ -2,8 +2,8 @@ import type { Backend } from '../../native/backend.ts';
 import { orAborted } from './abort.ts';
 
 /**
- * Lets the host run one stretch of enqueued work ahead of the stream, no more: the device never waits for the host between stretches, an
- * abort is heard within two of them, and what waits on the stream stays bounded.
+ * Lets the host enqueue at most one stretch of work ahead of the stream. So the device never waits for the host between stretches, an abort
+ * takes effect within two stretches, and the work that waits on the stream stays bounded.
  */
 export class Pacer {
   readonly #backend: Backend;
@@ -19,7 +19,7 @@ export class Pacer {
   async next(): Promise<void> {
     const previous = this.#previous;
     this.#previous = this.#backend.synchronize();
-    this.#previous.catch(() => {}); // told by the next call, if there is one
+    this.#previous.catch(() => {}); // the next call reports it, if there is one
     await orAborted(previous, this.#signal);
   }
 

@@ -1,8 +1,8 @@
 import type { LanguageModel } from './language-model.ts';
 
 /**
- * After a failure: gives the activation buffers back and waits for the stream, whose own report of the failure would otherwise be taken for
- * the next cell's. What was enqueued after an op that failed was skipped.
+ * Cleans up after a failure: frees the activation buffers and waits for the stream. The stream reports the failure once more, and this
+ * report must not be taken for a failure of the next cell. Ops that were enqueued after the failed one were skipped.
  */
 export async function settle(model: LanguageModel): Promise<void> {
   model.releaseWorkspace();

@@ -2,8 +2,8 @@ import type { Backend, FloatDType, Tensor } from '../../native/backend.ts';
 import type { ModelConfig } from '../format/config.ts';
 
 /**
- * Activations of T rows in the model's activation dtype, but the residual stream, which sums over all layers, in f32. q, k and v are column
- * slices of qkv; `attention` is attentionHeads seen flat.
+ * Activations of T rows in the model's activation dtype, except the residual stream, which is f32 because it sums over all layers. q, k and
+ * v are column slices of qkv; `attention` and `attentionHeads` are the same memory under two shapes.
  */
 export interface Activations {
   readonly residual: Tensor; // f32 [T, C]
@@ -33,12 +33,15 @@ export function splitQkv(config: ModelConfig, qkv: Tensor): { readonly q: Tensor
   };
 }
 
-/** Row counts whose views are kept: decode steps repeat a few, last chunks of prompts vary without end. */
+/**
+ * Maximum number of row counts whose views are kept. Decode steps repeat a few row counts; those of the last chunks of prompts vary without
+ * end.
+ */
 const MAX_VIEWS = 32;
 
 /**
- * One set of activation buffers, reused by every call: it grows to the most rows asked for and gives views. Safe to share because a
- * chunk's or a step's ops are enqueued without an await between them, on one in-order stream.
+ * One set of activation buffers, reused by every call. It grows to the most rows that were asked for, and gives views. Sharing is safe
+ * because the ops of a chunk or a step are enqueued on one in-order stream without an await between them.
  */
 export class Workspace {
   readonly #config: ModelConfig;

@@ -14,7 +14,7 @@ export interface AnswerGradientParams {
 export interface AnswerGradient {
   /** Mean loss of the answer's tokens, nats. */
   readonly loss: number;
-  /** The gradients are those of loss * lossScale, a power of two: divide by it. */
+  /** The gradients are those of loss * lossScale, so divide them by this power of two. */
   readonly lossScale: number;
 }
 
@@ -42,8 +42,8 @@ export async function answerGradient(model: LanguageModel, params: AnswerGradien
 
 /**
  * Factor on all gradients. f16 has no normal numbers below 2^-14, and gradients of an answer's mean loss are far smaller at most tokens of
- * a long context, so they are scaled up; 2^9 to 2^10 at a row's logits leaves a factor of 64 below f16's largest number. f32 and bf16 have
- * the exponents already.
+ * a long context, so they are scaled up. The scale is 2^9 to 2^10 at a row's logits, which leaves a factor of 64 below f16's largest
+ * number. f32 and bf16 reach small enough numbers without a scale.
  */
 function lossScaleOf(dtype: FloatDType, answerTokens: number): number {
   return dtype === 'f16' ? 2 ** (10 + Math.floor(Math.log2(answerTokens))) : 1;

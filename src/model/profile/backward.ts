@@ -29,7 +29,10 @@ export interface BackwardOptions {
   readonly recompute?: RecomputePolicy | undefined;
 }
 
-/** A layer's attention as its backward sees it. Views of buffers that the next layer overwrites: enqueue what reads them at once. */
+/**
+ * A layer's attention as its backward sees it. Its tensors are views of buffers that the next layer overwrites, so enqueue at once whatever
+ * reads them.
+ */
 export interface LayerAttention extends AttentionHeads {
   readonly out: Tensor; // [T, H, D]
   readonly logSumExp: Tensor; // f32 [T, H]
@@ -39,8 +42,8 @@ export interface LayerAttention extends AttentionHeads {
 }
 
 /**
- * Dense forward of one sequence and backward of the answer's mean loss, from the last layer to the first: calls `onLayer` with each
- * layer's attention and the scaled gradient at its output. Gradients of activations only. Memory: `profileBytes`, freed at the end.
+ * Dense forward of one sequence and backward of the answer's mean loss, from the last layer to the first: calls `onLayer` with each layer's
+ * attention and the scaled gradient at its output. Only gradients of activations are computed. Memory: `profileBytes`, freed at the end.
  * @throws MoaError INVALID_ARGUMENT, OUT_OF_MEMORY, ABORTED (between layers).
  */
 export async function backwardThroughLayers(

@@ -3,7 +3,10 @@ import type { LayerWeights } from '../format/weights/weights.ts';
 import type { LanguageModel } from '../inference/language-model.ts';
 import { type LayerTensor, layerShapes, layerTensors, type RecomputePolicy, type RowShape, scratchShapes, streamShape } from './shapes.ts';
 
-/** A layer with its forward's tensors as its backward finds them, or the shared buffers to compute them in again. */
+/**
+ * A layer with the tensors of its forward that its backward reads. Some are kept; the others are shared buffers in which they are computed
+ * again.
+ */
 export interface KeptLayer extends Readonly<Record<LayerTensor, Tensor>> {
   readonly index: number;
   readonly weights: LayerWeights;
@@ -16,7 +19,10 @@ export interface KeptLayer extends Readonly<Record<LayerTensor, Tensor>> {
   readonly output: Tensor; // f32 [T, C]: the residual stream after the layer
 }
 
-/** Buffers of a dense forward and backward over T rows of one sequence, all freed together. In the activation dtype but where it says f32. */
+/**
+ * Buffers of a dense forward and backward over T rows of one sequence, all freed together. They have the activation dtype, except those
+ * marked f32.
+ */
 export class ProfileBuffers {
   readonly tokens: number;
   readonly segments: Segments;
@@ -28,7 +34,7 @@ export class ProfileBuffers {
   readonly gradResidual: Tensor; // f32 [T, C]
   readonly gradAttention: Tensor; // [T, H D]
   readonly gradQkv: Tensor; // [T, (H + 2 Hkv) D]
-  /** Rows of the MLP at once: its activations are the widest. */
+  /** Rows that the MLP takes at once; few, because its activations are the widest. */
   readonly mlpRows: number;
   readonly normed: Tensor; // [mlpRows, C]: a normed middle, then gradients
   readonly activated: Tensor; // [mlpRows, F]: then its gradient

@@ -60,7 +60,8 @@ async function sumInfluence(
       },
     });
     const scaled = await sums.read();
-    // Linear in the gradient, and the scale is a power of two: exact. A loop: Float64Array.from takes tens of milliseconds for a 7B model at 8k.
+    // The sums are linear in the gradient and the scale is a power of two, so the division is exact. It is a loop because
+    // Float64Array.from takes tens of milliseconds for a 7B model at 8k.
     const of = (kind: number): Float64Array => {
       const values = new Float64Array(scaled.subarray((kind * scaled.length) / 3, ((kind + 1) * scaled.length) / 3));
       for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) / lossScale;
@@ -73,7 +74,8 @@ async function sumInfluence(
 }
 
 /**
- * dL / d(attention output) of every layer, [T * H * D] each with T = tokens - 1: what the goldens compare. Errors as `influenceProfile`.
+ * dL / d(attention output) of every layer, [T * H * D] each with T = tokens - 1: they are compared with golden data. Errors as
+ * `influenceProfile`.
  */
 export async function attentionGradients(
   model: LanguageModel,

@@ -5,7 +5,7 @@ import { profileBytes, type RecomputePolicy } from './shapes.ts';
 
 /** From the least work to the least memory. */
 const POLICIES: readonly RecomputePolicy[] = ['none', 'mlp', 'all'];
-/** The rest is for scratch of kernels, logits of the answer and fragments of the pool. */
+/** Share of the free memory that a profile may take. The rest is for scratch of kernels, logits of the answer and fragments of the pool. */
 const USABLE_SHARE = 0.9;
 
 export interface RecomputeOptions {
@@ -16,8 +16,8 @@ export interface RecomputeOptions {
 }
 
 /**
- * Runs the profile of a sample under a policy, and after OUT_OF_MEMORY again under the next thriftier one. Policies give equal results.
- * `run` frees what it makes, also when it fails. Activations of generation are freed first.
+ * Runs the profile of a sample under a policy, and after OUT_OF_MEMORY again under the next policy, which needs less memory. Policies give
+ * equal results. `run` frees what it makes, also when it fails. Activations of generation are freed first.
  */
 export async function withRecomputePolicy<T>(
   model: LanguageModel,
@@ -45,7 +45,7 @@ function leastWorkThatFits(model: LanguageModel, tokens: number): RecomputePolic
   return POLICIES.find((policy) => profileBytes(model, tokens, policy) <= USABLE_SHARE * free) ?? 'all';
 }
 
-/** Awaits what a failed run had enqueued; that it may have failed for lack of memory too is known. */
+/** Awaits what a failed run had enqueued. Another OUT_OF_MEMORY from the stream is ignored, because it is known already. */
 async function settle(backend: Backend): Promise<void> {
   try {
     await backend.synchronize();

@@ -5,7 +5,10 @@ import { Pacer } from '../inference/pacer.ts';
 import { splitQkv } from '../inference/workspace.ts';
 import type { KeptLayer, ProfileBuffers } from './buffers.ts';
 
-/** Dense forward of one sequence into the buffers: each layer's checkpoint, and the last layer's output before the final norm. */
+/**
+ * Dense forward of one sequence into the buffers: the tensors of each layer that the backward reads, and the last layer's output before the
+ * final norm.
+ */
 export async function recomputableForward(
   model: LanguageModel,
   options: { readonly buffers: ProfileBuffers; readonly tokens: Int32Array; readonly signal: AbortSignal | undefined },
@@ -92,7 +95,7 @@ function enqueueMlp(model: LanguageModel, layer: KeptLayer, buffers: ProfileBuff
   }
 }
 
-/** Rows [start, start + rows) of an MLP: views of the checkpoint and of the buffers. */
+/** Rows [start, start + rows) of an MLP: views of the layer's tensors and of the buffers. */
 export interface MlpBlock {
   readonly start: number;
   readonly rows: number;

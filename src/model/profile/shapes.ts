@@ -3,8 +3,8 @@ import type { LanguageModel } from '../inference/language-model.ts';
 import { qkvColumns } from '../inference/workspace.ts';
 
 /**
- * What the backward of a layer computes again instead of keeping it from the forward: nothing; the MLP's wide projection; or also
- * attention's projections. For a 7B model, matrix products of both passes are 2.0, 2.4 and 2.8 times those of the forward.
+ * What the backward of a layer computes again instead of keeping it from the forward. `none`: nothing. `mlp`: the MLP's wide projection.
+ * `all`: also attention's projections. For a 7B model, the matrix products of both passes are 2.0, 2.4 and 2.8 times those of the forward.
  */
 export type RecomputePolicy = 'none' | 'mlp' | 'all';
 
@@ -14,7 +14,7 @@ export interface RowShape {
   readonly columns: number;
 }
 
-/** What a layer's backward reads of its forward, see KeptLayer; its input apart. */
+/** The tensors of a layer's forward that its backward reads, without its input (see KeptLayer). */
 const LAYER_TENSORS = ['qkv', 'attention', 'logSumExp', 'middle', 'gateUp'] as const;
 export type LayerTensor = (typeof LAYER_TENSORS)[number];
 
@@ -24,7 +24,7 @@ const RECOMPUTED: Readonly<Record<RecomputePolicy, readonly LayerTensor[]>> = {
   all: ['gateUp', 'qkv', 'middle'], // never attention itself, which costs O(T^2)
 };
 
-/** Tensors that every layer keeps, and those that are computed again, so that one buffer serves all layers. */
+/** `kept`: the tensors that every layer keeps. `shared`: those that are computed again, so that one buffer serves all layers. */
 export function layerTensors(recompute: RecomputePolicy): {
   readonly kept: readonly LayerTensor[];
   readonly shared: readonly LayerTensor[];

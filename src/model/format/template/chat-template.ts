@@ -19,14 +19,14 @@ export interface TemplateSettings {
   readonly date?: string;
   /** Further variables, such as `enable_thinking: false`. */
   readonly variables?: Readonly<Record<string, TemplateVariable>>;
-  /** What parsing and one rendering may take. Default: 20 s. */
+  /** Maximum number of milliseconds that parsing or one rendering may take. Default: 20,000. */
   readonly renderMs?: number;
 }
 type TemplateVariable = string | number | boolean | null;
 
 /** Everything that decides what a template makes of messages. */
 export interface TemplateFacts {
-  /** Over the template's text and the special tokens that it sees. */
+  /** Hash of the template's text and of the special tokens that it sees. */
   readonly hash: string;
   readonly usesDate: boolean;
   /** The date given, null where the template asks for none. */
@@ -34,16 +34,16 @@ export interface TemplateFacts {
   readonly variables: Readonly<Record<string, TemplateVariable>>;
 }
 
-/** A real template runs in a millisecond. */
+/** Default time limit; a real template runs in a millisecond. */
 const RENDER_MS = 20_000;
 const MAX_REASON_CHARS = 200;
 const DATE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$/;
-/** Names that a template gets from here. */
+/** Names that this file defines for every template. */
 const OWN_NAMES = ['messages', 'add_generation_prompt', 'raise_exception', 'strftime_now', 'range', 'namespace'];
 
 /**
- * A model folder's chat template: chat_template.jinja, else `chat_template` of tokenizer_config.json (of several, the one named
- * default). Tokens are the template's variables bos_token, eos_token, ...
+ * A model folder's chat template: chat_template.jinja, else `chat_template` of tokenizer_config.json (of several, the one named default).
+ * The special tokens are variables of the template: bos_token, eos_token, ...
  */
 export class ChatTemplate {
   readonly facts: TemplateFacts;
@@ -66,7 +66,10 @@ export class ChatTemplate {
     this.facts = { hash: contentHash({ text, tokens }), usesDate, date: usesDate ? (date ?? null) : null, variables };
   }
 
-  /** Null when the folder has no template. @throws MoaError INVALID_FILE; INVALID_ARGUMENT for a variable that the template does not read. */
+  /**
+   * The template of a folder, or null when it has none.
+   * @throws MoaError INVALID_FILE; INVALID_ARGUMENT for a variable that the template does not read.
+   */
   static read(folder: string, settings: TemplateSettings = {}): ChatTemplate | null {
     const config = readTokenizerConfig(folder);
     const isFile = modelFile(folder, 'chat_template.jinja') !== null;
@@ -114,7 +117,7 @@ function parsed(text: string, source: string, milliseconds: number): ParsedTempl
   }
 }
 
-/** A variable that does nothing is a mistake: another spelling, or another model. */
+/** Refuses a variable that the template does not read: it is misspelt, or meant for another model. */
 function checkVariables(
   { names }: ParsedTemplate,
   given: readonly string[],

@@ -4,10 +4,13 @@ import { type Fields, leavesLoop, type ParsedTemplate, wrapping } from './tree.t
 
 /** The limit of Jinja's sandbox. */
 const MAX_RANGE = 100_000;
-/** Text and list items that a template may make itself; a conversation counts on top. */
+/** Maximum number of characters and list items that a template may make; a multiple of the conversation's size is added. */
 const MAX_MADE = 2 ** 23;
 
-/** Text of a template with these variables. @throws Error of the template, or of what it asks for and cannot have. */
+/**
+ * The text that a template gives for these variables. @throws Error that the template raises itself, or that says what it asked for and
+ * cannot have.
+ */
 export function renderTemplate(
   { program }: ParsedTemplate,
   variables: Readonly<Record<string, unknown>>,
@@ -28,11 +31,16 @@ export function renderTemplate(
   return String(new PythonInterpreter(env, MAX_MADE + 4 * given).run(program).value);
 }
 
-/** The library's interpreter where it differs from Python's Jinja: what it prints, loops that are left early, and what it lets pass. */
+/**
+ * The library's interpreter, corrected where it differs from Python's Jinja: in what it prints, in loops that are left early, and in
+ * mistakes that it lets pass.
+ */
 class PythonInterpreter extends Interpreter {
   readonly #mostMade: number;
   #made = 0;
-  /** Scopes of loops that were left by `break`: the library ends them when their next turn breaks before anything else. */
+  /**
+   * Scopes of loops that were left by `break`. The library ends such a loop only at its next turn, which must break before anything else.
+   */
   readonly #broken = new WeakSet<Scope>();
 
   constructor(env: Scope, mostMade: number) {
@@ -69,7 +77,7 @@ class PythonInterpreter extends Interpreter {
     return super.evaluate({ type: 'StringLiteral', value: text } as unknown as TemplateNode, env);
   }
 
-  /** The node with parts that were evaluated already. */
+  /** The node with some parts replaced by results that were evaluated already. */
   #withResults(node: TemplateNode, results: Readonly<Record<string, TemplateValue>>): TemplateNode {
     const nodes = Object.entries(results).map(([name, result]) => [name, wrapping(node, 'Result', { result })]);
     return wrapping(node, node.type, { ...node, ...Object.fromEntries(nodes) });
@@ -121,7 +129,7 @@ class PythonInterpreter extends Interpreter {
     return super.evaluate(this.#withResults(node, { object }), env);
   }
 
-  /** `text.strip(characters)` and its brothers, whose argument the library does not look at; null for any other call. */
+  /** The result of `text.strip(characters)`, `lstrip` or `rstrip`, whose argument the library ignores; null for any other call. */
   #stripped(node: Fields, env: Scope): TemplateValue | null {
     const { callee, args = [] } = node;
     const method = callee?.type === 'MemberExpression' ? (callee as Fields).property?.value : undefined;

@@ -61,7 +61,7 @@ function withoutIndent(out: string): string {
   return /^[ \t]*$/.test(out.slice(line)) ? out.slice(0, line) : out;
 }
 
-/** The indent that lstrip_blocks would take away, as an expression, which it leaves alone. */
+/** The text with its last indent turned into an expression: lstrip_blocks would remove the indent, and leaves the expression alone. */
 function keptIndent(out: string): string {
   const kept = withoutIndent(out);
   return kept.length === out.length ? out : `${kept}{{ ${stringLiteral(out.slice(kept.length))} }}`;
@@ -86,7 +86,7 @@ interface Tag {
   readonly keepsIndent: boolean;
 }
 
-/** A statement or an expression up to its end, which is not looked for within strings or braces. */
+/** A statement or an expression up to its end. The end is not looked for inside strings or braces. */
 function portableTag(text: string, start: number): Tag {
   const isBlock = text[start + 1] === '%';
   const close = isBlock ? '%}' : '}}';

@@ -1,7 +1,7 @@
 import { parse, type TemplateNode, type TemplateValue, tokenize } from './jinja.ts';
 import { portableTemplate } from './source.ts';
 
-/** A node of the library's tree as it is read here: only what the node's type has is there. */
+/** A node of the library's tree, with the fields that are read here. A node has only the fields of its type. */
 export type Fields = TemplateNode & {
   body?: TemplateNode[];
   alternate?: TemplateNode[];
@@ -21,7 +21,9 @@ export type Fields = TemplateNode & {
   readonly result?: TemplateValue;
 };
 
-/** What stands in a block without printing anything itself. Everything else in a block is an expression that is printed. */
+/**
+ * Types of nodes that stand in a block without printing anything themselves. Everything else in a block is an expression that is printed.
+ */
 const STATEMENTS: ReadonlySet<string> = new Set([
   'Set',
   'If',
@@ -39,7 +41,7 @@ export interface ParsedTemplate {
   readonly names: ReadonlySet<string>;
 }
 
-/** @throws Error where the text is no template that can be run. */
+/** A template's tree, ready to run. @throws Error where the text is no template that can be run. */
 export function parseTemplate(source: string): ParsedTemplate {
   const tokens = tokenize(portableTemplate(source), { lstrip_blocks: true, trim_blocks: true });
   const names = new Set(tokens.flatMap((token) => (token.type === 'Identifier' ? [token.value] : [])));
@@ -48,7 +50,7 @@ export function parseTemplate(source: string): ParsedTemplate {
   return { program, names };
 }
 
-/** Marks what a block prints, and the bodies of loops that are left early, so that the interpreter below sees them. */
+/** Marks what a block prints, and the bodies of loops that are left early, for our interpreter (interpreter.ts). */
 function prepareBlocks(node: TemplateNode): void {
   const fields = node as Fields;
   for (const name of ['body', 'alternate', 'defaultBlock'] as const) {
@@ -60,7 +62,7 @@ function prepareBlocks(node: TemplateNode): void {
   if (node.type === 'For' && fields.body?.some(leavesLoop)) fields.body = [wrapping(node, 'LoopBody', { body: fields.body })];
 }
 
-/** A node of our own that the library takes for one of its. */
+/** A node of our own that the library takes for one of its own, because it has the prototype of `like`. */
 export function wrapping(like: TemplateNode, type: string, fields: object): TemplateNode {
   return Object.assign(Object.create(Object.getPrototypeOf(like)) as TemplateNode, fields, { type });
 }

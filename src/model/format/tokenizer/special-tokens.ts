@@ -15,15 +15,15 @@ const configSchema = z.looseObject({
 /** A model folder's tokenizer_config.json, empty where there is none. */
 export type TokenizerConfig = z.output<typeof configSchema>;
 
-/** @throws MoaError INVALID_FILE. */
+/** The tokenizer_config.json of a model folder. @throws MoaError INVALID_FILE. */
 export function readTokenizerConfig(folder: string): TokenizerConfig {
   const name = 'tokenizer_config.json';
   return modelFile(folder, name) === null ? {} : readModelJson(configSchema, folder, name, 'a tokenizer configuration');
 }
 
 /**
- * The texts of special tokens by name (bos_token, eos_token, ...): of tokenizer_config.json, and of special_tokens_map.json where that
- * has none. @throws MoaError INVALID_FILE.
+ * The texts of special tokens by name (bos_token, eos_token, ...), from tokenizer_config.json, or from special_tokens_map.json where the
+ * former lacks one. @throws MoaError INVALID_FILE.
  */
 export function specialTokens(folder: string, config: TokenizerConfig): Readonly<Record<string, string>> {
   const name = 'special_tokens_map.json';

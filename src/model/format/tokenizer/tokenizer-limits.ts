@@ -1,6 +1,6 @@
 import { describe, MoaError } from '../../../core/errors.ts';
 
-/** How often a text may become longer by a tokenizer's replacements. Known normalizers replace a character by one. */
+/** How many times longer a tokenizer's replacements may make a text. Known normalizers replace a character by one. */
 const MAX_GROWTH = 64;
 /** Known tokenizers have a few parts, nested three deep, and patterns of 300 characters. */
 const MAX_DEPTH = 32;
@@ -13,7 +13,7 @@ const words = (digits: string): string => String.raw`${CONTRACTIONS}|[^\r\n\p{L}
 const UPPER = String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`;
 const LOWER = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`;
 
-/** Expressions of published tokenizers, which need time in proportion to the text. All others run under a time limit. */
+/** Regular expressions of published tokenizers, which take time in proportion to the text. All others run under a time limit. */
 const KNOWN_PATTERNS: ReadonlySet<string> = new Set([
   words(String.raw`\p{N}{1,3}`), // Llama 3
   words(String.raw`\p{N}`), // Qwen 2 and 3
@@ -26,8 +26,8 @@ const KNOWN_PATTERNS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a tokenizer.json has only expressions that are known to take time in proportion to the text. Refuses one whose parts are nested
- * without end or make a text longer without bound.
+ * Whether a tokenizer.json has only regular expressions that are known to take time in proportion to the text. Refuses a file whose parts
+ * are nested too deep or could make a text far longer.
  * @throws MoaError INVALID_FILE.
  */
 export function checkTokenizerParts(json: Readonly<Record<string, unknown>>, source: string): { readonly isPlain: boolean } {

@@ -9,7 +9,7 @@ import { withinTime } from '../time-limit.ts';
 import { readTokenizerConfig, specialTokens, type TokenizerConfig } from './special-tokens.ts';
 import { checkTokenizerParts } from './tokenizer-limits.ts';
 
-/** As many as a model may have rows of embeddings; larger ids would wrap where tokens are 32-bit integers. */
+/** Ids up to the most rows that a model's embedding may have. Much larger ones would overflow where tokens are 32-bit integers. */
 const id = z
   .int()
   .min(0)
@@ -25,20 +25,27 @@ const tokenizerSchema = z.looseObject({
   }),
 });
 
-/** What a tokenizer may take at most: to be made, for any text, and more for every character of a text. Known ones read 1 MB in about a second. */
+/**
+ * Maximum number of milliseconds that a tokenizer may take: to be made, for any text, and in addition for every character of a text. Known
+ * tokenizers read 1 MB in about a second.
+ */
 const LOAD_MS = 60_000;
 const TEXT_MS = 10_000;
 const CHARACTER_MS = 0.02;
 
-/** Tokens before a prompt are one BOS, or the one or two of other families; many would be another thing. */
+/** Maximum number of tokens that a tokenizer may put before a prompt. Known ones put one BOS, or one or two other tokens. */
 const MAX_PREFIX_TOKENS = 8;
 
-/** What a continuation is read behind when it would grow together with its own prompt: the first that it stays apart from. */
+/**
+ * Texts to put before a continuation that would merge with the end of its own prompt. The first one with which it does not merge is used.
+ */
 const ANCHORS = ['\n', '.', 'a', '0', '"'];
 
 /** Text to token ids and back, from a Hugging Face tokenizer.json. */
 export class Tokenizer {
-  /** Over everything that decides ids and text: tokenizer.json, and the settings of tokenizer_config.json and special_tokens_map.json. */
+  /**
+   * Hash of everything that decides ids and text: tokenizer.json, and the settings of tokenizer_config.json and special_tokens_map.json.
+   */
   readonly hash: string;
   /** One more than the largest id. */
   readonly vocabSize: number;
@@ -46,10 +53,10 @@ export class Tokenizer {
   readonly promptPrefix: readonly number[];
   readonly #source: string;
   readonly #tokenizer: HuggingFaceTokenizer;
-  /** Whether any text takes time in proportion to its length; otherwise every call is timed. */
+  /** Whether every text takes time in proportion to its length. Otherwise every call has a time limit. */
   readonly #isPlain: boolean;
 
-  /** For any text, however short. */
+  /** Time limit for any text, however short. */
   readonly #textMs: number;
 
   private constructor(text: string, { config, tokens, source, textMs = TEXT_MS }: TokenizerFiles) {
@@ -87,15 +94,15 @@ export class Tokenizer {
     return this.#checked(ids);
   }
 
-  /** Token ids of a whole prompt: as `encode`, behind the tokenizer's own BOS where the text does not begin with it. */
+  /** Token ids of a whole prompt: as `encode`, after the tokenizer's own BOS where the text does not begin with it. */
   encodePrompt(text: string): Int32Array {
     const ids = this.encode(text);
     return this.promptPrefix.length === 0 || ids[0] === this.promptPrefix[0] ? ids : Int32Array.from([...this.promptPrefix, ...ids]);
   }
 
   /**
-   * Token ids of an answer as they follow its prompt; `promptTokens` are those of `encodePrompt(prompt)`. An answer alone may have others:
-   * SentencePiece puts a '▁' before what begins a text.
+   * Token ids of an answer as they follow its prompt; `promptTokens` are those of `encodePrompt(prompt)`. The answer alone may have other
+   * ids, because SentencePiece puts a '▁' before the start of a text.
    */
   encodeContinuation(prompt: string, answer: string, promptTokens: Int32Array = this.encodePrompt(prompt)): Int32Array {
     const behind = (before: string, ids: Int32Array): Int32Array | null => {
@@ -104,7 +111,7 @@ export class Tokenizer {
     };
     const own = behind(prompt, promptTokens);
     if (own !== null) return own;
-    // The end of the prompt and the start of the answer make one token together, which neither of them has.
+    // The end of the prompt and the start of the answer merge into one token, which belongs to neither of them.
     for (const anchor of ANCHORS) {
       const ids = behind(anchor, this.encodePrompt(anchor));
       if (ids !== null) return ids;
@@ -124,7 +131,7 @@ export class Tokenizer {
     );
   }
 
-  /** Ids as integers. An unknown token that the file does not have gives none, or one outside its vocabulary. */
+  /** The ids, checked. Where the file lacks its own unknown token, the library gives undefined or an id outside the vocabulary. */
   #checked(ids: readonly (number | undefined)[]): Int32Array {
     const wrong = ids.find((id) => id === undefined || !(Number.isInteger(id) && id >= 0 && id < this.vocabSize));
     if (wrong === undefined && !ids.includes(undefined)) return Int32Array.from(ids as readonly number[]);

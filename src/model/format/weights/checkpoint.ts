@@ -10,7 +10,7 @@ const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 /** Host memory for a chunk of rows in flight: large enough for sequential disk speed, small beside any model. */
 const CHUNK_BYTES = 4 * 2 ** 20;
-/** A layer lies in one shard or across the border of two; whoever reads layer after layer needs no third. */
+/** Maximum number of shards that are open at once. A layer lies in one shard or in two, so reading layer after layer needs no third. */
 const OPEN_SHARDS = 2;
 const FLOATS: Readonly<Record<string, FloatDType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
 
@@ -45,7 +45,7 @@ function shardFile(folder: string, file: string): string {
 export class Checkpoint implements WeightSource {
   readonly #folder: string;
   readonly #where = new Map<string, { readonly file: SafetensorsFile; readonly entry: TensorEntry }>();
-  /** In the order of their last use. */
+  /** Open shards, in the order of their last use. */
   readonly #open = new Set<SafetensorsFile>();
   #buffer = new Uint8Array(0);
 
@@ -63,7 +63,7 @@ export class Checkpoint implements WeightSource {
     }
   }
 
-  /** @throws MoaError NOT_FOUND, IO, INVALID_FILE. */
+  /** Opens the weights of a folder and checks their headers. @throws MoaError NOT_FOUND, IO, INVALID_FILE. */
   static async open(folder: string): Promise<Checkpoint> {
     const files: SafetensorsFile[] = [];
     for (const path of checkpointFiles(folder)) {

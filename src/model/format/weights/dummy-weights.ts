@@ -8,14 +8,14 @@ import type { StoredTensor, WeightSource } from './weight-source.ts';
 export interface DummyOptions {
   readonly config: ModelConfig;
   readonly backend: Backend;
-  /** What `describe` says; numbers are the same in all dtypes up to rounding. */
+  /** The dtype that `describe` gives. The numbers are the same in all dtypes, up to rounding. */
   readonly dtype: FloatDType;
   readonly seed: string;
 }
 
 /**
- * Deterministic random weights of any shape without a file, made on the backend and equal on all of them. Matrices have variance
- * 1 / fan-in (what writes into the residual stream: also over 2 layers), norms are 1, biases 0: activations and logits stay of order 1.
+ * Deterministic random weights of any shape without a file, made on the backend and equal on all of them. Matrices have variance 1/fan-in,
+ * and those that write into the residual stream 1/(2 layers fan-in); norms are 1 and biases 0. So activations and logits stay of order 1.
  */
 export class DummyWeights implements WeightSource {
   readonly #options: DummyOptions;

@@ -4,7 +4,7 @@ import { MoaError } from '../../../core/errors.ts';
 import { ioError } from '../../../core/files.ts';
 import { headerLength, PREFIX_BYTES, parseHeader, type TensorEntry } from './safetensors-header.ts';
 
-/** A safetensors file: its header checked, its data read on demand. Closed, it opens again at the next read. */
+/** A safetensors file: its header checked, its data read on demand. A closed file is opened again by the next read. */
 export class SafetensorsFile {
   readonly path: string;
   readonly entries: ReadonlyMap<string, TensorEntry>;

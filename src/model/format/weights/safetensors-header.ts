@@ -35,7 +35,7 @@ const BITS: Readonly<Record<string, number>> = {
   F4: 4,
 };
 
-/** The format's own limit on the header, 100 MB: a lying length must not allocate more. */
+/** The format's own limit on the header, 100 MB: a false length must not allocate more. */
 export const MAX_HEADER_BYTES = 100_000_000;
 /** The largest models known have fewer than 100,000 tensors over all their files. */
 const MAX_TENSORS = 200_000;
@@ -113,8 +113,8 @@ function checkTiling(
 }
 
 /**
- * JSON.parse keeps the last of two equal keys in silence; a checkpoint must not. `text` is valid JSON of an object: collects the
- * keys of depth 1 by walking strings and brackets.
+ * Refuses equal tensor names, because JSON.parse would silently keep the last. `text` is valid JSON of an object; its keys of depth 1 are
+ * collected by walking over strings and brackets.
  */
 function checkDuplicateNames(text: string, source: string): void {
   const seen = new Set<string>();

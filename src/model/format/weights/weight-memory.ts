@@ -5,7 +5,8 @@ import type { ModelConfig } from '../config.ts';
 import { weightElements } from './weights.ts';
 
 /**
- * Compares what weights take with what is free, on the device or on the host, before any is made. The few f32 vectors count as the matrices.
+ * Refuses weights that need more memory than is free on the device or on the host, before any are loaded. The few f32 vectors are counted
+ * in the dtype of the matrices.
  * @throws MoaError OUT_OF_MEMORY.
  */
 export function requireMemoryFor(config: ModelConfig, dtype: FloatDType, backend: Pick<Backend, 'memory' | 'name'>): void {
@@ -22,8 +23,8 @@ export function requireMemoryFor(config: ModelConfig, dtype: FloatDType, backend
 }
 
 /**
- * What Linux calls available, or what a container's limit leaves beside this process where that is less. Files that the kernel keeps in
- * memory give way, so they do not count.
+ * The memory that Linux calls available, or what a container's limit leaves beside this process, whichever is less. Cached files do not
+ * count as used, because the kernel drops them when memory is needed.
  */
 function freeHostBytes(): number {
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY;

@@ -33,14 +33,16 @@ export interface WeightProgress {
   readonly bytesTotal: number;
 }
 
-/** What is copied when written waits for the stream, which may lag: awaited this often, so that host memory stays bounded. */
+/**
+ * Written data are copied and wait in host memory for the stream, which may lag behind. The stream is awaited after this many bytes, so
+ * that host memory stays bounded.
+ */
 const SYNCHRONIZE_BYTES = 64 * 2 ** 20;
 
 /**
  * Copies a source's tensors to `backend`; q|k|v and gate|up become one matrix each. Matrices are stored as `dtype`, vectors as f32. Host
- * memory: what the source has in flight (a chunk of rows), and at most SYNCHRONIZE_BYTES that the stream has not taken yet. On failure
- * everything allocated is freed.
- * The source has the tensors that the configuration needs, in their shapes.
+ * memory holds what the source has in flight (a chunk of rows), and at most SYNCHRONIZE_BYTES that the stream has not taken yet. On failure
+ * everything that was allocated is freed. The source must have the tensors that the configuration needs, in their shapes.
  * @throws MoaError OUT_OF_MEMORY, or what reading the source throws.
  */
 export async function loadWeights(options: {

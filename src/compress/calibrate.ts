@@ -22,7 +22,10 @@ export const calibrationSetSchema = z.strictObject({
   format: z.literal('moabench-calibration'),
   version: z.literal(2),
   weightsHash: z.string(),
-  /** Of everything else that decided the answers: tokenizer, template, end tokens, code, libraries. Part of the set's own hash, so profiles follow. */
+  /**
+   * Hash of everything else that decided the answers: tokenizer, template, end tokens, code, libraries. The set's own hash includes it, so
+   * profiles depend on it too.
+   */
   identity: z.string(),
   seed: z.string(),
   /** Tokens of context and answer together. */
@@ -48,7 +51,10 @@ export interface CalibrationOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** What a calibration set depends on: equal keys give equal sets. Replayed steps compute what steps one by one compute, so `graph` is left out. */
+/**
+ * What a calibration set depends on: equal keys give equal sets. `graph` is left out, because replayed steps compute the same as steps that
+ * run op by op.
+ */
 export function calibrationKey(options: CalibrationOptions): string {
   const { tasks, samples, answerTokens, length, chunkTokens, seed, identity } = options;
   return contentHash({ identity, tasks, samples, answerTokens, length, chunkTokens, seed });

@@ -38,7 +38,7 @@ const influenceProfileSchema = z.strictObject({
   bins: z.number().int().positive(),
   sink: z.number().int().nonnegative(),
   epsilon: z.number().positive(),
-  /** Of the forward and backward; gradients at attention's outputs too. */
+  /** Dtype of activations in the forward and the backward, and of the gradients at attention's outputs. */
   activationDType: z.enum(['f32', 'f16', 'bf16']).default('f32'),
   /** Samples summed so far; the profile is complete when it equals `totalSamples`. */
   samples: z.number().int().nonnegative(),

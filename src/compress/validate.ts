@@ -18,7 +18,7 @@ export interface ValidatedFront {
 
 export interface ValidateOptions {
   readonly kvDType: 'f32' | 'f16' | 'bf16';
-  /** As samples are generated and scored later: a plan is chosen at the spans that it is scored at. */
+  /** The same settings as for samples that are scored later, so that a plan is chosen at the spans at which it is scored. */
   readonly generation: { readonly reserveTokens?: number | undefined; readonly chunkTokens: number };
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;

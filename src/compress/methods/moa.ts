@@ -23,7 +23,7 @@ export const moaMethod: Method<MoaOptions> = {
     criterion,
     rulesPerLayer,
     compress: suite.compress,
-    // The plan is chosen by its loss at the spans that the reserve gives.
+    // The reserve decides the spans at which plans are validated, and so which plan is chosen.
     reserveTokens: suite.generation.reserveTokens,
   }),
   compress: async (options, context) => {
@@ -39,7 +39,7 @@ export const moaMethod: Method<MoaOptions> = {
     );
     const chosen = leastLoss(losses);
     const plan = plans[chosen];
-    if (plan === undefined) throw new MoaError('Expected at least one plan on the Pareto front', { code: 'INTERNAL' });
+    if (plan === undefined) throw new MoaError('Expected at least one plan on the Pareto front but received none', { code: 'INTERNAL' });
     return { plan, profiles, front: { front, plans, validationLosses: losses, chosen } };
   },
 };

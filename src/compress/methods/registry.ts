@@ -5,7 +5,7 @@ import { moaMethod } from './moa.ts';
 import { planFileMethod } from './plan-file.ts';
 import { streamingMethod } from './streaming.ts';
 
-/** Every method by its suite name; the type names any that is missing. */
+/** Every method by its suite name; the compiler names any that is missing. */
 const METHODS: { readonly [K in SuiteMethod['method']]: Method<Extract<SuiteMethod, { method: K }>> } = {
   dense: denseMethod,
   streaming: streamingMethod,

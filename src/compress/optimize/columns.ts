@@ -13,7 +13,7 @@ export interface Column {
   readonly blocks: Float64Array;
 }
 
-/** All columns found so far, shared by the solves of a front: same columns, other constraints. */
+/** All columns found so far. The solves of a front share them, because they differ only in weights and caps. */
 export class ColumnPool {
   readonly columns: Column[] = [];
   readonly #instance: Instance;
@@ -90,7 +90,7 @@ export function sparseColumns(instance: Instance, columns: readonly Column[], we
   return { cost, upper: new Float64Array(columns.length).fill(1), starts, indices, values };
 }
 
-/** Continuous columns that buy a violation at `cost` a unit: every density row both ways, every cap upwards. */
+/** Continuous columns that allow violations at `cost` per unit: of every density row in both directions, and of every cap upwards. */
 export function slackColumns(instance: Instance, cost: number): SparseColumns {
   const densities = instance.constraintLengths.length;
   const entries: [number, number][] = [];

@@ -41,7 +41,10 @@ const paretoFrontSchema = z.strictObject({
 export type ParetoFront = z.infer<typeof paretoFrontSchema>;
 export type ParetoPoint = ParetoFront['points'][number];
 
-/** The points that no other point beats: equal in one objective at worst, better in none. Of equal points the first stays. */
+/**
+ * The points that no other point dominates. A point dominates another when it is at least as good in every objective, and better in one. Of
+ * equal points, the first stays.
+ */
 export function nonDominated<T>(points: readonly T[], objectives: (point: T) => readonly number[]): T[] {
   const values = points.map(objectives);
   return points.filter((_, i) => {

@@ -4,8 +4,8 @@ import type { Subproblem } from './relaxation.ts';
 export type GridPoint = Subproblem & { readonly primary: number };
 
 /**
- * Weight of the other objectives beside the primary one's 1, in units of equal mean loss: without it a plan may be arbitrarily bad
- * elsewhere for no gain at all (many rules have equal spans at one length), and the ranges that the grid divides would be empty width.
+ * Weight of the other objectives, in units of equal mean loss; the primary one has weight 1. Without it, a plan could be arbitrarily bad at
+ * other lengths for no gain, because many rules have equal spans at one length. The grid would then divide ranges that are far too wide.
  */
 const OTHERS_WEIGHT = 0.01;
 
@@ -20,9 +20,10 @@ export function singleObjectives(objectives: number): GridPoint[] {
 }
 
 /**
- * The epsilon-constraint grid (docs/method.md, optimizer): for each primary objective every combination of upper caps on the others, at the ends of
- * the intervals of their ranges over the single-objective solutions, loosest first. Only upper caps: the lower ends of the released
- * code's intervals can only force a plan to be worse in an objective, and what they would find the neighbouring caps find.
+ * The epsilon-constraint grid (docs/method.md, optimizer): for each primary objective, every combination of upper caps on the others,
+ * loosest first. The range of an objective over the single-objective solutions is divided into intervals, and their upper ends are its
+ * caps. The released code's intervals have lower ends too. They are left out here, because they can only make a plan worse in an objective,
+ * and the neighbouring caps find the plans that they would find.
  */
 export function epsilonGrid(ranges: readonly { readonly low: number; readonly high: number }[], intervals: number): GridPoint[] {
   const points: GridPoint[] = [];

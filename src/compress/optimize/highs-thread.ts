@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Highs, Model, SparseMatrix } from 'highs';
 import { MoaError } from '../../core/errors.ts';
 
-/** Columns of a sparse matrix: those of column j are [starts[j], starts[j + 1]) of indices (rows) and values. */
+/** Columns of a sparse matrix. The entries of column j are at [starts[j], starts[j + 1]) of indices (rows) and values. */
 export interface SparseColumns {
   readonly cost: Float64Array;
   readonly upper: Float64Array;
@@ -55,7 +55,7 @@ type WasmModule = object;
 declare const WebAssembly: { compile(bytes: Uint8Array): Promise<WasmModule> };
 
 const require = createRequire(import.meta.url);
-/** Compiled once a process: V8 shares the code, and what it optimized of it, between threads. */
+/** The WASM module, compiled once per process. V8 shares its code between threads, the optimized code too. */
 let compiled: Promise<WasmModule> | undefined;
 
 /**
@@ -74,7 +74,8 @@ export class HighsThread {
   }
 
   private constructor(wasmModule: WasmModule) {
-    // The source as text: a .ts file can't be a worker's entry where TypeScript is only transformed in memory (tests).
+    // The worker gets its source as text, because a .ts file can't be its entry where TypeScript is only transformed in memory
+    // (tests).
     this.#worker = new Worker(`(${serve.toString()})(require)`, {
       eval: true,
       execArgv: [],
@@ -192,7 +193,8 @@ function serve(load: NodeJS.Require): void {
         mip_rel_gap: request.relativeGap,
         mip_abs_gap: 1e-7,
         mip_max_nodes: request.maxNodes,
-        // Measured on these masters: a third of the time, the same plans. There is no symmetry, and starts are at hand.
+        // Measured on these masters: solves take a third of the time and give the same plans. The masters have no symmetry, and
+        // starting plans are known.
         mip_heuristic_run_feasibility_jump: false,
         mip_detect_symmetry: false,
         mip_allow_restart: false,

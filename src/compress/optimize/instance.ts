@@ -9,20 +9,23 @@ import { budgetRule } from './rules.ts';
 export interface OptimizeOptions {
   /** One objective each. */
   readonly profileLengths: readonly number[];
-  /** Profile length -> predicted loss of giving each head each rule, [layers, kvHeads, rules], nats; any finite sign. */
+  /** Profile length -> predicted loss of giving each head each rule, [layers, kvHeads, rules], nats; finite, of any sign. */
   readonly lossTables: ReadonlyMap<number, Float64Array>;
   readonly rules: readonly Rule[];
   /** Lengths at which the mean density stays within its bounds. */
   readonly constraintLengths: readonly number[];
   /** Upper bound of the mean density, in (0, 1]. */
   readonly budget: number;
-  /** The lower bound as a share of what the uniform plan of this budget spends; an upper bound alone starves elastic rules. Default 0.98. */
+  /**
+   * The lower bound of the mean density, as a share of what the uniform plan of this budget spends. An upper bound alone would leave
+   * elastic rules too little at the lengths that are not profiled. Default 0.98.
+   */
   readonly lowerFraction?: number;
   readonly layers: number;
   readonly kvHeads: number;
   /** Tokens of every span that are never evicted. */
   readonly sink: number;
-  /** Most distinct rules in one layer; `layers` allows 1 whatever it says. Default 2. */
+  /** Maximum number of distinct rules in one layer. Default 2; with heterogeneity `layers` it is always 1. */
   readonly rulesPerLayer?: number | undefined;
   readonly heterogeneity: Heterogeneity;
   /** Intervals of each objective's range in the epsilon-constraint grid. Default 4, as released. */
@@ -43,7 +46,7 @@ export interface Instance {
   readonly constraintLengths: readonly number[];
   /** Per objective [layers, rules, heads], in units of `scale[p]`. */
   readonly losses: readonly Float64Array[];
-  /** Nats of one unit: brings objectives near the solver's tolerances' best range. */
+  /** Nats per unit. The unit brings objectives into the range that suits the solver's tolerances. */
   readonly scale: readonly number[];
   /** Per constrained length [rules]: blocks of a head with that rule. */
   readonly blocks: readonly Int32Array[];
@@ -54,7 +57,10 @@ export interface Instance {
   readonly upperBlocks: readonly number[];
 }
 
-/** The mean of all losses summed over heads becomes this many units: optima are some 1e-3 of it, and HiGHS's tolerances are 1e-7. */
+/**
+ * The losses summed over heads, averaged over rules, are this many units. Optima are about 1e-3 of that, far above HiGHS's tolerances of
+ * 1e-7.
+ */
 const MEAN_UNITS = 1e4;
 
 /** Checks the options and lays them out. @throws INVALID_ARGUMENT naming what is wrong. */
@@ -78,7 +84,7 @@ export function createInstance(options: OptimizeOptions): Instance {
     scale: laidOut.map((entry) => entry.scale),
     blocks,
     denseBlocks,
-    // A budget of 0.3 is 4 of 16 blocks for a uniform plan at 1,024 tokens: asking for 0.98 * 0.3 there would rule it out.
+    // At 1,024 tokens, a uniform plan with a budget of 0.3 has 4 of 16 blocks. A lower bound of 0.98 * 0.3 would rule it out.
     lowerBlocks: constraintLengths.map((tokens, i) => {
       const spent = Math.min(options.budget * (denseBlocks[i] as number), spanOfRule(uniform, tokens, options.sink) / BLOCK_TOKENS);
       return Math.ceil(lowerFraction * spent * total - 1e-6);

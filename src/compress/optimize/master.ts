@@ -46,8 +46,8 @@ export function relativeGap(value: number, bound: number): number {
 }
 
 /**
- * Solves subproblems over shared columns: column generation for the bound, then an integer programme over the columns that can matter.
- * When those are all of them (small models), its optimum is the optimum.
+ * Solves subproblems over shared columns: column generation for the bound, then an integer programme over the columns that can matter. When
+ * the programme has all of these columns (small models), its optimum is the optimum of the subproblem.
  */
 export class Master {
   readonly #instance: Instance;
@@ -55,7 +55,7 @@ export class Master {
   readonly #pricer: Pricer;
   readonly #pool: ColumnPool;
   readonly #relaxation: Relaxation;
-  /** Plans of all solves so far: starts, and often answers, of the next ones. */
+  /** Plans of all solves so far. They are starting points of the next solves, and often their answers. */
   readonly #known: IntegerSolution[] = [];
 
   constructor(instance: Instance, thread: HighsThread) {
@@ -67,7 +67,7 @@ export class Master {
     for (let r = 0; r < instance.rules.length; r++) {
       const from = this.#pool.columns.length;
       for (let layer = 0; layer < instance.layers; layer++) this.#pool.add(layer, new Uint16Array(instance.heads).fill(r));
-      // The uniform plans: with the budget's rule among them there is always a plan to start from.
+      // The uniform plans. One of them has the budget's rule, so there is always a plan to start from.
       const uniform = this.#total(this.#pool.columns.slice(from));
       if (uniform !== null) this.#known.push(uniform);
     }
@@ -115,7 +115,8 @@ export class Master {
       const step = { columns, start: best, relativeGap: complete ? 1e-7 : maxGap / 2, maxNodes: effort.maxNodes };
       const mip = await this.#solveIntegers(problem, step);
       if (complete) {
-        // Plans with other columns cost at least the old best, those with these columns at least the integer programme's bound.
+        // A plan with any other column costs at least as much as the old best, and a plan of these columns at least the integer
+        // programme's bound.
         bound = Math.max(bound, Math.min(value(best), mip.bound));
         if (best === null && mip.infeasible) return { best: null, bound, infeasible: true };
       }

@@ -1,17 +1,17 @@
 import type { Instance } from './instance.ts';
 import type { Pricer } from './pricing.ts';
 
-/** Rule sets of a layer that are looked into. */
+/** Maximum number of rule sets of a layer that are searched. */
 const MAX_SETS = 1500;
 
 export interface NearColumns {
   readonly assignments: readonly Uint16Array[];
-  /** Every assignment of the layer whose priced cost is within `slack` of the layer's best is among them. */
+  /** Whether `assignments` has every assignment of the layer whose priced cost is within `slack` of the layer's best. */
   readonly complete: boolean;
 }
 
 /**
- * Assignments of a layer whose cost, at the prices set last, is within `slack` of the layer's best. With slack = best known value - bound
+ * Assignments of a layer whose cost, at the prices set last, is within `slack` of the layer's best. With slack = best known value - bound,
  * no plan that uses another column can be better (reduced-cost fixing), so a complete answer makes the master exact. When there are more
  * than `limit`, the slack is halved until they fit.
  */
@@ -37,7 +37,7 @@ export function nearColumns(
   return { assignments: [], complete: false };
 }
 
-/** No two assignments of a layer differ by more than this. */
+/** The largest difference in cost between two assignments of a layer. */
 function spread(pricer: Pricer, instance: Instance, layer: number): number {
   const { heads, rules } = instance;
   const base = layer * rules.length * heads;

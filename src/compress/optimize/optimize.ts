@@ -18,9 +18,9 @@ interface Answer {
 }
 
 /**
- * The Pareto front of plans at a budget (MoA section 4.2): for every head a rule, at most R rules a layer, the mean density at every
- * constrained length between its bounds, the predicted loss least at the profile lengths. Equal input gives an equal front (but for
- * `seconds`).
+ * The Pareto front of plans at a budget (MoA section 4.2): every head has a rule, every layer has at most R rules, the mean density is
+ * within its bounds at every constrained length, and the predicted losses at the profile lengths are least. Equal input gives an equal
+ * front, except for `seconds`.
  * @throws INVALID_ARGUMENT for malformed options, and when no plan meets the density bounds: the message names the length and the nearest
  * density. ABORTED (or the signal's reason) when aborted.
  */
@@ -86,7 +86,7 @@ async function solveGrid(master: Master, instance: Instance, options: OptimizeOp
   return answers;
 }
 
-/** The answer of a looser point, when it meets the tighter caps: what is optimal among more plans is optimal among fewer. */
+/** The answer of a looser point, when it meets the tighter caps too: a plan that is optimal among more plans is optimal among fewer. */
 function inherited(point: GridPoint, answers: readonly Answer[], maxGap: number): Solved | undefined {
   const found = answers.find(({ point: outer, solved }) => {
     if (solved.best === null) return solved.infeasible && isWithin(point, outer);

@@ -16,7 +16,7 @@ export interface Prices {
   readonly density: Float64Array;
 }
 
-/** Rule sets of one layer that are looked at before the bound of unlimited rules is used instead. */
+/** Maximum number of rule sets of one layer that are searched. When there are more, the bound with unlimited rules is used instead. */
 const MAX_SETS = 200_000;
 
 /**
@@ -89,7 +89,7 @@ export class Pricer {
   }
 }
 
-/** The hot loop: every pair of rules, C(rules, 2) * heads minima; a pair stops as soon as it can't be kept. */
+/** The hot loop: every pair of rules, C(rules, 2) * heads minima. */
 function pairs(costs: Float64Array, shape: { readonly heads: number; readonly rules: number }, best: BestSets): void {
   const { heads, rules } = shape;
   for (let a = 0; a < rules; a++) {

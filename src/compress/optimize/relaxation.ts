@@ -3,7 +3,10 @@ import type { HighsThread, LpResult } from './highs-thread.ts';
 import type { Instance } from './instance.ts';
 import type { Pricer, Prices } from './pricing.ts';
 
-/** One solve of the front: minimize the weighted losses (all weights 0: the violation of the density bounds) under caps of each, units. */
+/**
+ * One solve of the front: minimizes the weighted losses under a cap on each, in units. With all weights 0 it minimizes the violation of the
+ * density bounds.
+ */
 export interface Subproblem {
   readonly weights: readonly number[];
   readonly caps: readonly number[];
@@ -14,7 +17,7 @@ export interface Relaxed {
   readonly bound: number;
   /** The prices that gave the bound; reduced costs at them are valid for it. */
   readonly prices: Prices;
-  /** What the density rows and caps are violated by at the end; 0 when the relaxation is feasible. */
+  /** By how much density rows and caps are violated at the end; 0 when the relaxation is feasible. */
   readonly violation: number;
 }
 
@@ -94,7 +97,10 @@ export class Relaxation {
     });
   }
 
-  /** Adds each layer's cheapest plans as columns. The bound is sum of the layers' least costs + what the rows' bounds earn at these duals. */
+  /**
+   * Adds each layer's cheapest plans as columns. The bound is the sum of the layers' least costs, plus what the rows' bounds earn at these
+   * duals.
+   */
   #price(problem: Subproblem, rows: { readonly lower: Float64Array; readonly upper: Float64Array }, duals: Float64Array, prices: Prices) {
     const { layers, constraintLengths } = this.#instance;
     this.#pricer.setPrices(prices);

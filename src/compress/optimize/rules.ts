@@ -20,8 +20,8 @@ export interface RuleSpaceOptions {
  * - `layers`: one proportional rule per layer,
  * - `heads`: proportional rules per head (at most R a layer),
  * - `elastic`: proportional and released rules per head (at most R a layer).
- * Proportional rules are alpha = 0 and the rule that spends the budget exactly (or, where the budget is no whole number of blocks at
- * some length, rounds it down to whole blocks), so that the uniform plan exists.
+ * Proportional rules have alpha = 0. One more rule spends the budget exactly or, where the budget is no whole number of blocks at some
+ * length, rounded down to whole blocks. With this rule, the uniform plan exists.
  */
 export function candidateRules(options: RuleSpaceOptions): Rule[] {
   const { heterogeneity, budget, betaSteps = 16 } = options;

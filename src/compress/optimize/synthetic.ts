@@ -12,9 +12,9 @@ export interface SyntheticOptions {
 }
 
 /**
- * Loss tables as influence profiles look like, for benches and tests of the optimizer at any model size. Heads differ in weight by
- * orders of magnitude (log-normal) and in reach: the loss of masking everything beyond distance s is weight * exp(-(s / reach)^shape), where
- * a head's reach is an absolute distance (local heads) or a share of N (global heads) or between, so that elastic rules matter.
+ * Loss tables that look like those of influence profiles, for benches and tests of the optimizer at any model size. Heads differ in weight
+ * by orders of magnitude (log-normal) and in reach: the loss of masking everything beyond distance s is weight * exp(-(s / reach)^shape),
+ * where a head's reach is an absolute distance (local heads) or a share of N (global heads) or between, so that elastic rules matter.
  */
 export function syntheticLossTables(options: SyntheticOptions): Map<number, Float64Array> {
   const { layers, kvHeads, profileLengths, rules } = options;

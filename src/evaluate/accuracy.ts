@@ -20,9 +20,9 @@ interface EffectiveShare {
 const LARGE = 1e6;
 
 /**
- * Share of right answers over strata (lengths), each weighing the same, with Wilson's interval for as many trials as would give its variance:
- * strata that differ make the mean more certain than a pooled share, questions that share a document make it less. `n` counts answers, of
- * which there must be one in every stratum.
+ * Share of right answers over strata (lengths), each weighing the same, with Wilson's interval for the number of trials that would give its
+ * variance. Strata that differ make the mean more certain than a pooled share; questions that share a document make it less certain. `n`
+ * counts answers; every stratum must have one.
  */
 export function meanShare(strata: readonly (readonly Answer[])[]): Interval {
   const [only] = strata;
@@ -41,8 +41,9 @@ export function meanShare(strata: readonly (readonly Answer[])[]): Interval {
 }
 
 /**
- * How many independent answers a list is worth. Answers to questions on one document are alike: their variance over documents, never taken
- * below that of independent ones, says how much. Where it can't be told (fewer than three documents, or all answers equal), a document counts as one.
+ * How many independent answers a list is worth. Answers to questions on one document are alike; the variance over documents shows how much,
+ * and is never taken below that of independent answers. Where it can't be told (fewer than six documents, or all answers equal), a document
+ * counts as one answer.
  */
 export function effectiveShare(answers: readonly Answer[]): EffectiveShare {
   const n = answers.length;
@@ -62,7 +63,7 @@ function documentsOf(answers: readonly Clustered[]): number {
   return new Set(answers.map(({ cluster }) => cluster)).size;
 }
 
-/** Jeffreys' half an answer on each side: a stratum of right answers alone still has a variance. */
+/** Adds Jeffreys' half an answer on each side, so that a stratum with only right answers still has a variance. */
 function smoothedShare(share: number, trials: number): number {
   return (share * trials + 0.5) / (trials + 1);
 }

@@ -27,10 +27,11 @@ const DRAWS = 1000;
 const TAIL = 0.025;
 
 /**
- * Effective context length as an interval. Point: observed accuracies against the threshold. Interval: each draw takes an accuracy per length from
- * its Jeffreys posterior Beta(correct + 1/2, wrong + 1/2) (a resample of samples would have no spread at 10 of 10), makes the curve non-increasing over
- * length (weighted isotonic fit), and notes the largest tested length at or above the threshold; quantiles of the draws are the interval,
- * widened to the point where an early dip of the observed curve puts it outside.
+ * Effective context length as an interval. The point compares the observed accuracies with the threshold. For the interval, each draw takes
+ * an accuracy per length from its Jeffreys posterior Beta(correct + 1/2, wrong + 1/2), because a resample of samples would have no spread
+ * at 10 of 10. It makes the curve non-increasing over length (weighted isotonic fit), and notes the largest tested length at or above the
+ * threshold. Quantiles of the draws are the interval. It is widened to hold the point where an early dip of the observed curve puts the
+ * point outside.
  */
 export function effectiveContext(
   counts: readonly LengthShare[],

@@ -22,7 +22,7 @@ export interface PairedDifference {
   readonly test: 'mcnemar-mid-p' | 'stratified-t';
   /** Two-sided; null where the data allow no test. */
   readonly p: number | null;
-  /** Samples on which the other did better, and worse. */
+  /** Samples on which the other did better (`lost`) and worse (`gained`). */
   readonly lost: number;
   readonly gained: number;
 }

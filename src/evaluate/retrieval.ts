@@ -18,12 +18,12 @@ export interface Accuracy {
 }
 
 export interface DepthAccuracy extends Accuracy {
-  /** The cell holds depths in [depthLow, depthHigh), the last one 1 as well. */
+  /** The cell holds depths in [depthLow, depthHigh); the last cell also holds 1. */
   readonly depthLow: number;
   readonly depthHigh: number;
 }
 
-/** From this many samples a length the context is cut into tenths (LongEval), five samples each; below into fifths. */
+/** From this many samples per length on, the context is cut into tenths (LongEval) with five samples each; below, it is cut into fifths. */
 const SAMPLES_FOR_TENTHS = 50;
 
 /** Accuracy at every length, ascending. */

@@ -6,11 +6,14 @@ export interface Clustered {
   readonly cluster: string;
 }
 
-/** Fewest documents a task for an interval of scores in [0, 1] or their differences: of four, intervals hold the truth in 91% of studies. */
+/**
+ * Fewest documents per task for an interval of scores in [0, 1] or of their differences. With four, intervals hold the truth in only 91% of
+ * studies.
+ */
 export const FEWEST_FOR_SCORES = 6;
 /**
- * Fewest documents a task for an interval of losses. They have no upper limit and a long tail, and with fewer documents Student's interval
- * holds the truth in 87% to 93% of studies.
+ * Fewest documents per task for an interval of losses. Losses have no upper limit and a long tail, and with fewer documents Student's
+ * interval holds the truth in only 87% to 93% of studies.
  */
 export const FEWEST_FOR_LOSSES = 8;
 

@@ -2,10 +2,13 @@ import { createRequire } from 'node:module';
 import { MoaError } from '../../core/errors.ts';
 import { SPACE } from './python-text.ts';
 
-/** The characters that jieba 0.42.1 looks for words among; all others stand alone. The package cuts more of Unicode (rare characters outside this range). */
+/**
+ * Runs of the characters among which jieba 0.42.1 looks for words; all other characters stand alone. The package would look among more
+ * (rare characters outside this range).
+ */
 const WORD_BLOCKS = /[\u4E00-\u9FD5a-zA-Z0-9+#&._%-]+/g;
 const SINGLE = new RegExp(`\\r\\n|[${SPACE}]|[^]`, 'gu');
-/** What jieba splits text between Chinese characters by; the package runs such pieces together (`50%2023`). */
+/** The pattern by which jieba splits text between Chinese characters. The package leaves such pieces together (`50%2023`). */
 const LATIN_PIECES = /([a-zA-Z0-9]+(?:\.\d+)?%?)/;
 const LATIN = /^[!-~]+$/;
 /** The words of jieba's dictionary without a Chinese character. */

@@ -31,7 +31,7 @@ function matchedLength(a: readonly string[], b: readonly string[]): number {
   return matched;
 }
 
-/** Where each element of `b` occurs; in long texts without those on more than 1% + 1 of the places. */
+/** Where each element of `b` occurs. In long texts, elements at more than 1% + 1 of the places are left out. */
 function anchorPositions(b: readonly string[]): Map<string, number[]> {
   const positions = new Map<string, number[]>();
   b.forEach((element, index) => {

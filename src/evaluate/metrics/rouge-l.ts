@@ -1,6 +1,9 @@
 import { splitSpaces } from './python-text.ts';
 
-/** Nested calls that the official recursive backtrack survives under Python's default recursion limit; one more and the reference scores 0. */
+/**
+ * Maximum number of nested calls of the official recursive backtrack under Python's default recursion limit. With one more, the reference
+ * scores 0.
+ */
 const MAX_FRAMES = 991;
 /** Keeps F finite when nothing overlaps; part of the package's definition. */
 const F_EPSILON = 1e-8;

@@ -11,12 +11,12 @@ import { type TimedMemory, timedMemory } from './timed-memory.ts';
 export interface DecodeArmOptions {
   readonly id: string;
   readonly model: LanguageModel;
-  /** Of every sequence of the batch; its `tokens` are the context that a pass ends at. */
+  /** The cache of every sequence of the batch; its `tokens` are the length at which a pass ends. */
   readonly layout: CacheLayout;
   readonly batch: number;
   /** Steps of one pass. */
   readonly newTokens: number;
-  /** Tokens that are put into the cache at once. */
+  /** Maximum number of tokens that are put into the cache at once. */
   readonly chunkTokens: number;
   readonly graph: 'on' | 'off';
   readonly signal?: AbortSignal | undefined;
@@ -27,9 +27,10 @@ export interface DecodeArmOptions {
 const WARMUP_STEPS = 2;
 
 /**
- * Decoding at a stated context. A pass decodes the last `newTokens` tokens up to it, from caches that are filled, untimed, with random keys and
- * values of deviation 1: what a step costs depends on how many there are, not on what they say, and a prefill of a long prompt for every
- * contender would take most of the time. The cache is made for each timing and freed after it, so that a contender has the memory to itself.
+ * Decoding at a stated length: a pass decodes the last `newTokens` tokens up to it. Before a pass, the caches are filled with random keys
+ * and values of deviation 1, untimed. The cost of a step depends on how many keys there are and not on their values, and a prefill of a
+ * long prompt for every contender would take most of the time. The cache is made for each timing and freed after it, so that a contender
+ * has the memory to itself.
  */
 export function decodeArm(options: DecodeArmOptions): Arm {
   const { id, model, layout, newTokens, signal } = options;
@@ -40,7 +41,7 @@ export function decodeArm(options: DecodeArmOptions): Arm {
   return {
     id,
     async prepare() {
-      await backend.synchronize(); // what the contender before held is free now
+      await backend.synchronize(); // the memory of the previous contender is free now
       cache = createCache(
         model,
         Array.from({ length: options.batch }, () => layout),
@@ -53,7 +54,8 @@ export function decodeArm(options: DecodeArmOptions): Arm {
       await decode(session, Math.min(WARMUP_STEPS, newTokens), signal);
     },
     async run() {
-      if (cache === undefined || session === undefined) throw new MoaError(`Expected ${id} to be prepared`, { code: 'INTERNAL' });
+      if (cache === undefined || session === undefined)
+        throw new MoaError(`Expected ${id} to be prepared but it was not`, { code: 'INTERNAL' });
       for (let s = 0; s < options.batch; s++) cache.reset(s);
       fill(options, cache, filled);
       await orAborted(backend.synchronize(), signal);

@@ -12,21 +12,26 @@ import type { TimedMemory } from './timed-memory.ts';
 /** One contender of a timing: a method with the cache it runs on. */
 export interface GenerationArm {
   readonly id: string;
-  /** Of every sequence of the batch. */
+  /** The cache of every sequence of the batch. */
   readonly layout: CacheLayout;
 }
 
-/** How a contender ended. Memory that runs out is a result: `unfit`, with what ran out. Others are not touched by it. */
+/**
+ * How a contender ended. Running out of memory is a result, `unfit`, with the memory that ran out; it does not affect the other contenders.
+ */
 export type GenerationOutcome =
   | ({ readonly status: 'timed' } & ArmTimings & TimedMemory)
   | { readonly status: 'unfit'; readonly reason: string }
   | { readonly status: 'failed'; readonly error: unknown };
 
-/** What timings are read from: users wait for the host too, whatever the device's own clock says. */
+/** The clock that timings are read from. It is not the device's own, because users wait for the host too. */
 export const GENERATION_TIMER: BackendTraits['timer'] = 'wall clock';
 
 export interface GenerationTimingOptions {
-  /** What is timed: a whole prompt of one sequence; or, of a batch, passes of `newTokens` steps that end at the context of the layouts. */
+  /**
+   * What is timed: the prefill of one sequence's whole prompt; or decode passes of a batch, of `newTokens` steps each, that end at the
+   * layouts' length.
+   */
   readonly what:
     | { readonly phase: 'prefill'; readonly prompt: Int32Array }
     | { readonly phase: 'decode'; readonly batch: number; readonly newTokens: number; readonly segmentMs: number };
@@ -39,7 +44,7 @@ export interface GenerationTimingOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** Times contenders in interleaved rounds, each with an outcome of its own. @throws what ends the whole: an abort. */
+/** Times contenders in interleaved rounds, each with an outcome of its own. @throws only when it is aborted. */
 export async function timeGeneration(
   model: LanguageModel,
   arms: readonly GenerationArm[],

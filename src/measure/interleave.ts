@@ -8,16 +8,16 @@ import { mean } from '../core/statistics/descriptive.ts';
 export interface Arm {
   readonly id: string;
   run(): Promise<number>;
-  /** Before the passes of one timing. */
+  /** Called before the passes of one timing. */
   prepare?(): Promise<void>;
-  /** After them, also when one failed. */
+  /** Called after them, also when one failed. */
   release?(): Promise<void>;
 }
 
 export interface InterleaveOptions {
   /** Timings per arm. */
   readonly rounds: number;
-  /** Untimed rounds of one pass first: pages touched, caches and clocks warm. */
+  /** Untimed rounds of one pass at the start, which touch pages and warm caches and clocks. */
   readonly warmupRounds: number;
   /** Passes of one timing are repeated until their times add up to this; default: one pass. */
   readonly segmentMs?: number;
@@ -43,8 +43,9 @@ export async function interleave(arms: readonly Arm[], options: InterleaveOption
 }
 
 /**
- * Timings per arm. Every round runs every arm once in a random order, so that drift of the machine falls on all arms alike and timing i of two
- * arms is a pair. An arm that fails is told to `onFailure`, which may throw; else the arm is left out from then on, and the others go on.
+ * Timings per arm. Every round runs every arm once in a random order, so that drift of the machine falls on all arms alike and timing i of
+ * two arms is a pair. An arm that fails is reported to `onFailure`. If that does not throw, the arm is left out from then on, and the
+ * others go on.
  */
 export async function interleaveArms(
   arms: readonly Arm[],
@@ -74,7 +75,10 @@ export async function interleaveArms(
   return timings;
 }
 
-/** Times of the passes of one timing. tinybench repeats them until the timed parts add up; what a pass does untimed does not count. */
+/**
+ * Times of the passes of one timing. tinybench repeats passes until their timed parts add up to `segmentMs`; the untimed parts of a pass do
+ * not count.
+ */
 async function timePasses(arm: Arm, segmentMs: number, signal: AbortSignal | undefined): Promise<readonly number[]> {
   const bench = new Bench({ iterations: 1, time: segmentMs, warmup: false, retainSamples: true, throws: true });
   bench.add(arm.id, async () => {

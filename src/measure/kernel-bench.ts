@@ -27,7 +27,7 @@ interface KernelResult {
   readonly medianMs: number;
   readonly gigabytesPerSecond: number;
   readonly gigaflopsPerSecond: number;
-  /** Of the read ceiling of the same run, by medians. */
+  /** The rate as a share of the read ceiling of the same run, by medians. */
   readonly shareOfReadCeiling: number;
 }
 
@@ -40,9 +40,11 @@ export interface KernelBenchReport {
   readonly backend: string;
   /** What every timing is read from. */
   readonly timer: BackendTraits['timer'];
-  /** What the caches were filled with before every timing, of data that no kernel reads: so much that nothing of an earlier run is left. */
+  /**
+   * MiB of other data, which no kernel reads, that are read before every timing, so that nothing of an earlier run is left in the caches.
+   */
   readonly evictedMiB: number;
-  /** What the read ceiling reads. */
+  /** How much the read ceiling reads. */
   readonly ceilingMiB: number;
   readonly shape: AttentionShape;
   readonly results: readonly KernelResult[];
@@ -54,14 +56,20 @@ export interface KernelBenchReport {
 const DENSITY = 0.5;
 /** A share above this is more than noise of the ceiling's own timings, and is marked. */
 const CEILING_NOISE = 1.05;
-/** On a GPU: much more than its L2, and long enough to hide the start of a kernel. */
+/** How much the ceiling reads on a GPU: much more than the L2 holds, and enough to hide the start of a kernel. */
 const DEVICE_CEILING_MIB = 4096;
-/** Five times the largest L2 of a GPU (60 MB, H200): nothing of an earlier run is left in it. */
+/** How much evicts all else on a GPU: five times the largest L2 (60 MB, H200), so that nothing of an earlier run is left in it. */
 const DEVICE_EVICTED_MIB = 288;
-/** The host's ceiling reads at least this, and at least twice its last-level caches, so that each line has left them when its turn comes again. */
+/**
+ * The host's ceiling reads at least this, and at least twice what its last-level caches hold, so that each cache line is evicted before it
+ * is read again.
+ */
 const LEAST_HOST_CEILING_MIB = 256;
 
-/** How much the ceiling reads and how much of it evicts everything else. Kernels then read memory, as it does: they can't exceed it. */
+/**
+ * How much the ceiling reads, and how much of that evicts everything else. Kernels then read from memory, as the ceiling does, so they
+ * can't exceed it.
+ */
 function ceilingSizes(timer: BackendTraits['timer']): { readonly ceilingMiB: number; readonly evictedMiB: number } {
   if (timer === 'cuda events') return { ceilingMiB: DEVICE_CEILING_MIB, evictedMiB: DEVICE_EVICTED_MIB };
   const ceilingMiB = Math.max(LEAST_HOST_CEILING_MIB, 2 * lastLevelCacheMiB());
@@ -116,7 +124,7 @@ function makeArms(backend: Backend, shape: AttentionShape): readonly KernelArm[]
   ];
 }
 
-/** The arm after a reading of other data. */
+/** The arm with cold caches: other data are read before each run. */
 function coldArm(arm: KernelArm, ceiling: ReadCeilingArm, evictedMiB: number): KernelArm {
   const run = (): Promise<number> => {
     ceiling.evict(evictedMiB);

@@ -20,11 +20,14 @@ export interface AttentionShape {
   readonly headDim: number;
   readonly tokens: number;
   readonly kvDType: FloatDType;
-  /** Of queries, keys, values and outputs, and of the rows of matrix products. */
+  /** Dtype of queries, keys, values and outputs, and of the rows of matrix products. */
   readonly activations: FloatDType;
 }
 
-/** Slots per KV head: everything, the same share for all, or the same total with half the heads four times the other half's. */
+/**
+ * Slots per KV head. `dense`: all tokens. `uniform`: the same share for every head. `skewed`: the same total, but half of the heads have
+ * four times as many as the other half.
+ */
 export type SpanProfile = 'dense' | 'uniform' | 'skewed';
 
 /** Spans of one layer, whole blocks, at least two; `uniform` and `skewed` hold the same number of slots. */
@@ -102,7 +105,7 @@ export function prefillAttentionArm(backend: Backend, id: string, shape: Attenti
   };
 }
 
-/** (query, key) pairs that a head with this span computes over a prompt: a row sees all before it until they are more than the span. */
+/** (query, key) pairs that a head with this span computes over a prompt: a row sees itself and the rows before it, up to the span. */
 export function visiblePairs(tokens: number, span: number): number {
   let pairs = 0;
   for (let i = 0; i < tokens; i++) pairs += Math.min(i + 1, span);
@@ -156,7 +159,7 @@ export function readCeilingArm(backend: Backend, id: string, mebibytes: number):
   };
 }
 
-/** Makes tensors of flat random numbers of deviation 1, never zeros: data decides the power that a GPU draws, and so its clock. */
+/** Makes tensors of flat random numbers of deviation 1, never zeros: the data decide the power that a GPU draws, and so its clock. */
 function randomTensors(backend: Backend, id: string): (shape: readonly number[], dtype: FloatDType) => Tensor {
   const rng = new Rng(id);
   return (shape, dtype) => {

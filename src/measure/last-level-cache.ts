@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** Where Linux lists the caches of every core. */
 const CPUS = '/sys/devices/system/cpu';
-/** Taken where the machine does not say: more than any server part has. */
+/** Used where the machine does not say: more than any server processor has. */
 const UNKNOWN_MIB = 1024;
 
 /** Mebibytes of all last-level caches of this machine together; a generous guess where it does not say. */
@@ -15,7 +15,7 @@ export function lastLevelCacheMiB(cpus = CPUS): number {
       const level = Number(read('level'));
       caches.set(`${level}/${read('shared_cpu_list')}/${read('type')}`, { level, mebibytes: mebibytesOf(read('size')) });
     } catch {
-      // A virtual machine may list a cache without its size: what others say still counts.
+      // A virtual machine may list a cache without its size. The other caches still count.
     }
   }
   const last = Math.max(0, ...[...caches.values()].map(({ level }) => level));

@@ -21,7 +21,7 @@ export function lossTable(profile: InfluenceProfile, criterion: Criterion, rules
   return table;
 }
 
-/** Window in bins; `bins` means that nothing is masked. */
+/** The window of a span in bins; `profile.bins` means that nothing is masked. */
 function windowBins(profile: InfluenceProfile, span: number): number {
   return span >= profile.length ? profile.bins : Math.min(profile.bins, (span - profile.sink) / BLOCK_TOKENS);
 }

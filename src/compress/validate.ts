@@ -25,8 +25,9 @@ export interface ValidateOptions {
 }
 
 /**
- * Answer loss of each plan on samples of a longer length than was profiled (MoA section 4.2), through the compressed cache and the
- * kernels that are scored and timed later: the context is prefilled under the plan, then the answer is read token by token in one chunk.
+ * Answer loss of each plan on samples of a longer length than was profiled (MoA section 4.2), through the compressed cache and the kernels
+ * that are scored and timed later. Prompt and answer run through the cache in chunks, under the plan, and the loss is that of predicting
+ * each answer token.
  */
 export async function validationLosses(
   model: LanguageModel,

@@ -22,7 +22,7 @@ export interface GenerateOptions {
   readonly wrapUser?: (user: string) => string;
 }
 
-/** Share of the target that a prompt may fall short by. It never exceeds the target. */
+/** A prompt may fall short of the target by this share, and never exceeds it. */
 const SHORTFALL = 0.02;
 /**
  * Maximum number of texts that are drawn, and how often each is built: once with a guess of the ratio of true to estimated tokens, and once
@@ -47,7 +47,10 @@ export function* generateSamples(options: GenerateOptions): Generator<Sample> {
   for (let index = 0; index < count; index++) yield generateSample(options, index);
 }
 
-/** What is known of a tokenizer: counts of words, and a task's true tokens per estimated one. Neither depends on the samples made before. */
+/**
+ * What is known of a tokenizer: its counts of words, and for each task the ratio of true to estimated tokens. Neither depends on the
+ * samples that were made before.
+ */
 interface Measure {
   readonly estimate: TokenEstimate;
   readonly ratios: Map<TaskName, number>;

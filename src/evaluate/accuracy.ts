@@ -8,11 +8,11 @@ export interface Answer extends Clustered {
   readonly correct: boolean;
 }
 
-/** A share of right answers and the number of independent ones that would be as informative; at most as many as there are. */
+/** A share of right answers. `trials` is the number of independent answers that would be as informative, at most as many as there are. */
 interface EffectiveShare {
   readonly share: number;
   readonly trials: number;
-  /** Degrees of freedom of `trials`; Infinity where answers are independent by design. */
+  /** Degrees of freedom of `trials`; LARGE where answers are independent by design. */
   readonly degrees: number;
 }
 

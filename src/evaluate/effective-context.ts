@@ -18,7 +18,7 @@ export interface EffectiveContext {
   /** 95% interval, in tested lengths (or 0); it holds `tokens`. */
   readonly low: number;
   readonly high: number;
-  /** The true value may be beyond it where it equals `high`. */
+  /** Where `high` equals it, the true value may be larger. */
   readonly longestTested: number;
 }
 

@@ -2,7 +2,7 @@ import { mcnemarExact, type PairedCounts, pairedProportions } from '../core/stat
 import { type Estimated, studentInterval, studentTest } from '../core/statistics/strata.ts';
 import { FEWEST_FOR_SCORES, meanOverStrata } from './stratified.ts';
 
-/** A score of one sample, 0..1; samples that share a document share a cluster: the unit that was drawn. */
+/** A score of one sample, 0..1; samples that share a document share a cluster, the unit that was drawn. */
 export interface ScoredSample {
   readonly sampleId: string;
   readonly cluster: string;

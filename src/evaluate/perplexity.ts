@@ -14,8 +14,8 @@ export interface AnswerLoss {
 }
 
 /**
- * Nats per answer token: within a task every token weighs the same, and every task weighs the same, so that one task of long answers is not the
- * whole result. Its exponential is the perplexity. One loss at least.
+ * Nats per answer token: within a task every token weighs the same, and every task weighs the same, so that one task of long answers is not
+ * the whole result. Its exponential is the perplexity. There must be at least one loss.
  */
 export function lossPerToken(losses: readonly AnswerLoss[]): Estimated {
   return studentInterval(meanLoss(losses), FEWEST_FOR_LOSSES);

@@ -43,7 +43,7 @@ export function accuracyByDepth(samples: readonly RetrievalSample[]): DepthAccur
   });
 }
 
-/** The unweighted mean of the accuracies over lengths. `n` counts samples, of which there must be one. */
+/** The unweighted mean of the accuracies over lengths. `n` counts samples; there must be at least one. */
 export function meanAccuracy(samples: readonly RetrievalSample[]): Interval {
   return meanShare(byLength(samples).map(([, members]) => members));
 }

@@ -1,7 +1,7 @@
 import { groupBy } from '../core/group-by.ts';
 import type { StratifiedEstimate } from '../core/statistics/strata.ts';
 
-/** Samples that share a document share a cluster: the unit that was drawn. */
+/** Samples that share a document share a cluster, the unit that was drawn. */
 export interface Clustered {
   readonly cluster: string;
 }

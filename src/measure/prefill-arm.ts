@@ -15,7 +15,7 @@ export interface PrefillArmOptions {
   readonly onMemory: (memory: TimedMemory) => void;
 }
 
-/** A whole prompt up to its first token, by the function that scores samples. */
+/** Times a whole prompt up to its first token, with the function that generates when samples are scored. */
 export function prefillArm({ id, model, prompt, layout, onMemory, signal, ...options }: PrefillArmOptions): Arm {
   return {
     id,

@@ -49,7 +49,7 @@ const provenanceSchema = z.strictObject({
   objective: z.string().optional(),
   /** Profile length -> predicted loss increase, nats. */
   losses: byTokens.optional(),
-  /** Length and loss (nats) of the validation that chose the plan off its front. */
+  /** Length and loss (nats) of the validation that chose the plan from its Pareto front. */
   validation: z.strictObject({ length: count.max(2 ** 30), loss: z.number(), samples: count }).optional(),
   solver: z.string().optional(),
   /** Proven distance to the optimum, (value - bound) / |bound|. */

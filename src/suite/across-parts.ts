@@ -11,7 +11,7 @@ export function checkAcross(suite: SuiteParts, problem: OnProblem): void {
   checkBackend(suite, problem);
 }
 
-/** An option of another backend would do nothing. */
+/** Refuses an option of another backend, which would do nothing. */
 function checkBackend({ backend }: SuiteParts, problem: OnProblem): void {
   const { name, threads, device } = backend;
   if (threads !== undefined && name !== 'cpu') problem(['backend', 'threads'], `Expected the backend cpu for threads but received ${name}`);

@@ -19,7 +19,7 @@ const pointSchema = z.strictObject({
   gap: z.number().min(0),
 });
 
-/** The plans of which none is better than another at every profile length, and how they were found. */
+/** Plans of which none is better than another at every profile length, and how they were found. */
 const paretoFrontSchema = z.strictObject({
   format: z.literal('moabench-front'),
   version: z.literal(1),

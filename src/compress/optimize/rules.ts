@@ -35,9 +35,10 @@ export function candidateRules(options: RuleSpaceOptions): Rule[] {
 }
 
 /**
- * The search space of the released optimizer, scaled to other lengths (docs/method.md, optimizer): alpha from -shortest to the longest profiled
- * length in steps of half the shortest, beta in eighths, kept when the span is positive at the shortest length and within the
- * longest profiled and the longest constrained one. 48 rules for 2k/4k/8k profiled and 16k constrained.
+ * The search space of the released optimizer, scaled to other lengths (docs/method.md, optimizer): alpha goes from -shortest to the longest
+ * profiled length in steps of half the shortest, and beta in eighths. A rule is kept when its span is positive at the shortest length, and
+ * no longer than the sequence at the longest profiled and at the longest constrained length. These are 48 rules for 2k/4k/8k profiled and
+ * 16k constrained.
  */
 export function releasedRules(profileLengths: readonly number[], constraintLengths: readonly number[]): Rule[] {
   const shortest = Math.min(...profileLengths, ...constraintLengths);

@@ -30,7 +30,7 @@ export function buildCode(context: BuildContext): Draft {
   const method = rng.pick(asked.methods);
   const tail = `${asked.name} = ${asked.className}()\n# ${method.name}\nvalue =`;
   const room = budget - estimate.count(HEAD + asked.text + tail);
-  //   // The cost includes the next module's first letter, because tokenizers split the blank line depending on what follows.
+  // The cost includes the next module's first letter, because tokenizers split the blank line depending on what follows.
   const cost = ({ text }: Module): number => estimate.count(`${text}c`) - 1;
   const modules = fill({ budget: room, tolerance, next: draw, any: draw, cost });
   const index = rng.int(0, modules.length);

@@ -6,8 +6,8 @@ const PIECES = /'(?:[stmd]|re|ve|ll)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\
 const MAX_ENTRIES = 400_000;
 
 /**
- * Token counts of text as the sum over its words, each encoded once and remembered: exact for most byte-level BPE tokenizers. For others they are
- * off by a ratio that depends on the kind of text.
+ * Estimates the tokens of a text as the sum over its words; each word is encoded once and remembered. The sum is exact for most byte-level
+ * BPE tokenizers. For others it is off by a ratio that depends on the kind of text.
  */
 export class TokenEstimate {
   readonly #tokenizer: TokenCounter;

@@ -51,7 +51,7 @@ export function chineseWords(text: string): string[] {
   return words;
 }
 
-/** Words with each run of Latin ones put together and split as jieba does. */
+/** The words, with each run of Latin words joined and split again as jieba splits it. */
 function latinAsJieba(words: readonly string[]): string[] {
   const out: string[] = [];
   let run = '';

@@ -5,7 +5,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw aborted(signal);
 }
 
-/** The promise, or MoaError ABORTED as soon as the signal fires: enqueued native work ends by itself later. */
+/** The promise, or MoaError ABORTED as soon as the signal fires. Native work that was enqueued ends by itself later. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   throwIfAborted(signal);

@@ -9,8 +9,8 @@ import type { LanguageModel } from './language-model.ts';
 import { notFinite } from './not-finite.ts';
 
 /**
- * Decode steps enqueued beyond what the host has read: the stream never waits for JavaScript, and after a stop token at most this many
- * steps are wasted.
+ * Decode steps that are enqueued ahead of what the host has read. So the stream never waits for JavaScript, and after a stop token at most
+ * this many steps are wasted.
  */
 export const STEPS_AHEAD = 4;
 
@@ -27,7 +27,7 @@ export interface GenerateOptions {
   /** Default: the model's end tokens. Empty: run to maxNewTokens. */
   readonly stopTokens?: readonly number[];
   readonly chunkTokens?: number;
-  /** Decode steps replayed from a recording (`on`, the default, where the backend can) or enqueued op by op. */
+  /** `on` (default): decode steps are replayed from a recording where the backend can record. `off`: they are enqueued op by op. */
   readonly graph?: 'on' | 'off';
   readonly signal?: AbortSignal;
   readonly onToken?: (request: number, token: number) => void;

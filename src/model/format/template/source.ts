@@ -18,8 +18,9 @@ const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
 const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
 /**
- * A Jinja template in words that @huggingface/jinja reads as Python's Jinja reads the original: `{% raw %}` blocks become string literals,
- * string literals have only escapes that both know, and the signs of `{%+` and `+%}` become what they mean under trim_blocks and lstrip_blocks.
+ * A Jinja template, rewritten so that @huggingface/jinja reads it as Python's Jinja reads the original. `{% raw %}` blocks become string
+ * literals, string literals keep only escapes that both know, and the signs of `{%+` and `+%}` are replaced by what they mean under
+ * trim_blocks and lstrip_blocks.
  * @throws Error for what neither reads.
  */
 export function portableTemplate(source: string): string {

@@ -1,6 +1,6 @@
 import type { FloatDType, Tensor } from '../../../native/backend.ts';
 
-/** Named tensors of a model, stored or made, which get onto a backend without ever being whole in host memory. */
+/** Named tensors of a model, stored or generated. They are copied to a backend without ever being in host memory as a whole. */
 export interface WeightSource {
   /** @throws MoaError NOT_FOUND (missing), UNSUPPORTED (a dtype that is not f32, f16 or bf16). */
   describe(name: string): StoredTensor;

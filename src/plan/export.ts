@@ -6,9 +6,9 @@ import type { Plan } from './schema.ts';
 import { rulesOf } from './spans.ts';
 
 /**
- * The plan in the released `{alphas, betas}` format, per query head. Every head of a group gets the rule of its KV head; where that has several, each of
- * them goes to one head at least, so that an import has them all again.
- * @throws UNSUPPORTED for what the format cannot hold: another sink than 64 tokens, and more rules of a KV head than it has query heads.
+ * The plan in the released `{alphas, betas}` format, which has one rule for each query head. Every query head of a group gets the rule of
+ * its KV head. Where the KV head has several rules, each of them goes to at least one query head, so that an import gets them all again.
+ * @throws UNSUPPORTED for what the format cannot hold: a sink other than 64 tokens, or a KV head with more rules than query heads.
  */
 export function exportPublished(plan: Plan): PublishedPlan {
   const { heads, kvHeads, layers } = plan.model;

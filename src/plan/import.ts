@@ -47,8 +47,9 @@ export function readPublished(path: string): PublishedPlan {
 }
 
 /**
- * A plan from the published format, whose rules are per query head: every KV head has, at every length, the largest span of the query heads of
- * its contiguous group, for which it keeps as many of their rules as cross. Rows of one rule (`same_per_layer`) are spread over the heads.
+ * A plan from the published format, whose rules are per query head: every KV head has, at every length, the largest span of the query heads
+ * of its contiguous group. For this it keeps several of their rules where the rules cross. A row with a single rule (`same_per_layer`)
+ * holds for all heads.
  * @throws INVALID_FILE when the shape is not the model's.
  */
 export function importPublished(published: PublishedPlan, options: ImportOptions): ImportedPlan {

@@ -147,7 +147,7 @@ function layerFindings(plan: Plan, rulesPerLayer: number): LintFinding[] {
   }
   if (tax?.group === 'max' && tax.disagree > 0) {
     const compared = Object.keys(tax.densities).join(', ');
-    const message = `Its query heads were joined at N = ${compared} only, so that elsewhere a head may keep less than its published rule asks for; import the published plan again`;
+    const message = `The rules of its query heads were compared at N = ${compared} only, so at other lengths a head may keep less than its published rule asks for; import the published plan again`;
     findings.push({ severity: 'warning', code: 'group-too-small', message });
   }
   return findings;

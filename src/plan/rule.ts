@@ -7,7 +7,9 @@ export interface Rule {
   readonly beta: number;
 }
 
-/** The rules of one KV head, whose span is the largest of theirs. One, but for heads that serve query heads with rules that cross. */
+/**
+ * The rules of one KV head; its span is the largest of their spans. A head has several only where it serves query heads whose rules cross.
+ */
 export type HeadRules = readonly [Rule, ...Rule[]];
 
 /** Text that is equal for equal rules only. */
@@ -15,7 +17,7 @@ export function ruleKey(rule: Rule): string {
   return `${rule.alpha},${rule.beta}`;
 }
 
-/** As `ruleKey`, of all rules of a head, which have an order. */
+/** As `ruleKey`, for all rules of a head in their order. */
 export function rulesKey(rules: HeadRules): string {
   return rules.map(ruleKey).join(';');
 }

@@ -11,8 +11,8 @@ const matrix = (limit: number) => z.array(z.array(z.number().min(-limit).max(lim
 /** What the import of a plan per query head cost: the density at each length before and after its heads were made to share KV heads. */
 const taxSchema = z.strictObject({
   /**
-   * `envelope`: a group keeps the largest of its rules at every length. `max`: it got one rule, which is the largest at the lengths that were compared,
-   * and elsewhere may be too small; plans that were imported before 0.2 have it.
+   * `envelope`: a group keeps the largest of its rules at every length. `max`: the group got one rule, which is the largest at the lengths
+   * that were compared and may be too small at others. Plans that were imported before 0.2 have `max`.
    */
   group: z.enum(['envelope', 'max']),
   groups: count,
@@ -88,7 +88,7 @@ export const planSchema = z
       /** span(N) = alpha + beta * N tokens, [layers][kvHeads]. */
       alpha: matrix(2 ** 30),
       beta: matrix(1024),
-      /** Further rules of single heads. The span of a head is the largest of all its rules; absent where every head has one. */
+      /** Further rules of some heads. The span of a head is the largest span of all its rules. Absent where every head has one rule. */
       further: z.array(furtherRule).max(MAX_FURTHER).optional(),
     }),
     /** Length in tokens -> share of the dense KV slots. */

@@ -25,7 +25,7 @@ export function spanMap(plan: Plan, tokens: number): SpanMap {
   return { tokens, ratios, layerMeans, mean: meanOf(layerMeans) };
 }
 
-/** The rules of a head, how many KV heads have the same, and their spans at lengths. */
+/** The rules of a head, how many KV heads have the same rules, and the spans at each length. */
 export interface RuleCurve {
   readonly rules: HeadRules;
   readonly heads: number;

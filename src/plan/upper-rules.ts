@@ -1,14 +1,14 @@
 import { type HeadRules, type Rule, ruleKey } from './rule.ts';
 
 /**
- * The fewest of the rules whose largest span is, at every length from one token up, the largest of them all (the upper envelope of the lines
- * alpha + beta * N). They are in ascending order of beta: each is the largest from where it crosses the one before it.
+ * The fewest rules that are together as large as all of them at every length from one token up: the upper envelope of the lines alpha +
+ * beta * N. They are in ascending order of beta; each is the largest from the length at which it crosses the one before it.
  */
 export function upperRules(rules: HeadRules): HeadRules {
   const distinct = [...new Map(rules.map((rule) => [ruleKey(rule), rule])).values()];
   const kept: Rule[] = [];
   for (const rule of distinct.sort((a, b) => a.beta - b.beta || a.alpha - b.alpha)) {
-    // What the steeper rule overtakes at once, or before it was itself the largest, is the largest nowhere.
+    //     // A rule that the steeper one overtakes before the rule itself became the largest is the largest nowhere.
     while (kept.length > 0 && overtakes(rule, kept.at(-1) as Rule) <= startOf(kept)) kept.pop();
     kept.push(rule);
   }

@@ -64,6 +64,6 @@ describe('lintPlan', () => {
     const { tax } = plan.provenance;
     if (tax === undefined) throw new Error('an import has a tax');
     const older = { ...plan, provenance: { ...plan.provenance, tax: { ...tax, group: 'max' as const } } };
-    expect(lintPlan(older).find(({ code }) => code === 'group-too-small')?.message).toMatch(/joined at N = 4096, 8192 only/);
+    expect(lintPlan(older).find(({ code }) => code === 'group-too-small')?.message).toMatch(/compared at N = 4096, 8192 only/);
   });
 });

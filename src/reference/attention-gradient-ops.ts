@@ -1,4 +1,4 @@
-import type { Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs';
+import type { Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { BLOCK_TOKENS } from '../core/blocks.ts';
 import { invalidArgument } from '../core/errors.ts';
 import type { AttentionBackwardParams, InfluenceParams } from '../native/backend.ts';

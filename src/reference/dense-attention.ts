@@ -1,4 +1,4 @@
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { invalidArgument } from '../core/errors.ts';
 import type { Tensor } from '../native/backend.ts';
 import type { OpContext } from './op-context.ts';

@@ -1,4 +1,4 @@
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { invalidArgument } from '../core/errors.ts';
 import type { AddParams, CopyParams, EmbeddingParams, FillParams, GemmParams, RowsParams, Tensor } from '../native/backend.ts';
 import type { OpContext } from './op-context.ts';

@@ -1,4 +1,4 @@
-import type { Tensor1D, Tensor as TfTensor } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import type { ArgmaxParams, CrossEntropyParams, LogSoftmaxParams } from '../native/backend.ts';
 import { finite, type OpContext } from './op-context.ts';
 

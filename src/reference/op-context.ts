@@ -1,4 +1,4 @@
-import type { Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs';
+import type { Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { invalidArgument } from '../core/errors.ts';
 import type { Segments, Tensor } from '../native/backend.ts';
 import type { MemoryLedger } from './memory-ledger.ts';

@@ -1,4 +1,4 @@
-import type { Tensor2D, Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs';
+import type { Tensor2D, Tensor3D, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { invalidArgument } from '../core/errors.ts';
 import type { RmsNormBackwardParams, RmsNormParams, RopeParams, SiluMulBackwardParams, SiluMulParams } from '../native/backend.ts';
 import { finite, type OpContext, parseSegments } from './op-context.ts';

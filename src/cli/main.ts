@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { buildCommand } from './commands/build.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { compressCommand, runCommand } from './commands/run.ts';
+import { suitesCommand } from './commands/suites.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { EXIT, errorText, exitCodeOf } from './exit-code.ts';
 import { guardOutput, print, tell } from './output.ts';
@@ -28,8 +30,9 @@ const program = new Command('moabench')
     'after',
     `
 Examples:
-  $ moabench run suites/quick.yaml                 compress, score, time, report (about three minutes on two cores)
-  $ moabench run suites/quick.yaml --resume        go on with the newest run of this suite
+  $ moabench build                                 the native code, once after installing
+  $ moabench run quick                             compress, score, time, report (about three minutes on two cores)
+  $ moabench run quick --resume                    go on with the newest run of this suite
   $ moabench plan inspect runs/quick-*/plans/moa-50.json --lengths 1024 4096
   $ moabench verify --backend cpu                  kernels against the independent reference
   $ moabench doctor                                what this machine has, and why something is missing
@@ -37,7 +40,19 @@ Examples:
 Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.`,
   );
 throwing(program);
-for (const command of [runCommand, compressCommand, reportCommand, planCommand, verifyCommand, benchCommand, doctorCommand, dataCommand]) {
+const COMMANDS = [
+  runCommand,
+  compressCommand,
+  reportCommand,
+  planCommand,
+  verifyCommand,
+  benchCommand,
+  suitesCommand,
+  dataCommand,
+  buildCommand,
+  doctorCommand,
+];
+for (const command of COMMANDS) {
   program.addCommand(throwing(command()));
 }
 

@@ -11,7 +11,7 @@ const datasetSchema = z
     /** Commit, version or data-set revision that the formats and numbers here were checked against. */
     revision: z.string().min(1),
     licence: z.string().min(1),
-    /** How a user gets the files; "installed" for packages that come with npm ci. */
+    /** How a user gets the files; "installed" for packages that come with moabench. */
     obtain: z.string().min(1),
     files: z.array(z.strictObject({ path: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
     /** npm's integrity string of a package. */

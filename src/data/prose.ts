@@ -63,7 +63,7 @@ function loadCorpus(): Corpus {
         `Expected document ${index} of ${list.documents} for datasets/held-out-documents.json but received other text from the @stdlib packages`,
         {
           code: 'INVALID_FILE',
-          hint: 'Install the versions of package-lock.json (npm ci).',
+          hint: 'Install moabench again, or in a checkout run `npm ci`.',
         },
       );
     }

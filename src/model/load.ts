@@ -4,6 +4,7 @@ import { invalidArgument, MoaError } from '../core/errors.ts';
 import { contentHash, sha256, sha256File } from '../core/hash.ts';
 import type { Backend, FloatDType } from '../native/backend.ts';
 import { chooseActivationDType } from './format/activation-dtype.ts';
+import { modelPath } from './format/bundled.ts';
 import { type ModelConfig, parseModelConfig, readModelConfig } from './format/config.ts';
 import { modelFile, readConfigFile } from './format/model-files.ts';
 import { PRESETS } from './format/presets.ts';
@@ -29,7 +30,7 @@ export interface TextOptions {
 }
 
 export interface LoadOptions extends TextOptions {
-  /** A Hugging Face folder; or `dummy:<folder, config.json, or preset>` for deterministic random weights. */
+  /** A Hugging Face folder; `bundled:reference`, the model in the package; or `dummy:<folder, config.json, or preset>` for deterministic random weights. */
   readonly path: string;
   readonly backend: Backend;
   /** Storage of the matrices; default: what the checkpoint stores (bf16 for dummies). */
@@ -46,7 +47,7 @@ export interface LoadOptions extends TextOptions {
  * that do not go together), OUT_OF_MEMORY.
  */
 export async function loadModel(options: LoadOptions): Promise<LanguageModel> {
-  const located = options.path.startsWith(DUMMY) ? locateDummy(options) : await locateCheckpoint(options.path);
+  const located = options.path.startsWith(DUMMY) ? locateDummy(options) : await locateCheckpoint(modelPath(options.path));
   const { config, folder, name, source, weightsHash } = located;
   const { backend, onProgress } = options;
   try {
@@ -63,17 +64,17 @@ export async function loadModel(options: LoadOptions): Promise<LanguageModel> {
 
 /** The `weightsHash` (sha256) that `loadModel` would give the model. It needs no backend; for plans and dry runs. Errors as `loadModel`. */
 export async function modelHash(path: string): Promise<string> {
-  return path.startsWith(DUMMY) ? dummyHash(locateConfig(path).config) : checkpointHash(path);
+  return path.startsWith(DUMMY) ? dummyHash(locateConfig(path).config) : checkpointHash(modelPath(path));
 }
 
 /** The configuration of a model path as `loadModel` takes it, without loading anything else. Errors as `loadModel`. */
 export function modelConfig(path: string): ModelConfig {
-  return path.startsWith(DUMMY) ? locateConfig(path).config : readModelConfig(path);
+  return path.startsWith(DUMMY) ? locateConfig(path).config : readModelConfig(modelPath(path));
 }
 
 /** Where a model's tokenizer and template are looked for; null for a preset, which has none. Errors as `loadModel`. */
 export function modelFolder(path: string): string | null {
-  return path.startsWith(DUMMY) ? locateConfig(path).folder : path;
+  return path.startsWith(DUMMY) ? locateConfig(path).folder : modelPath(path);
 }
 
 /**
@@ -88,9 +89,9 @@ export async function checkModel(
     const { config, folder } = locateConfig(path);
     return { config, text: readText(folder, path, options) };
   }
-  const { config, name, source } = await openCheckpoint(path);
+  const { config, folder, name, source } = await openCheckpoint(modelPath(path));
   await source.close();
-  return { config, text: readText(path, name, options) };
+  return { config, text: readText(folder, name, options) };
 }
 
 /** The parts of a model that make prompts, without its weights: for checks before anything else is loaded. Each is null where there is none. */

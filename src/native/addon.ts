@@ -17,7 +17,7 @@ export interface Addon {
   cpuMismatch(): string | undefined;
 }
 
-const BUILD_HINT = 'Run `npm run build:native` (it needs CMake and a C++20 compiler), then `moabench doctor`.';
+const BUILD_HINT = 'Run `moabench build` (it needs CMake and a C++20 compiler), then `moabench doctor`.';
 
 /** Where the addon is looked for: MOABENCH_ADDON (tests of the sanitizer build), else native/build in this package. */
 export function addonPath(): string {

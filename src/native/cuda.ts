@@ -5,7 +5,7 @@ import { loadAddon } from './addon.ts';
 import type { Backend } from './backend.ts';
 
 const HINT =
-  'Build it with `npm run build:native` on a machine with the CUDA toolkit (13.0 is what it was tested with), or name it with MOABENCH_CUDA_LIBRARY; then run `moabench doctor`.';
+  'Run `moabench build` where nvcc is on the PATH (CUDA 13.0 is what it was tested with), or `moabench build --cuda wheels`, which gets a compiler from PyPI; then `moabench doctor`. MOABENCH_CUDA_LIBRARY names another library.';
 
 export interface CudaBackendOptions {
   /** Index of the device among those that CUDA_VISIBLE_DEVICES shows; 0 when left out. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { gemmArm } from '../measure/kernel-cases.ts';
+import { modelPath } from '../model/format/bundled.ts';
 import type { ModelConfig } from '../model/format/config.ts';
 import { checkpointFiles } from '../model/format/weights/checkpoint.ts';
 import { weightElements } from '../model/format/weights/weights.ts';
@@ -122,7 +123,7 @@ function peakBytes(cells: readonly Cell[], { suite, config }: EstimateInput): nu
 function weightBytes({ model }: Suite, config: ModelConfig): number {
   if (model.weightDType !== undefined) return weightElements(config) * BYTES_PER_ELEMENT[model.weightDType];
   if (model.path.startsWith('dummy:')) return weightElements(config) * BYTES_PER_ELEMENT.bf16;
-  return checkpointFiles(model.path).reduce((sum, file) => sum + statSync(file).size, 0);
+  return checkpointFiles(modelPath(model.path)).reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
 function diskBytes(open: readonly CellToDo[], { suite, config }: EstimateInput): number {

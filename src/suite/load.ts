@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { describe, MoaError } from '../core/errors.ts';
 import { contentHash } from '../core/hash.ts';
 import { readInputText } from '../core/read-input.ts';
+import { suiteFile, suiteHint } from './bundled.ts';
 import { expandCells } from './cells.ts';
 import { pathsOutside } from './outside.ts';
 import { type Problem, pathText, problemError, problemsOf } from './problems.ts';
@@ -32,16 +33,26 @@ export interface LoadSuiteOptions {
 }
 
 /**
- * Reads and checks a suite file.
+ * Reads and checks a suite: a file, or the name of one that comes with moabench (`quick`).
  * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE whose message has `file:line:column path: problem` for every problem.
  */
-export function loadSuite(path: string, options: LoadSuiteOptions = {}): LoadedSuite {
-  const text = readInputText(path, { what: 'a suite', maxBytes: MAX_BYTES });
+export function loadSuite(nameOrPath: string, options: LoadSuiteOptions = {}): LoadedSuite {
+  const path = suiteFile(nameOrPath);
+  const text = readSuite(path);
   const source = parseYaml(text, path);
   const suite = checkedSuite(source, options);
   const outside = options.allowOutside === false ? pathsOutside(source, suite, dirname(path)) : [];
   if (outside.length > 0) throw problemError(source, outside);
   return { suite, path, folder: dirname(path), hash: contentHash(suite) };
+}
+
+function readSuite(path: string): string {
+  try {
+    return readInputText(path, { what: 'a suite', maxBytes: MAX_BYTES });
+  } catch (error) {
+    if (!(error instanceof MoaError) || error.code !== 'NOT_FOUND') throw error;
+    throw new MoaError(error.message, { code: error.code, hint: suiteHint(path), cause: error });
+  }
 }
 
 /** As `loadSuite`, from text; `file` is the name in messages. */

@@ -159,7 +159,10 @@ const shape = {
   description: z.string().optional(),
   seed: z.int().min(0).default(1),
   model: z.strictObject({
-    path: z.string().min(1).describe('A Hugging Face folder relative to the working folder, or dummy:<config>.'),
+    path: z
+      .string()
+      .min(1)
+      .describe('A Hugging Face folder relative to the working folder, bundled:reference (the model in the package), or dummy:<config>.'),
     weightDType: z.enum(['f32', 'f16', 'bf16']).optional().describe('Default: as stored.'),
     kvDType: z.enum(['f32', 'f16', 'bf16']).default('f32'),
     templateVariables: z

@@ -21,7 +21,7 @@ describe('listBackends', () => {
         name: 'cuda',
         available: false,
         reason: 'Expected the CUDA library at /nowhere/libmoabench_cuda.so but it has not been built',
-        hint: expect.stringContaining('npm run build:native'),
+        hint: expect.stringContaining('`moabench build`'),
       },
     ]);
   });
@@ -38,7 +38,7 @@ describe('listBackends', () => {
       name: 'cpu',
       available: false,
       reason: expect.stringMatching(reason),
-      hint: expect.stringContaining('npm run build:native'),
+      hint: expect.stringContaining('`moabench build`'),
     });
   });
 });

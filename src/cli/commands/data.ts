@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { listDatasets } from '../../data/datasets.ts';
 import { generateSamples } from '../../data/generate.ts';
 import { TASK_NAMES, taskNamed } from '../../data/tasks.ts';
+import { BUNDLED_MODEL, modelPath } from '../../model/format/bundled.ts';
 import { Tokenizer } from '../../model/format/tokenizer/tokenizer.ts';
 import { print } from '../output.ts';
 import { integer } from '../parse.ts';
@@ -15,9 +15,6 @@ interface GenerateFlags {
   readonly seed: string;
   readonly model?: string;
 }
-
-/** In the package, wherever the command runs. */
-const BUNDLED_MODEL = fileURLToPath(new URL('../../../models/reference', import.meta.url));
 
 /** moabench data: datasets that the harness knows, and the generated tasks. */
 export function dataCommand(): Command {
@@ -44,7 +41,7 @@ export function dataCommand(): Command {
     .option('--model <folder>', 'whose tokenizer counts (default: the bundled model)')
     .addHelpText('after', '\nExample:\n  $ moabench data generate --task lines --length 4096 --count 3 > lines.jsonl')
     .action(async (flags: GenerateFlags) => {
-      const tokenizer = Tokenizer.read(flags.model ?? BUNDLED_MODEL);
+      const tokenizer = Tokenizer.read(modelPath(flags.model ?? BUNDLED_MODEL));
       const { length: targetTokens, count, seed } = flags;
       for (const sample of generateSamples({ task: taskNamed(flags.task).name, targetTokens, count, seed, tokenizer, split: 'eval' })) {
         print(`${JSON.stringify(sample)}\n`);

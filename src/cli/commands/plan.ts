@@ -119,7 +119,7 @@ function lint(): Command {
     .argument('<plan>', 'plan file')
     .option('--model <folder>', 'model that the plan should fit')
     .option('--json', 'print findings as JSON', false)
-    .addHelpText('after', '\nExample:\n  $ moabench plan lint plan.json --model models/reference')
+    .addHelpText('after', '\nExample:\n  $ moabench plan lint plan.json --model bundled:reference')
     .action((path: string, flags: { readonly model?: string; readonly json: boolean }) => {
       const findings = lintPlan(loadPlan(path), flags.model === undefined ? {} : { model: modelConfig(flags.model) });
       if (flags.json) print(`${JSON.stringify(findings)}\n`);

@@ -26,9 +26,9 @@ export function runCommand(): Command {
       'after',
       `
 Examples:
-  $ moabench run suites/quick.yaml --dry-run               what it would do, and about how long it takes
-  $ moabench run suites/quick.yaml --only 'retrieval*'     only these cells, and the plans that they need
-  $ moabench run suites/quick.yaml --out runs/a --resume   go on in a folder`,
+  $ moabench run quick --dry-run               what it would do, and about how long it takes
+  $ moabench run quick --only 'retrieval*'     only these cells, and the plans that they need
+  $ moabench run my-suite.yaml --out runs/a --resume   go on in a folder`,
     )
     .action(async (suite: string, flags: RunFlags) => {
       await execute(suite, flags, { only: flags.only, command: commandAgain('run', suite, flags) });
@@ -40,7 +40,7 @@ export function compressCommand(): Command {
   return suiteCommand('compress')
     .description('Make only the plans of a suite: calibrate, profile, optimize, validate')
     .option('--only <methods...>', 'methods of the suite', [])
-    .addHelpText('after', '\nExample:\n  $ moabench compress suites/quick.yaml --only moa-50 --out runs/plans')
+    .addHelpText('after', '\nExample:\n  $ moabench compress quick --only moa-50 --out runs/plans')
     .action(async (suite: string, flags: RunFlags) => {
       const only = flags.only.length === 0 ? ['plan'] : flags.only.map((method) => `plan/${method}`);
       await execute(suite, flags, { only, command: commandAgain('compress', suite, flags) });
@@ -49,7 +49,7 @@ export function compressCommand(): Command {
 
 function suiteCommand(name: string): Command {
   return new Command(name)
-    .argument('<suite>', 'suite file (YAML)')
+    .argument('<suite>', 'suite file (YAML), or the name of a bundled suite (see `moabench suites`)')
     .option('--out <folder>', 'run folder (default: runs/<suite>-<time>)')
     .option('--resume', 'go on with the folder, or with the newest run of the suite', false)
     .option('--other-suite', 'with --resume: go on also where the folder holds the run of another suite', false)

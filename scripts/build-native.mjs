@@ -3,7 +3,7 @@
 //   node scripts/build-native.mjs [--cuda auto|on|off|wheels] [--kernel FILE ...]
 //   node scripts/build-native.mjs --asan [--march SET]
 // --cuda: auto builds CUDA kernels where nvcc is on the PATH (the default, or what MOABENCH_CUDA says), on requires it, wheels takes it from PyPI.
-// --kernel: also builds native/build/own/moabench.node, in which FILE stands in for the file of native/cpu with the same name.
+// --kernel: also builds ./moabench.node, in which FILE stands in for the file of native/cpu with the same name.
 // --asan: builds native/build-asan/moabench.node under AddressSanitizer and UBSan; --march for another instruction set than this machine's.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -101,6 +101,7 @@ function build({ asan, march, cuda, kernel }) {
     CMAKE_BUILD_TYPE: asan ? 'RelWithDebInfo' : 'Release',
     MOABENCH_CUDA: asan ? 'OFF' : CUDA[cuda],
     MOABENCH_OWN_KERNELS: kernel.map((file) => resolve(file)).join(';'),
+    MOABENCH_OWN_FOLDER: kernel.length > 0 ? process.cwd() : '',
     ...(asan ? { MOABENCH_SANITIZE: 'address,undefined' } : {}),
     ...(march === undefined ? {} : { MOABENCH_MARCH: march }),
   };

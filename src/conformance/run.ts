@@ -51,6 +51,16 @@ export interface ConformanceOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A filter for a quick look: the first `count` cases of each op in the list. It counts, so that each run needs its own. */
+export function firstOfEachOp(count: number): (testCase: ConformanceCase) => boolean {
+  const seen = new Map<OpName, number>();
+  return ({ op }) => {
+    const before = seen.get(op) ?? 0;
+    seen.set(op, before + 1);
+    return before < count;
+  };
+}
+
 /** Runs the conformance list on `backend` and compares each output with the `reference`'s. Throws only when aborted. */
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
   const { backend, reference, filter = () => true, repeat = false } = options;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MoaError } from '../core/errors.ts';
 import type { Backend } from './backend.ts';
@@ -19,9 +20,10 @@ export interface Addon {
 
 const BUILD_HINT = 'Run `moabench build` (it needs CMake and a C++20 compiler), then `moabench doctor`.';
 
-/** Where the addon is looked for: MOABENCH_ADDON (tests of the sanitizer build), else native/build in this package. */
+/** Where the addon is looked for: MOABENCH_ADDON (a build of one's own), else native/build in this package. */
 export function addonPath(): string {
-  return process.env.MOABENCH_ADDON ?? fileURLToPath(new URL('../../native/build/moabench.node', import.meta.url));
+  const named = process.env.MOABENCH_ADDON;
+  return named !== undefined ? resolve(named) : fileURLToPath(new URL('../../native/build/moabench.node', import.meta.url));
 }
 
 function unavailable(what: string, cause?: unknown): MoaError {

@@ -228,6 +228,8 @@ export const suiteSchema = parts
   .transform((suite) => ({ ...suite, report: { ...suite.report, baseline: suite.report.baseline ?? defaultBaseline(suite) } }));
 
 export type Suite = z.infer<typeof suiteSchema>;
+/** A suite as it is written: what has a default may be left out. */
+export type SuiteInput = z.input<typeof suiteSchema>;
 export type SuiteMethod = Suite['methods'][number];
 export type MethodOfSuite<K extends SuiteMethod['method']> = Extract<SuiteMethod, { method: K }>;
 

@@ -15,7 +15,6 @@ interface BuildFlags {
 
 /** In the package, installed or checked out. */
 const SCRIPT = fileURLToPath(new URL('../../../scripts/build-native.mjs', import.meta.url));
-const OWN_ADDON = fileURLToPath(new URL('../../../native/build/own/moabench.node', import.meta.url));
 
 /** moabench build: the native code, compiled for this machine. */
 export function buildCommand(): Command {
@@ -27,7 +26,11 @@ export function buildCommand(): Command {
         'CUDA kernels: auto where nvcc is on the PATH, on, off, or wheels: with the compiler of NVIDIA’s wheels from PyPI, 300 MB (default: MOABENCH_CUDA, else auto)',
       ).choices(['auto', 'on', 'off', 'wheels']),
     )
-    .option('--kernel <files...>', 'also build an addon in which these files stand in for those of native/cpu with the same names', [])
+    .option(
+      '--kernel <files...>',
+      'also build ./moabench.node, in which these files stand in for those of native/cpu with the same names',
+      [],
+    )
     .addHelpText(
       'after',
       `
@@ -46,6 +49,6 @@ Examples:
         return;
       }
       print(`built     ${addonPath()}\n${backendsText(listBackends())}`);
-      if (kernel.length > 0) print(`own       ${OWN_ADDON}\n          it is used where MOABENCH_ADDON names it\n`);
+      if (kernel.length > 0) print('own       moabench.node in this folder; MOABENCH_ADDON=moabench.node uses it\n');
     });
 }

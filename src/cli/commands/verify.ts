@@ -15,9 +15,13 @@ interface VerifyFlags {
   readonly backend: 'cpu' | 'cuda';
   readonly device?: number;
   readonly op?: string[];
+  readonly quick: boolean;
   readonly repeat: boolean;
   readonly json: boolean;
 }
+
+/** Cases of each op with --quick. */
+const QUICK_CASES = 2;
 
 /** moabench verify: every op of a backend against the independent reference, before anything is timed. */
 export function verifyCommand(): Command {
@@ -26,6 +30,7 @@ export function verifyCommand(): Command {
     .addOption(new Option('--backend <name>', 'what is checked').choices(['cpu', 'cuda']).default('cpu'))
     .option('--device <n>', 'which GPU of cuda (default: 0)', deviceIndex)
     .option('--op <names...>', 'only these ops')
+    .option('--quick', 'only two cases of each op: seconds instead of a minute', false)
     .option('--repeat', 'run every case twice; a bit that differs is a failure', false)
     .option('--json', 'print every case as JSON', false)
     .addHelpText(
@@ -38,7 +43,8 @@ export function verifyCommand(): Command {
       const reference = await createTfjsBackend();
       try {
         const ops = flags.op;
-        const { runConformance } = await import('../../conformance/run.ts');
+        const { firstOfEachOp, runConformance } = await import('../../conformance/run.ts');
+        const isQuick = firstOfEachOp(flags.quick ? QUICK_CASES : Number.POSITIVE_INFINITY);
         const report = await interruptible(
           (signal) =>
             runConformance({
@@ -47,7 +53,7 @@ export function verifyCommand(): Command {
               repeat: flags.repeat,
               signal,
               onCase: ({ op }, done, total) => display.onProgress({ stage: 'verify', done, total, detail: op }),
-              ...(ops === undefined ? {} : { filter: ({ op }) => ops.includes(op) }),
+              filter: (testCase) => isQuick(testCase) && (ops === undefined || ops.includes(testCase.op)),
             }),
           { beforeExit: () => display.stop() },
         );

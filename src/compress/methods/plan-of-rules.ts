@@ -6,15 +6,20 @@ import { densitiesAt } from '../../plan/spans.ts';
 
 export interface PlanOfRules {
   readonly name: string;
+  /** `imported` for the rules of a method that is not moabench's own. */
   readonly method: Plan['method'];
   readonly model: LanguageModel;
+  /** Tokens, [layers][kvHeads]: span(N) = alpha + beta * N, rounded to whole blocks of 64. */
   readonly alpha: number[][];
   readonly beta: number[][];
+  /** Tokens at the start that are never evicted, part of every span; a multiple of 64. */
   readonly sink: number;
+  /** What differs between heads; null where that is not known. */
   readonly heterogeneity: Heterogeneity | null;
   /** Lengths whose density is written into the plan. */
   readonly lengths: readonly number[];
-  readonly provenance: Omit<Provenance, 'createdBy'>;
+  /** Where the rules come from; `createdBy` is moabench where nothing else is said. */
+  readonly provenance: Omit<Provenance, 'createdBy'> & Partial<Pick<Provenance, 'createdBy'>>;
 }
 
 /** A plan for this model from rules [layers][kvHeads], with its densities filled in. */

@@ -2,7 +2,7 @@
 // module. The published packages cannot be used as they are: the builds of tfjs-core for Node have no gradients, its single modules import each
 // other without file extensions, which Node refuses, and @tensorflow/tfjs, which has them, brings 275 MB of layers, converters and WebGL.
 // dist/vendor/tfjs.LICENSES.txt has the licences of what is in it.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
@@ -25,11 +25,11 @@ function packagesOf(modules) {
 
 function licenceOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const file = ['LICENSE', 'LICENSE.md'].map((base) => join(folder, base)).find(existsSync);
+  const file = readdirSync(folder).find((entry) => entry.startsWith('LICENSE'));
   const readme = join(folder, 'README.md');
   // Where a package has no file of its own, its readme has the text.
   const inReadme = existsSync(readme) ? /^(?:LICENSE|License).*[\s\S]*/m.exec(readFileSync(readme, 'utf8'))?.[0] : undefined;
-  const text = file === undefined ? inReadme : readFileSync(file, 'utf8');
+  const text = file === undefined ? inReadme : readFileSync(join(folder, file), 'utf8');
   return `${name} ${version} (${license})\n\n${text ?? 'The text of this licence is in LICENSE of this package.'}`.trim();
 }
 

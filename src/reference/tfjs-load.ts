@@ -15,6 +15,8 @@ export interface TfjsFlavour {
   readonly flavour: 'tfjs-node-gpu' | 'tfjs-cpu';
   readonly version: string;
   readonly reason: string;
+  /** What would give more. */
+  readonly hint?: string;
 }
 
 export interface LoadedTfjs extends TfjsFlavour {
@@ -22,6 +24,7 @@ export interface LoadedTfjs extends TfjsFlavour {
 }
 
 const NATIVE_PACKAGE: string = '@tensorflow/tfjs-node-gpu';
+const DOCUMENT = 'docs/tfjs-node-gpu.md says how it is built, where it runs, and what stops it.';
 /** Made by scripts/bundle-tfjs.mjs; the same place from src/ and from dist/. */
 const PURE_JAVASCRIPT = new URL('../../dist/vendor/tfjs.js', import.meta.url);
 let loaded: Promise<LoadedTfjs> | undefined;
@@ -34,21 +37,17 @@ export function loadTfjs(): Promise<LoadedTfjs> {
 
 /** The flavour that `createTfjsBackend` uses on this machine, for `moabench doctor`. */
 export async function tfjsFlavour(): Promise<TfjsFlavour> {
-  const { flavour, version, reason } = await loadTfjs();
-  return { flavour, version, reason };
+  const { tf: _, ...flavour } = await loadTfjs();
+  return flavour;
 }
 
 async function load(): Promise<LoadedTfjs> {
   const native = await importNative();
-  if (typeof native !== 'string') {
-    native.enableProdMode();
-    await native.ready();
-    return {
-      tf: native,
-      flavour: 'tfjs-node-gpu',
-      version: native.version_core,
-      reason: `${NATIVE_PACKAGE} is installed, ${deviceOf(native)}`,
-    };
+  if ('tf' in native) {
+    const { tf } = native;
+    tf.enableProdMode();
+    await tf.ready();
+    return { tf, flavour: 'tfjs-node-gpu', version: tf.version_core, ...deviceOf(tf) };
   }
   if (!existsSync(PURE_JAVASCRIPT)) {
     throw new MoaError(`Expected TensorFlow.js at ${fileURLToPath(PURE_JAVASCRIPT)} but it has not been built`, {
@@ -61,34 +60,44 @@ async function load(): Promise<LoadedTfjs> {
   tf.enableProdMode();
   await tf.setBackend('cpu');
   await tf.ready();
-  return { tf, flavour: 'tfjs-cpu', version: tf.version_core, reason: native };
+  return { tf, flavour: 'tfjs-cpu', version: tf.version_core, ...native };
 }
 
 /** Native TensorFlow goes on without a word on the CPU where it finds no GPU that it can use. */
-function deviceOf(native: Tf): string {
+function deviceOf(native: Tf): Pick<TfjsFlavour, 'reason' | 'hint'> {
   const backend = native.backend() as unknown as { readonly isUsingGpuDevice?: boolean };
-  return backend.isUsingGpuDevice === true ? 'on the GPU' : 'on the CPU: its TensorFlow found no GPU with the CUDA that it was built for';
+  if (backend.isUsingGpuDevice === true) return { reason: `${NATIVE_PACKAGE} is installed, and runs on the GPU` };
+  return {
+    reason: `${NATIVE_PACKAGE} is installed, and runs on the CPU: its TensorFlow found no GPU with the CUDA that it was built for`,
+    hint: `PyPI's tensorflow 2.20.0 takes an NVIDIA GPU and the CUDA 12 libraries of tensorflow[and-cuda]. ${DOCUMENT}`,
+  };
 }
 
 /** The native package, or one sentence on why there is none. */
-async function importNative(): Promise<Tf | string> {
+async function importNative(): Promise<{ readonly tf: Tf } | Pick<TfjsFlavour, 'reason' | 'hint'>> {
   const require = createRequire(import.meta.url);
   try {
     require.resolve(NATIVE_PACKAGE);
   } catch {
-    return `${NATIVE_PACKAGE} (optional) is not installed`;
+    return {
+      reason: `${NATIVE_PACKAGE} (optional) is not installed`,
+      hint: `Nothing is missing; native TensorFlow is faster. ${DOCUMENT}`,
+    };
   }
   // Native TensorFlow logs device discovery to stderr, and multiplies in TF32 unless told otherwise: a reference needs full float32.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   process.env.NVIDIA_TF32_OVERRIDE ??= '0';
-  // Its code calls a function that Node had until release 22.
-  (require('node:util') as { isNullOrUndefined?: (value: unknown) => boolean }).isNullOrUndefined ??= (value) =>
-    value === null || value === undefined;
+  // The package calls a function that Node had until release 22.
+  const util = require('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
+  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
   try {
     const imported = (await import(NATIVE_PACKAGE)) as { readonly default?: Tf } & Tf;
-    return imported.default ?? imported;
+    return { tf: imported.default ?? imported };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return `${NATIVE_PACKAGE} is installed but does not load: ${message.split('\n')[0]}`;
+    return {
+      reason: `${NATIVE_PACKAGE} is installed but does not load: ${message.split('\n')[0]}`,
+      hint: `Its addon is built by scripts/build-tfjs-node-gpu.mjs of this package. ${DOCUMENT}`,
+    };
   }
 }

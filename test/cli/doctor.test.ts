@@ -21,6 +21,18 @@ test('a missing backend says why, and what to do on the next line', () => {
   ]);
 });
 
+test('the reference says which TensorFlow.js it is, why, and what would give more', () => {
+  const tfjs = {
+    flavour: 'tfjs-node-gpu',
+    version: '4.22.0',
+    reason: 'it is installed, and runs on the CPU',
+    hint: 'Add CUDA 12.',
+  } as const;
+  expect(doctorText({ ...machine, backends: [cpu], tfjs })).toMatch(
+    /\ntfjs {6}yes {2}tfjs-node-gpu 4\.22\.0: it is installed, and runs on the CPU\n {15}hint: Add CUDA 12\.\n$/,
+  );
+});
+
 test('a GPU is described', () => {
   const cuda = { name: 'cuda', available: true, description: 'cuda: NVIDIA H100, driver 13.0, cuBLASLt 13.0.2' } as const;
   const text = doctorText({ ...machine, backends: [cpu, cuda] });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConformanceCase } from '../../src/conformance/case.ts';
 import { CONFORMANCE_CASES } from '../../src/conformance/cases/all-cases.ts';
-import { reproOf, runConformance } from '../../src/conformance/run.ts';
+import { firstOfEachOp, reproOf, runConformance } from '../../src/conformance/run.ts';
 import { Stage } from '../../src/conformance/stage.ts';
 import { Rng } from '../../src/core/rng.ts';
 import type { AttentionDecodeParams, Backend, Ops, Tensor } from '../../src/native/backend.ts';
@@ -36,6 +36,13 @@ describe('the list', () => {
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
     expect(OPS.filter((op) => !CONFORMANCE_CASES.some((testCase) => testCase.op === op && testCase.rejects === undefined))).toEqual([]);
   });
+});
+
+test('a quick look is the first cases of each op', () => {
+  const quick = CONFORMANCE_CASES.filter(firstOfEachOp(2));
+  const ops = [...new Set(CONFORMANCE_CASES.map(({ op }) => op))];
+  const firstTwo = ops.flatMap((op) => CONFORMANCE_CASES.filter(only(op)).slice(0, 2));
+  expect(quick.map(reproOf).sort()).toEqual(firstTwo.map(reproOf).sort());
 });
 
 /** Half activations and graphs: what few backends have, so that the reference alone must show that the cases can be run. */

@@ -134,6 +134,15 @@ describe('other commands', () => {
     for (const result of report.results) expect(result.samplesMs).toHaveLength(2);
   });
 
+  test('a bundled suite is found by its name in any folder, with its model; a path that is not there has a hint', async () => {
+    const listed = await moabench(['suites', '--json'], folder).ended;
+    expect(JSON.parse(listed.stdout).map(({ name }: { name: string }) => name)).toContain('quick');
+    const dry = await moabench(['run', 'quick', '--only', 'plan/uniform-50', '--dry-run'], folder).ended;
+    expect(dry).toMatchObject({ code: 0, stdout: expect.stringMatching(/^to do +plan\/uniform-50\n1 cell/) });
+    const missing = await moabench(['run', 'suites/quick.yaml'], folder).ended;
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('`moabench run quick`') });
+  });
+
   test('data generate writes samples of the length that was asked for, in any folder', async () => {
     const run = await moabench(['data', 'generate', '--task', 'lines', '--length', '600', '--count', '2'], folder).ended;
     const samples = run.stdout

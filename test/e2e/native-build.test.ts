@@ -7,13 +7,13 @@ import { afterAll, expect, test } from 'vitest';
 const folder = mkdtempSync(join(tmpdir(), 'moabench-build-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Configures the native build with that nvcc on the PATH. */
-function configure(nvcc: string, cuda: 'AUTO' | 'OFF') {
+/** Configures the native build with that nvcc on the PATH, and further options. */
+function configure(nvcc: string, cuda: 'AUTO' | 'OFF', options: readonly string[] = []) {
   const bin = mkdtempSync(join(folder, 'bin-'));
   writeFileSync(join(bin, 'nvcc'), nvcc);
   chmodSync(join(bin, 'nvcc'), 0o755);
   const build = join(bin, 'build');
-  const { status, stderr } = spawnSync('cmake', ['-S', 'native', '-B', build, `-DMOABENCH_CUDA=${cuda}`], {
+  const { status, stderr } = spawnSync('cmake', ['-S', 'native', '-B', build, `-DMOABENCH_CUDA=${cuda}`, ...options], {
     encoding: 'utf8',
     env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
   });
@@ -31,3 +31,16 @@ test('an nvcc that cannot compile fails the configuration, which names the log t
 test('MOABENCH_CUDA=OFF does not ask it', () => {
   expect(configure('#!/bin/sh\nexit 1\n', 'OFF').status).toBe(0);
 });
+
+test.each(['not_there.cc', 'made_up.cc', 'parallel.h'])(
+  'an own kernel %s that is not a file with the name of one in native/cpu is refused',
+  (name) => {
+    const file = join(folder, name);
+    if (name !== 'not_there.cc') writeFileSync(file, '');
+    const { status, message } = configure('#!/bin/sh\nexit 1\n', 'OFF', [`-DMOABENCH_OWN_KERNELS=${file}`]);
+    expect(status).toBe(1);
+    expect(message).toContain(
+      `Expected a file with the name of one in native/cpu (such as rms_norm.cc) for an own kernel but received ${file}`,
+    );
+  },
+);

@@ -31,14 +31,19 @@ interface DoctorReport {
 export function doctorText({ node, memory, backends, tfjs }: DoctorReport): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const lines = [`node      ${node}`, `memory    ${gib(memory.freeBytes)} free of ${gib(memory.totalBytes)}`];
-  return `${lines.join('\n')}\n${backendsText(backends)}${'tfjs'.padEnd(9)} yes  ${tfjs.flavour} ${tfjs.version}: ${tfjs.reason}\n`;
+  const reference = [`${'tfjs'.padEnd(9)} yes  ${tfjs.flavour} ${tfjs.version}: ${tfjs.reason}`, ...hintLine(tfjs.hint)];
+  return `${lines.join('\n')}\n${backendsText(backends)}${reference.join('\n')}\n`;
 }
 
 /** A line for each native backend; one that is missing says why and what to do. */
 export function backendsText(backends: ReturnType<typeof listBackends>): string {
   const lines = backends.flatMap((b) => {
     if (b.available) return [`${b.name.padEnd(9)} yes  ${b.description}`];
-    return [`${b.name.padEnd(9)} no   ${b.reason}`, ...(b.hint === undefined ? [] : [`${''.padEnd(14)} hint: ${b.hint}`])];
+    return [`${b.name.padEnd(9)} no   ${b.reason}`, ...hintLine(b.hint)];
   });
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function hintLine(hint: string | undefined): string[] {
+  return hint === undefined ? [] : [`${''.padEnd(14)} hint: ${hint}`];
 }

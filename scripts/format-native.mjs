@@ -1,10 +1,14 @@
-// Formats native/ with clang-format (.clang-format beside package.json); with --check only says what would change.
+// Formats native/ and the examples with clang-format (.clang-format beside package.json); with --check only says what would change.
 import { spawnSync } from 'node:child_process';
 
 const check = process.argv.includes('--check');
-const listed = spawnSync('git', ['ls-files', '-co', '--exclude-standard', 'native/*.h', 'native/*.cc', 'native/*.cu', 'native/*.cuh'], {
-  encoding: 'utf8',
-});
+const listed = spawnSync(
+  'git',
+  ['ls-files', '-co', '--exclude-standard', 'native/*.h', 'native/*.cc', 'native/*.cu', 'native/*.cuh', 'examples/*.cc'],
+  {
+    encoding: 'utf8',
+  },
+);
 const files = listed.stdout.split('\n').filter(Boolean);
 const result = spawnSync('clang-format', [...(check ? ['--dry-run', '--Werror'] : ['-i']), ...files], { stdio: 'inherit' });
 if (result.error) {

@@ -10,6 +10,7 @@ import { type Suite, type SuiteInput, suiteSchema } from '../suite/schema.ts';
 import { compress } from './methods/registry.ts';
 import type { ValidatedFront } from './validate.ts';
 
+/** What `compressModel` makes plans with, by which calibration. */
 export interface CompressModelOptions {
   /** Methods as a suite has them, such as `{ id: 'moa-50', method: 'moa', density: 0.5 }`; those of one call share their profiles. */
   readonly methods: SuiteInput['methods'];
@@ -23,6 +24,7 @@ export interface CompressModelOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** What a method made of a model. */
 export interface CompressedModel {
   /** Rules [layers][kvHeads]: what `cacheLayout` makes caches of, and `savePlan` keeps. */
   readonly plan: Plan;

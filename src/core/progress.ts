@@ -6,4 +6,5 @@ export interface Progress {
   /** What is in flight, e.g. `moa-50 lines 4096`. */
   readonly detail?: string;
 }
+/** Told of each step; it is called often and must return at once. */
 export type OnProgress = (progress: Progress) => void;

@@ -7,11 +7,16 @@ import { loadProse } from './prose.ts';
 import { promptLength, type Sample, type Split, type TokenCounter } from './sample.ts';
 import { TASKS, type Task, type TaskName } from './tasks.ts';
 
+/** Which samples are made, and for whose tokenizer. */
 export interface GenerateOptions {
+  /** One of the generated tasks, such as `lines`. */
   readonly task: TaskName;
+  /** The longest that a prompt may be, tokens. */
   readonly targetTokens: number;
+  /** Samples. */
   readonly count: number;
   readonly seed: string | number;
+  /** The model's own: lengths are counted by it. */
   readonly tokenizer: TokenCounter;
   /** `eval` by default. The two splits share neither seeds nor prose. */
   readonly split?: Split;

@@ -5,6 +5,7 @@ import { METRICS } from './metrics/registry.ts';
 /** The parts of a sample that scoring needs. */
 export type Scorable = Pick<Sample, 'metric' | 'answers' | 'allClasses' | 'firstLineOnly'>;
 
+/** What an output is worth. */
 export interface Score {
   /** 0..1 by the sample's metric, maximum over its references. */
   readonly score: number;

@@ -27,6 +27,7 @@ export type GenerationOutcome =
 /** The clock that timings are read from. It is not the device's own, because users wait for the host too. */
 export const GENERATION_TIMER: BackendTraits['timer'] = 'wall clock';
 
+/** What of a generation is timed, and how often. */
 export interface GenerationTimingOptions {
   /**
    * What is timed: the prefill of one sequence's whole prompt; or decode passes of a batch, of `newTokens` steps each, that end at the

@@ -14,6 +14,7 @@ export interface Arm {
   release?(): Promise<void>;
 }
 
+/** How often each arm is timed, and in which order: `seed` decides it. */
 export interface InterleaveOptions {
   /** Timings per arm. */
   readonly rounds: number;

@@ -29,6 +29,7 @@ export interface TextOptions {
   readonly template?: TemplateSettings;
 }
 
+/** Which model is loaded, where to, and in which dtypes. */
 export interface LoadOptions extends TextOptions {
   /** A Hugging Face folder; `bundled:reference`, the model in the package; or `dummy:<folder, config.json, or preset>` for deterministic random weights. */
   readonly path: string;

@@ -329,8 +329,10 @@ export interface Ops {
   influence(params: InfluenceParams): void;
 }
 
+/** The kinds of backends there are. */
 export type BackendName = 'cpu' | 'cuda' | 'tfjs';
 
+/** A device with its stream and memory: what models run on. Its owner calls `dispose`. */
 export interface Backend extends Ops {
   readonly name: BackendName;
   readonly traits: BackendTraits;

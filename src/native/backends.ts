@@ -3,6 +3,7 @@ import type { Backend, BackendName } from './backend.ts';
 import { createCpuBackend, describeCpuBackend } from './cpu.ts';
 import { createCudaBackend, describeCudaBackend } from './cuda.ts';
 
+/** Which backend, on what of this machine. */
 export interface BackendOptions {
   readonly name: BackendName;
   /** Threads of `cpu`; see CpuBackendOptions. */

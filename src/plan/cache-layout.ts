@@ -23,6 +23,7 @@ export interface CacheLayout {
   readonly bytes: number;
 }
 
+/** The sequence that a cache is for. */
 export interface LayoutOptions {
   readonly promptTokens: number;
   /** Most tokens that may follow the prompt. */

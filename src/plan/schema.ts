@@ -128,6 +128,7 @@ export const planSchema = z
     }
   });
 
+/** A checked plan: see `planSchema` for its fields. */
 export type Plan = z.infer<typeof planSchema>;
 export type Provenance = Plan['provenance'];
 export type ImportTax = z.infer<typeof taxSchema>;

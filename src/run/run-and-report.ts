@@ -3,6 +3,7 @@ import type { Summary } from '../summary/summary.ts';
 import { type RunResult, runSuite } from './run-suite.ts';
 import { writeRunReport } from './write-report.ts';
 
+/** Which suite is run, and where to. */
 export interface RunAndReportOptions {
   /** A suite file, or the name of a suite that comes with moabench (`quick`). */
   readonly suite: string;
@@ -20,6 +21,7 @@ export interface RunAndReportOptions {
   readonly onNote?: (note: string) => void;
 }
 
+/** How a run ended, and what its report says. */
 export interface ReportedRun extends RunResult {
   /** What summary.json has: estimates with their intervals, comparisons, checks. */
   readonly summary: Summary;

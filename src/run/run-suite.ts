@@ -33,6 +33,7 @@ import { runTimings } from './timings.ts';
 /** The checkout or the installed package: where package.json is. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Which suite is run, where to, and who is told. */
 export interface RunOptions {
   readonly suitePath: string;
   /** Run folder; default `runs/<suite name>-<time>`, or the newest of that suite with `resume`. */
@@ -52,6 +53,7 @@ export interface RunOptions {
   readonly onNote: (note: string) => void;
 }
 
+/** How the selected cells of a run ended. */
 export interface RunResult {
   readonly folder: string;
   readonly completed: number;

@@ -16,6 +16,7 @@ import { planPath } from './make-plans.ts';
 import { type ModelShape, planProblem } from './plan-record.ts';
 import { checkRunFolder, recordsPath } from './run-folder.ts';
 
+/** What a report says, for programs and for a terminal. */
 export interface WrittenReport {
   readonly summary: Summary;
   /** The headline table and the verdicts, for a terminal. */

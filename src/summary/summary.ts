@@ -203,4 +203,5 @@ export const summarySchema = z.strictObject({
     failed: z.array(z.strictObject({ cellId: z.string(), message: z.string() })),
   }),
 });
+/** What the records of a run say: estimates with their intervals, comparisons, checks; the content of summary.json. */
 export type Summary = z.infer<typeof summarySchema>;

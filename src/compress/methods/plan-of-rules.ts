@@ -4,6 +4,7 @@ import type { Rule } from '../../plan/rule.ts';
 import type { Heterogeneity, Plan, Provenance } from '../../plan/schema.ts';
 import { densitiesAt } from '../../plan/spans.ts';
 
+/** The rules of a plan and what is said of them; see `planOfRules`. */
 export interface PlanOfRules {
   readonly name: string;
   /** `imported` for the rules of a method that is not moabench's own. */

@@ -43,6 +43,7 @@ function sortedQuantile(sorted: ArrayLike<number>, level: number): number {
   return low === high ? low : low + (position - below) * (high - low);
 }
 
+/** The middle value, or the mean of the two in the middle. */
 export function median(values: ArrayLike<number>): number {
   return quantile(values, 0.5);
 }

@@ -9,6 +9,7 @@ export type Timings = readonly (readonly number[])[];
 /** Fewest rounds, over all processes, for a statement about speed: fewer have no signed-rank interval at 95%. */
 export const LEAST_ROUNDS = LEAST_SIGNED_RANK;
 
+/** A typical time, in the unit of its timings, or a ratio of two; with its interval. */
 export interface TimingEstimate {
   readonly estimate: number;
   /** 95% interval; null where the data allow none: one process with fewer than 6 rounds, or several processes without any variance. */
@@ -19,6 +20,7 @@ export interface TimingEstimate {
   readonly rounds: number;
 }
 
+/** A ratio of two typical times, numerator / denominator, with its interval and test. */
 export interface TimingRatio extends TimingEstimate {
   /** Two-sided p-value of the hypothesis that the ratio is 1, by the test that belongs to the interval; null without an interval. */
   readonly p: number | null;

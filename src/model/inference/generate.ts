@@ -21,6 +21,7 @@ interface GenerateRequest {
   readonly maxNewTokens: number;
 }
 
+/** Prompts with their caches, and when their continuations end. */
 export interface GenerateOptions {
   /** A batch: their layouts share kind, dtype and sink (see `canShareCache`). */
   readonly requests: readonly GenerateRequest[];
@@ -41,6 +42,7 @@ export interface GeneratedOutput {
   readonly kvBytes: number;
 }
 
+/** What was generated, in the order of the requests, and what it took. */
 export interface GenerateResult {
   readonly outputs: readonly GeneratedOutput[];
   /** Resident bytes of keys and values at the end: in all, and per [layer][kvHead] over the batch. */

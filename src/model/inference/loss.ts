@@ -7,6 +7,7 @@ import { forEachLogits, LOGIT_ROWS, prefillHidden } from './forward.ts';
 import type { LanguageModel } from './language-model.ts';
 import { notFinite } from './not-finite.ts';
 
+/** A prompt with its answer, and the cache that they run through. */
 export interface AnswerLossOptions {
   /** Prompt and answer. */
   readonly tokens: Int32Array;
@@ -17,6 +18,7 @@ export interface AnswerLossOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Losses of an answer, and the memory of the cache that they were computed through. */
 export interface AnswerLoss {
   /** Nats per answer token. */
   readonly losses: Float32Array;

@@ -94,10 +94,19 @@ async function importNative(): Promise<{ readonly tf: Tf } | Pick<TfjsFlavour, '
     const imported = (await import(NATIVE_PACKAGE)) as { readonly default?: Tf } & Tf;
     return { tf: imported.default ?? imported };
   } catch (error) {
+    forgetCore();
     const message = error instanceof Error ? error.message : String(error);
     return {
       reason: `${NATIVE_PACKAGE} is installed but does not load: ${message.split('\n')[0]}`,
       hint: `Its addon is built by scripts/build-tfjs-node-gpu.mjs of this package. ${DOCUMENT}`,
     };
   }
+}
+
+/**
+ * Cores of TensorFlow.js share engine and kernels through these globals. The package that did not load has filled them with kernels of the same names as
+ * the bundle's; the bundle begins with its own.
+ */
+function forgetCore(): void {
+  for (const name of ['_tfengine', '_tfGlobals']) Reflect.deleteProperty(globalThis, name);
 }

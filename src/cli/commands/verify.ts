@@ -40,7 +40,7 @@ export function verifyCommand(): Command {
         const ops = flags.op;
         const { runConformance } = await import('../../conformance/run.ts');
         const report = await interruptible(
-          (signal) =>
+          ({ signal }) =>
             runConformance({
               backend,
               reference,

@@ -1,7 +1,8 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadProse } from '../../src/data/prose.ts';
 import { PRESETS } from '../../src/model/format/presets.ts';
 import { userTurn } from '../../src/model/format/template/chat-template.ts';
 import type { LanguageModel } from '../../src/model/inference/language-model.ts';
@@ -16,6 +17,9 @@ import { cpuBackend } from '../model/test-backends.ts';
 const backend = cpuBackend();
 const folder = mkdtempSync(join(tmpdir(), 'timing-prompt-'));
 const models: LanguageModel[] = [];
+beforeAll(() => {
+  loadProse('eval');
+});
 afterAll(() => {
   for (const model of models) model.dispose();
   rmSync(folder, { recursive: true });

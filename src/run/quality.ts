@@ -90,7 +90,7 @@ async function runGroup(context: RunContext, contenders: readonly ScoredContende
 }
 
 /** The samples are the same for all methods: what is wrong with them is said once. */
-function recordBadSamples(context: RunContext, [first, ...others]: readonly Contender[], error: unknown): void {
+function recordBadSamples(context: RunContext, [first, ...others]: readonly ScoredContender[], error: unknown): void {
   if (first === undefined) return;
   recordFailed(context, first, error);
   for (const contender of others) recordSkipped(context, contender, `its samples could not be made or read: see ${first.cell.id}`);

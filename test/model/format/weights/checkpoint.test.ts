@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Checkpoint, checkpointFiles } from '../../../../src/model/format/weights/checkpoint.ts';
 import { EMBEDDING, layerName } from '../../../../src/model/format/weights/weight-names.ts';
-import { GOLDENS } from '../../golden-model.ts';
+import { GOLDENS, goldenModel } from '../../golden-model.ts';
 
 function copyOf(model: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'moabench-checkpoint-'));
-  cpSync(join(GOLDENS, model), folder, { recursive: true });
+  cpSync(goldenModel(model), folder, { recursive: true });
   return folder;
 }
 

@@ -8,11 +8,11 @@ const golden = readGolden('chinese-words.json', import.meta.url) as {
   pairs: { prediction: string; reference: string; f1: number; rouge: number }[];
 };
 
-test('the segmenter is there', () => {
+test('the segmenter of Chinese is installed', () => {
   expect(chineseUnavailable()).toBeNull();
 });
 
-test('without it, the reason is said', () => {
+test('without the segmenter the reason is said', () => {
   const missing = loadJieba(() => {
     throw new Error("Cannot find module '@node-rs/jieba-plan9-x64'\nRequire stack: here");
   });

@@ -184,7 +184,7 @@ describe('generate', () => {
     });
   });
 
-  test('names bad requests', async () => {
+  test('refuses a request that the cache or the model cannot take by the name of its field', async () => {
     await withModel('dummy:tiny', async (model) => {
       const good = requestOf(model, Int32Array.of(1, 2), 2);
       const sized = (spans: readonly number[]) => ({

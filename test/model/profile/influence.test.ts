@@ -57,7 +57,7 @@ describe('influenceProfile', () => {
     model.dispose();
   });
 
-  test('names bad arguments', async () => {
+  test('refuses an argument out of range by its name', async () => {
     const model = await loadModel({ path: 'dummy:tiny', backend: cpu });
     const good = { tokens: Int32Array.of(1, 2, 3), answerStart: 1, sink: 64, epsilon: 0.01 };
     for (const [change, name] of [

@@ -46,6 +46,7 @@ test('says about how long it takes, how much memory and disk, and how that was f
     expect.stringMatching(/^Memory: weights, the largest cache/),
     expect.stringMatching(/^Disk: records/),
   ]);
+  for (const value of [estimate.seconds, estimate.peakBytes, estimate.diskBytes]) expect(Number.isFinite(value)).toBe(true);
   expect(estimate.seconds).toBeGreaterThan(0);
   // A cache of 16384 tokens: keys and values of 2 layers with 2 heads of 16 f32 each.
   const cache = 2 * 2 * 2 * 16 * 4 * 16384;
@@ -89,6 +90,14 @@ describe('of timings, with --resume', () => {
     ]);
     asking(1);
     expect(await lines()).toEqual(done);
+  });
+
+  test('takes as long as it took before, and says so', async () => {
+    asking(3);
+    const { estimate } = await dryRun({ ...options, resume: true });
+    expect(Number.isFinite(estimate.seconds)).toBe(true);
+    expect(estimate.basis[0]).toBe('Time of 2 cells: what they took when they last ran here.');
+    asking(1);
   });
 
   test('what every process timed is done, also where the run was stopped before it said so', async () => {

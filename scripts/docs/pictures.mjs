@@ -26,7 +26,7 @@ async function accuracyByMemory(root, theme) {
     .map((method) => ({ ...method, prefill: [], decode: [] }));
   const shown = { ...summary, methods };
   const [chart] = tradeoffChart(shown, methodStyles(shown));
-  requireFormat(chart !== undefined, release, 'summary.json', 'accuracies and KV bytes');
+  requireFormat(chart !== undefined, release, 'records.jsonl', 'accuracies and KV bytes');
   return renderSvg(chart.spec(theme));
 }
 

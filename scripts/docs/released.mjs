@@ -1,6 +1,7 @@
 // The released records that the documents' tables are made from.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 
 /** A record that a table needs is not there, or has a format without what it needs: the message names the file and how it is made. */
 export class MissingRecord extends Error {}
@@ -14,6 +15,11 @@ function subfolders(folder) {
     .sort();
 }
 
+/** Where a file of a release is: as it is, or compressed. null: it is not there. */
+function pathOf({ path }, file) {
+  return [join(path, file), join(path, `${file}.gz`)].find((candidate) => existsSync(candidate)) ?? null;
+}
+
 function releaseOf(root, name, folder) {
   return { path: join(root, 'reports', name, folder), shown: `reports/${name}/${folder}` };
 }
@@ -21,18 +27,19 @@ function releaseOf(root, name, folder) {
 /** The newest release under reports/<name>: folders begin with their day. With `file`: the newest that has this file. @throws MissingRecord */
 export function newest(root, name, file) {
   const releases = subfolders(join(root, 'reports', name)).map((folder) => releaseOf(root, name, folder));
-  const last = releases.filter((release) => file === undefined || existsSync(join(release.path, file))).at(-1);
+  const last = releases.filter((release) => file === undefined || pathOf(release, file) !== null).at(-1);
   if (last !== undefined) return last;
   const missing = file === undefined ? 'a released run' : `a release with ${file}`;
   throw new MissingRecord(`Expected ${missing} in reports/${name} but there is none: reports/README.md says how it is made`);
 }
 
-/** The parsed JSON of a release's file. @throws MissingRecord naming the file. */
+/** The parsed JSON of a release's file, which may be compressed. @throws MissingRecord naming the file. */
 export function readRecord(release, file) {
-  const path = join(release.path, file);
-  if (!existsSync(path)) throw new MissingRecord(`Expected the record ${release.shown}/${file} but there is none`);
+  const path = pathOf(release, file);
+  if (path === null) throw new MissingRecord(`Expected the record ${release.shown}/${file} but there is none`);
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    const bytes = readFileSync(path);
+    return JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'));
   } catch (cause) {
     throw new MissingRecord(`Expected JSON in ${release.shown}/${file} but it cannot be read: ${cause.message}`, { cause });
   }
@@ -49,7 +56,7 @@ export function cudaReleases(root, file) {
   for (const folder of subfolders(join(root, 'reports', 'cuda'))) {
     const gpu = /^\d{4}-\d{2}-\d{2}-([a-z0-9]+)$/.exec(folder)?.[1];
     const release = releaseOf(root, 'cuda', folder);
-    if (gpu !== undefined && existsSync(join(release.path, file))) byGpu.set(gpu, { gpu: gpu.toUpperCase(), ...release });
+    if (gpu !== undefined && pathOf(release, file) !== null) byGpu.set(gpu, { gpu: gpu.toUpperCase(), ...release });
   }
   if (byGpu.size === 0) throw new MissingRecord(`Expected a release with ${file} in reports/cuda but there is none`);
   return [...byGpu.values()].sort((a, b) => b.gpu.localeCompare(a.gpu));

@@ -1,21 +1,20 @@
-// Tables and sentences of released suites, from their summary.json, by the code that makes their own reports.
+// Tables and sentences of released suites, from their records, by the code that makes their own reports.
+
 import { headline } from '../../dist/report/headline.js';
 import { headlineText } from '../../dist/report/headline-text.js';
-import { summarySchema } from '../../dist/summary/summary.js';
+import { readRun } from '../../dist/run/read-run.js';
+import { summarize } from '../../dist/summary/summarize.js';
 import { table } from './markdown.mjs';
 import { MissingRecord, newest, readRecord, requireFormat } from './released.mjs';
 
-/** The summary of the newest release of a suite. @throws MissingRecord where it is not as this version of the code writes it. */
+/** The summary of the newest release of a suite, made from its records as `moabench report` makes it. @throws MissingRecord where they cannot be read. */
 export function releasedSummary(root, name) {
-  const release = newest(root, name, 'summary.json');
-  const parsed = summarySchema.safeParse(readRecord(release, 'summary.json'));
-  if (!parsed.success) {
-    const field = parsed.error.issues[0]?.path.join('.');
-    throw new MissingRecord(
-      `Expected a summary of today's format in ${release.shown}/summary.json but ${field} is not: run \`moabench report ${release.shown}\``,
-    );
+  const release = newest(root, name, 'records.jsonl');
+  try {
+    return { release, summary: summarize(readRun(release.path)) };
+  } catch (cause) {
+    throw new MissingRecord(`Expected a run in ${release.shown} but it cannot be read: ${cause.message}`, { cause });
   }
-  return { release, summary: parsed.data };
 }
 
 /** The headline table of a release; `methods` and `columns` choose among its rows and columns, in their order. `from`: the folder of the document. */
@@ -26,14 +25,14 @@ export function headlineTable({ release, summary }, { methods, columns, from = '
     requireFormat(
       chosen.some((column) => column.name === name),
       release,
-      'summary.json',
+      'records.jsonl',
       `a column ${name}`,
     );
   for (const id of methods ?? [])
     requireFormat(
       rows.some((row) => row.id === id),
       release,
-      'summary.json',
+      'records.jsonl',
       `a method ${id}`,
     );
   const lines = rows

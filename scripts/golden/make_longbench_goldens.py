@@ -4,17 +4,23 @@
     git clone https://github.com/THUDM/LongBench /tmp/LongBench && git -C /tmp/LongBench checkout 8ae23fd444b0ed5837e993fb8d764f70b388c568
     /tmp/venv/bin/python scripts/golden/make_longbench_goldens.py /tmp/LongBench
 
-items.json has one item for each of the 21 data sets, the prompt that pred.py makes of it before truncation, and the scores that eval.py gives to
-some outputs. chinese-words.json has cuts of jieba and scores over them. All texts are written here or drawn from jieba's dictionary (MIT).
+items.json.gz has one item for each of the 21 data sets, the prompt that pred.py makes of it before truncation, and the scores that eval.py gives to
+some outputs. chinese-words.json.gz has cuts of jieba and scores over them. All texts are written here or drawn from jieba's dictionary (MIT).
 """
-import json, os, platform, random, sys
+import gzip
+import json
+import os
+import platform
+import random
+import sys
 
 LONGBENCH = sys.argv[1]
 sys.path.insert(0, LONGBENCH)
-import jieba
+import jieba  # noqa: E402 (the clone is on the path only now)
+
 jieba.setLogLevel(60)
-import eval as official
-import metrics
+import eval as official  # noqa: E402
+import metrics  # noqa: E402
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 OUT = os.path.join(ROOT, "test", "golden", "longbench")
@@ -62,7 +68,7 @@ def items():
         row = {**{"all_classes": None}, **item, "length": 40, "dataset": dataset, "language": "zh" if base is CHINESE else "en", "_id": f"{dataset}-0"}
         scores = [official.scorer(dataset, [text], [row["answers"]], row["all_classes"]) for text in outputs]
         yield {"dataset": dataset, "row": row, "prompt": template.format(**row), "maxNewTokens": LIMITS[dataset],
-               "outputs": [{"text": text, "score": float(score)} for text, score in zip(outputs, scores)]}
+               "outputs": [{"text": text, "score": float(score)} for text, score in zip(outputs, scores, strict=True)]}
 
 
 def chinese_words():
@@ -71,7 +77,8 @@ def chinese_words():
         words = [line.split()[0] for line in f]
     common = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经十三之进着等部度家"
     marks = "，。！？：；“”《》（）、…—·％．,.!?:;-_+#&%'\"/@ \n\t\r　"
-    latin = ["A12", "3.5", "GPU", "foo_bar", "c++", "B超", "T恤", "2023", "AT&T", "http://x.y", "３", "é", "π", "50%", "x-y", "１２", "𠮷", "😀", "한글", "ひら", "々", "〇", "㐀"]
+    latin = ["A12", "3.5", "GPU", "foo_bar", "c++", "B超", "T恤", "2023", "AT&T",
+             "http://x.y", "３", "é", "π", "50%", "x-y", "１２", "𠮷", "😀", "한글", "ひら", "々", "〇", "㐀"]
 
     def text(pieces):
         out = []
@@ -95,9 +102,9 @@ def chinese_words():
 
 def write(name, value):
     os.makedirs(OUT, exist_ok=True)
-    with open(os.path.join(OUT, name), "w", encoding="utf8") as f:
-        json.dump(value, f, ensure_ascii=False, indent=1)
-        f.write("\n")
+    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    with open(os.path.join(OUT, name + ".gz"), "wb") as f:
+        f.write(gzip.compress(text.encode(), 9, mtime=0))
 
 
 write("items.json", {"about": ABOUT, "items": list(items())})

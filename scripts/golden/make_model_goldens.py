@@ -3,20 +3,30 @@
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers numpy safetensors tokenizers
     /tmp/venv/bin/python scripts/golden/make_model_goldens.py
 
-One folder per model: config.json and weights (some sharded, in bf16, fp16 and fp32), golden.json (integers, scalars, versions)
+One folder per model: config.json and weights (some sharded, in bf16, fp16 and fp32; several configurations share those of llama3), golden.json
+(integers, scalars, versions)
 and golden.safetensors:
   logits32, logits64   [rows, vocab]       of the rows in golden.json, model run in float32 and in float64
   attention_gradients  [layers, T, H * D]  of the mean cross-entropy over the answer with respect to each layer's attention output (float64)
 The `influence` folder also has the eager attention-influence sums of docs/method.md, per KV head and distance bin of 64, in float64:
   elementwise, elementwise_sink [epsilons, layers, kvHeads, bins];  joint [layers, kvHeads, bins]
 """
-import json, os, platform, shutil, sys
-import torch, transformers, safetensors, numpy
+import json
+import os
+import platform
+import shutil
+import sys
+
+import numpy
+import safetensors
+import torch
+import transformers
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "test", "golden", "models")
+WEIGHTS = "model.safetensors"
 TOKENS, ANSWER, NEW = 80, 12, 20
 CAPTURED = []
 
@@ -37,7 +47,7 @@ def eager(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwa
 
 ALL_ATTENTION_FUNCTIONS["golden"] = eager
 
-BASE = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=16, vocab_size=128,
+BASE = dict(hidden_size=64, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=16, vocab_size=128,
             rms_norm_eps=1e-5, max_position_embeddings=256, hidden_act="silu", bos_token_id=1, eos_token_id=2)
 LLAMA3 = dict(architectures=["LlamaForCausalLM"], model_type="llama", tie_word_embeddings=False, attention_bias=False, mlp_bias=False)
 MODELS = {
@@ -52,12 +62,12 @@ MODELS = {
                    tie_word_embeddings=True, torch_dtype="bfloat16"), torch.bfloat16, 1),
     "qwen3": (dict(BASE, architectures=["Qwen3ForCausalLM"], model_type="qwen3", head_dim=32, rope_theta=1000000.0, attention_bias=False,
                    tie_word_embeddings=True, torch_dtype="bfloat16"), torch.bfloat16, 3),
-    "llama-linear": (dict(BASE, **LLAMA3, rope_theta=10000.0, rope_scaling=dict(type="linear", factor=4.0), torch_dtype="bfloat16"), torch.bfloat16, 1),
+    "llama-linear": (dict(BASE, **LLAMA3, rope_theta=10000.0, rope_scaling=dict(type="linear", factor=4.0), torch_dtype="bfloat16"), torch.bfloat16, "llama3"),
     "llama-dynamic": (dict(BASE, **LLAMA3, rope_theta=10000.0, rope_scaling=dict(type="dynamic", factor=2.0), torch_dtype="bfloat16") |
-                      dict(max_position_embeddings=64), torch.bfloat16, 1),
+                      dict(max_position_embeddings=64), torch.bfloat16, "llama3"),
     "llama-yarn": (dict(BASE, **LLAMA3, dtype="bfloat16", rope_parameters=dict(
-        rope_theta=10000.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=64, beta_fast=16.0)), torch.bfloat16, 1),
-    "influence": (dict(BASE, **LLAMA3, rope_theta=10000.0, torch_dtype="bfloat16"), torch.bfloat16, 1),
+        rope_theta=10000.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=64, beta_fast=16.0)), torch.bfloat16, "llama3"),
+    "influence": (dict(BASE, **LLAMA3, rope_theta=10000.0, torch_dtype="bfloat16"), torch.bfloat16, "llama3"),
 }
 
 
@@ -82,13 +92,14 @@ def save(model, folder, shards):
     state = {k: v.contiguous() for k, v in model.state_dict().items() if k not in tied}
     names = sorted(state)
     parts = [names[i::shards] for i in range(shards)]
-    files = [f"model-{i + 1:05d}-of-{shards:05d}.safetensors" if shards > 1 else "model.safetensors" for i in range(shards)]
-    for file, part in zip(files, parts):
+    files = [f"model-{i + 1:05d}-of-{shards:05d}.safetensors" if shards > 1 else WEIGHTS for i in range(shards)]
+    for file, part in zip(files, parts, strict=True):
         save_file({k: state[k] for k in part}, os.path.join(folder, file), metadata={"format": "pt"})
     if shards > 1:
         with open(os.path.join(folder, "model.safetensors.index.json"), "w") as f:
             total = sum(v.numel() * v.element_size() for v in state.values())
-            json.dump({"metadata": {"total_size": total}, "weight_map": {k: file for file, part in zip(files, parts) for k in part}}, f, indent=1)
+            weight_map = {k: file for file, part in zip(files, parts, strict=True) for k in part}
+            json.dump({"metadata": {"total_size": total}, "weight_map": weight_map}, f, indent=1)
 
 
 def load(folder, dtype):
@@ -141,15 +152,20 @@ def influence(group, sink, epsilons, bins):
 
 
 def make(name, spec, seed):
+    """One folder. The third part of `spec` is the number of shards, or the folder whose weights it shares: then it keeps none of its own."""
     config, dtype, shards = spec
     folder = os.path.join(OUT, name)
+    shared = None if isinstance(shards, int) else os.path.join(OUT, shards, WEIGHTS)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(config, f, indent=1)
-    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
-    randomise(model, seed, dtype)
-    save(model.to(dtype), folder, shards)
+    if shared is None:
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+        randomise(model, seed, dtype)
+        save(model.to(dtype), folder, shards)
+    else:
+        shutil.copy(shared, folder)
 
     is_influence = name == "influence"
     tokens, answer = (201, 24) if is_influence else (TOKENS, ANSWER)
@@ -184,6 +200,8 @@ def make(name, spec, seed):
     save_file({k: v.contiguous() for k, v in arrays.items()}, os.path.join(folder, "golden.safetensors"))
     with open(os.path.join(folder, "golden.json"), "w") as f:
         json.dump(golden, f)
+    if shared is not None:
+        os.remove(os.path.join(folder, WEIGHTS))
     print(name, {k: tuple(v.shape) for k, v in arrays.items()}, golden["answerLoss"], golden.get("leastTopTwoGap"))
 
 

@@ -8,8 +8,17 @@ Run it again whenever the weights change (the tests compare the sha256 of model.
 The prompt is one LongEval lines prompt of about 1k tokens from models/reference/train/tasks.py over the corpus of corpus/extract.cjs
 (run in a temporary folder with this repository's node_modules).
 """
-import hashlib, json, os, platform, subprocess, sys, tempfile
-import tokenizers, torch, transformers
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+
+import tokenizers
+import torch
+import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
@@ -17,7 +26,7 @@ from transformers import AutoModelForCausalLM
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 MODEL, OUT = os.path.join(ROOT, "models", "reference"), os.path.join(ROOT, "test", "golden", "models")
 sys.path.insert(0, os.path.join(MODEL, "train"))
-import tasks
+import tasks  # noqa: E402 (beside the model)
 
 NEW = 32
 
@@ -64,7 +73,7 @@ def main():
     with open(os.path.join(OUT, "reference-tokenizer.json"), "w") as f:
         json.dump(dict(command=command, versions=versions, cases=[
             dict(text=t, ids=e, decoded=tokenizer.decode(e, skip_special_tokens=True), decodedWithSpecial=tokenizer.decode(e, skip_special_tokens=False))
-            for t, e in zip(texts, encoded)]), f, ensure_ascii=True)
+            for t, e in zip(texts, encoded, strict=True)]), f, ensure_ascii=True)
     x, rows, arrays = torch.tensor([ids]), [0, len(ids) // 3, len(ids) - 2, len(ids) - 1], {}
     for dtype, key in ((torch.float32, "logits32"), (torch.float64, "logits64")):
         model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=dtype, attn_implementation="sdpa").eval()

@@ -6,8 +6,11 @@
 sentencepiece-bpe: as Llama 2 and Mistral (a blank before the text, blanks as U+2581, bytes as fallback). byte-level-bpe: as Llama 3 (digits by
 threes, a mark takes the newlines behind it). unigram: as T5 (blanks as U+2581). wordpiece: as BERT (lower case, white space dropped).
 """
-import json, os, random
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+import json
+import os
+import random
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 OUT = os.path.join(ROOT, "test", "fixtures", "tokenizers")

@@ -45,7 +45,8 @@ TEMPLATES = [
     "{{ true }} {{ False }} {{ none }} {{ nothing }} {{ undefined_name }}|{{ enable_thinking }}",
     "{{ [1, 'a', true, none, 2.5] }} {{ (1, 2) }} {{ {'a': 1, 'b': [none]} }}",
     "{{ [\"it's\", 'a\"b', 'new\\nline', '\\x01', 'é', '\\u200b', 'both\\'\"'] }}",
-    "{{ half }} {{ tiny }} {{ 10000000000000000.0 }} {{ 123456.75 }} {{ 0.0001 }} {{ 3.0 }} {{ 7 / 2 }} {{ 4 / 2 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 7 % -3 }} {{ 7 % 3 }}",
+    "{{ half }} {{ tiny }} {{ 10000000000000000.0 }} {{ 123456.75 }} {{ 0.0001 }} {{ 3.0 }} {{ 7 / 2 }} "
+    "{{ 4 / 2 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 7 % -3 }} {{ 7 % 3 }}",
     "{{ true ~ 'x' ~ none ~ 1.0 ~ [1] }}|{{ true|string }}|{{ [true, none, 1.5]|join(',') }}|{{ [1, 2]|join }}|{{ none|string ~ 1 }}",
     "{% set x %}{{ true }}{% endset %}{{ x }}{% macro m(a) %}<{{ a }}>{% endmacro %}{{ m(none) }}{{ m(true) }}",
     "{{ messages[0] }}{{ messages|length }}{{ messages[-1]['content'] }}{{ messages[1:3]|length }}",
@@ -91,7 +92,8 @@ TEMPLATES = [
     "{% for %}",
 ]
 FORMATS = "a A w u d e b h B m y Y C G V U W j H k I l p M S f z Z D F R T c x X n t % -d -m -H -j ^a ^B _d".split()
-DATES = [DATE, datetime(2024, 12, 30), datetime(2021, 1, 3, 0, 59, 1), datetime(2000, 2, 29, 12), datetime(2027, 1, 1, 23, 59, 59), datetime(1999, 11, 9, 9, 8, 7)]
+DATES = [DATE, datetime(2024, 12, 30), datetime(2021, 1, 3, 0, 59, 1), datetime(2000, 2, 29, 12), datetime(2027, 1, 1, 23, 59, 59),
+         datetime(1999, 11, 9, 9, 8, 7)]
 
 
 class Clock(datetime):

@@ -21,6 +21,6 @@ export function dryRunText({ cells, estimate }: DryRun): string {
 }
 
 function line({ status, id, samplesDone, reasons }: CellState): string {
-  const samples = status === 'partial' ? ` (after ${numbered(samplesDone, 'sample')})` : '';
+  const samples = samplesDone > 0 && status === 'partial' ? ` (after ${numbered(samplesDone, 'sample')})` : '';
   return `${status.padEnd(8)} ${id}${samples}${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}`;
 }

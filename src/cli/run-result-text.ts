@@ -1,3 +1,4 @@
+import { groupBy } from '../core/group-by.ts';
 import { printableLine } from '../core/printable.ts';
 import type { RunResult } from '../run/run-suite.ts';
 import { numbered } from '../summary/phrases.ts';
@@ -7,13 +8,22 @@ export function runResultText(result: RunResult, report: string): string {
   const lines = [
     report,
     `${numbered(result.completed, 'cell')} completed, ${result.failed.length} failed, ${result.skipped.length} skipped`,
-    ...result.failed.flatMap(({ cellId, message, hint }) => [
-      `  failed  ${cellId}: ${printableLine(message)}`,
-      ...(hint === null ? [] : [`          hint: ${printableLine(hint)}`]),
-    ]),
+    ...failures(result.failed),
     ...result.skipped.map(({ cellId, reason }) => `  skipped ${cellId}: ${printableLine(reason)}`),
     ...result.short.map((sentence) => `  short   ${printableLine(sentence)}`),
     `report: ${result.folder}/report.html`,
   ];
   return lines.filter((line) => line !== '').join('\n');
+}
+
+/** Each message once, with its hint; cells that failed of the same thing follow in a line each. */
+function failures(failed: RunResult['failed']): string[] {
+  return [...groupBy(failed, ({ message }) => message).values()].flatMap((same) => {
+    const [first, ...others] = same as [RunResult['failed'][number]];
+    return [
+      `  failed  ${first.cellId}: ${printableLine(first.message)}`,
+      ...(first.hint === null ? [] : [`          hint: ${printableLine(first.hint)}`]),
+      ...others.map(({ cellId }) => `  failed  ${cellId}: as ${first.cellId}`),
+    ];
+  });
 }

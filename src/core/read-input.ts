@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { MoaError } from './errors.ts';
 import { ioError } from './files.ts';
 
@@ -50,6 +51,24 @@ export function readInput(path: string, options: InputOptions): Buffer {
     pieces.push(piece);
   }
   return Buffer.concat(pieces, size);
+}
+
+/**
+ * As `readInput`, of a file that gzip compressed: `maxBytes` bounds what it unpacks to, and unpacking stops there.
+ * @throws as `readInput`; INVALID_FILE when it is cut off or no gzip.
+ */
+export function readCompressedInput(path: string, options: InputOptions): Buffer {
+  const packed = readInput(path, options);
+  try {
+    return gunzipSync(packed, { maxOutputLength: options.maxBytes });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(path, options, options.maxBytes + 1);
+    throw new MoaError(`Expected ${options.what} that gzip compressed in ${path} but received bytes that do not unpack`, {
+      code: 'INVALID_FILE',
+      hint: 'The file was cut off or changed; fetch or make it again.',
+      cause,
+    });
+  }
 }
 
 /** As `readInput`, as text without its byte order mark. @throws INVALID_FILE also when it is not UTF-8. */

@@ -16,6 +16,9 @@ export interface Addon {
   useErrorClass(errorClass: typeof MoaError): void;
   /** The instruction set that the build needs and this machine lacks. */
   cpuMismatch(): string | undefined;
+  /** See native/binding/signal_watch.h. Missing from an addon that was built before there was one. */
+  readonly watchSignals?: (graceMs: number, lastWords: string) => void;
+  readonly unwatchSignals?: () => void;
 }
 
 const BUILD_HINT = 'Run `moabench build` (it needs CMake and a C++20 compiler), then `moabench doctor`.';

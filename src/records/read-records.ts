@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
 import { parseJson, parseOrThrow } from '../core/json-file.ts';
+import { readCompressedInput } from '../core/read-input.ts';
 import { withTodaysNames } from './older-names.ts';
 import { type RunRecord, recordSchema } from './record.ts';
 import { RECORD_VERSION } from './version.ts';
@@ -26,10 +27,11 @@ const MAX_BYTES = 2 ** 30;
 const NEWLINE = 10;
 
 /**
- * All records of a file. A last line without its newline is torn, a line that is no record is damaged; both are left out and told.
+ * All records of a file, compressed by gzip where its name ends in .gz. A last line without its newline is torn, a line that is no record is damaged; both are left out and told.
  * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE when it is no regular file, holds not one record, or another version's.
  */
 export function readRecords(path: string): ReadResult {
+  if (path.endsWith('.gz')) return parsed(readCompressedInput(path, { what: 'records', maxBytes: MAX_BYTES, links: 'refuse' }), path);
   const descriptor = openRecords(path, 'read');
   try {
     return readAll(descriptor, path);
@@ -56,7 +58,10 @@ export function openRecords(path: string, action: 'read' | 'append'): number {
 
 /** The records of an open log. Errors as `readRecords`. */
 export function readAll(descriptor: number, path: string): ReadResult {
-  const data = contentOf(descriptor, path);
+  return parsed(contentOf(descriptor, path), path);
+}
+
+function parsed(data: Buffer, path: string): ReadResult {
   const records: RunRecord[] = [];
   const damaged: number[] = [];
   let [start, line] = [0, 0];

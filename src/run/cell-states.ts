@@ -15,7 +15,8 @@ export interface CellState {
   readonly kind: Cell['kind'];
   readonly method: string;
   /**
-   * `done`: will not run again. `partial`: goes on after the recorded samples. `stale`: has results that something changed since; it is measured again.
+   * `done`: will not run again. `partial`: goes on after the recorded samples, or the processes that timed it. `stale`: has results that something
+   * changed since; it is measured again.
    */
   readonly status: 'done' | 'partial' | 'stale' | 'to do';
   /** Recorded samples that are still asked for. */
@@ -52,13 +53,14 @@ async function stateOf(cell: Cell, address: Address, input: StatesInput): Promis
     return { ...common, status: hadResults(cell, log) ? 'stale' : 'to do', reasons: isAgain ? [reason] : [] };
   }
   const samplesDone = isQuality(cell) ? await countDone(cell, address, input) : 0;
-  if (
-    isQuality(cell)
-      ? samplesDone === cell.samples || log.isDone(address.cell, address.sampleSet)
-      : log.isDone(address.cell, null) && allProcesses(cell, address.cell, input)
-  )
+  const processes = processesOf(cell, address.cell, input);
+  const isWhole = isQuality(cell) ? samplesDone === cell.samples : processes !== null && processes.timed === processes.asked;
+  if (isWhole || (processes === null && log.isDone(address.cell, address.sampleSet)))
     return { ...common, samplesDone, status: 'done', reasons: [] };
   if (samplesDone > 0) return { ...common, samplesDone, status: 'partial', reasons: [] };
+  if (processes !== null && processes.timed > 0) {
+    return { ...common, status: 'partial', reasons: [`is timed in ${processes.timed} of ${processes.asked} processes`] };
+  }
   const failed = log.outcomeOf(address.cell);
   if (failed?.status === 'failed') return { ...common, status: 'to do', reasons: [`failed before: ${failed.error.message}`] };
   const before = log.addresses.get(cell.id);
@@ -67,13 +69,14 @@ async function stateOf(cell: Cell, address: Address, input: StatesInput): Promis
   return { ...common, status: 'stale', reasons: changes.length === 0 ? ['its records are damaged or were edited'] : changes };
 }
 
-/** Whether every process that the suite asks for has timed the cell, or found that it does not fit; true of other cells. */
-function allProcesses({ kind }: Cell, hash: string, { log, suite }: StatesInput): boolean {
-  if (kind !== 'prefill' && kind !== 'decode') return true;
+/** In how many of the processes that the suite asks for the cell is timed, or was found not to fit; null for what is not timed. */
+function processesOf({ kind }: Cell, hash: string, { log, suite }: StatesInput): { readonly timed: number; readonly asked: number } | null {
+  if (kind !== 'prefill' && kind !== 'decode') return null;
+  const asked = suite.efficiency?.processes ?? 1;
   const records = log.ofCell(hash);
-  const timed = new Set(records.flatMap((record) => (record.kind === 'measurement' ? [record.process] : [])));
-  const processes = suite.efficiency?.processes ?? 1;
-  return records.some((record) => record.kind === 'unfit') || Array.from({ length: processes }, (_, i) => i).every((i) => timed.has(i));
+  if (records.some((record) => record.kind === 'unfit')) return { timed: asked, asked };
+  const timed = new Set(records.flatMap((record) => (record.kind === 'measurement' && record.process < asked ? [record.process] : [])));
+  return { timed: timed.size, asked };
 }
 
 function hadResults(cell: Cell, log: RecordLog): boolean {

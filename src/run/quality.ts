@@ -43,7 +43,7 @@ async function openContenders(context: RunContext, found: readonly Contender<Qua
   try {
     if (context.store.samplesOf(set) === undefined) await recordSampleSet(context, first.cell, set);
   } catch (error) {
-    for (const contender of contenders) recordFailed(context, contender, error);
+    recordBadSamples(context, contenders, error);
     return [];
   }
   return contenders.filter(({ hash }) => !context.store.isDone(hash, set));
@@ -83,14 +83,17 @@ async function runGroup(context: RunContext, contenders: readonly ScoredContende
       index += samples.length;
     }
   } catch (error) {
-    // The samples are the same for all: what is wrong with them is said once.
-    const [first, ...others] = open;
-    if (first === undefined) return;
-    recordFailed(context, first, error);
-    for (const contender of others) recordSkipped(context, contender, `its samples could not be made or read: see ${first.cell.id}`);
+    recordBadSamples(context, open, error);
     return;
   }
   for (const contender of open) recordCompleted(context, contender, contender.startedMs);
+}
+
+/** The samples are the same for all methods: what is wrong with them is said once. */
+function recordBadSamples(context: RunContext, [first, ...others]: readonly ScoredContender[], error: unknown): void {
+  if (first === undefined) return;
+  recordFailed(context, first, error);
+  for (const contender of others) recordSkipped(context, contender, `its samples could not be made or read: see ${first.cell.id}`);
 }
 
 /** Generates the samples together where their caches can be one; each has its own record. */

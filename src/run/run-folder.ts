@@ -16,6 +16,7 @@ export interface FolderChoice {
 const FOLDERS = ['plans', 'profile', 'charts', 'csv'] as const;
 const FILES = [
   'records.jsonl',
+  'records.jsonl.gz',
   'records.jsonl.lock',
   'environment.json',
   'suite.json',
@@ -32,6 +33,7 @@ const FILES = [
 export function runFolder({ suiteName, out, resume }: FolderChoice): string {
   if (out !== undefined) {
     if (!resume && holdsRun(out)) throw alreadyHoldsRun(out);
+    if (isReleased(out)) throw released(out);
     return out;
   }
   if (!resume) return join('runs', `${suiteName}-${timeStamp(new Date())}`);
@@ -48,6 +50,28 @@ export function runFolder({ suiteName, out, resume }: FolderChoice): string {
 /** The log of a run folder. */
 export function recordsPath(folder: string): string {
   return join(folder, 'records.jsonl');
+}
+
+/** The records of a folder that is only read: the log, or what a release has in its place. */
+export function recordedPath(folder: string): string {
+  return isReleased(folder) ? releasedPath(folder) : recordsPath(folder);
+}
+
+function releasedPath(folder: string): string {
+  return `${recordsPath(folder)}.gz`;
+}
+
+/** Whether the folder has compressed records, and no log. */
+function isReleased(folder: string): boolean {
+  return existsSync(releasedPath(folder)) && !existsSync(recordsPath(folder));
+}
+
+/** The refusal to begin another log beside compressed records. */
+function released(folder: string): MoaError {
+  return new MoaError(`Expected records.jsonl in ${folder} but received compressed records`, {
+    code: 'INVALID_ARGUMENT',
+    hint: `A release is read, not gone on with. To go on, copy its folder and unpack them: gunzip ${releasedPath(folder)}`,
+  });
 }
 
 /** The refusal to mix a new run with the records of another. */
@@ -113,6 +137,7 @@ function machineId(): string {
 /** Whether anything was recorded there; a start that failed leaves nothing worth going on with. */
 function holdsRun(folder: string): boolean {
   if (!existsSync(folder)) return false;
+  if (isReleased(folder)) return true;
   const stat = lstatSync(recordsPath(folder), { throwIfNoEntry: false });
   return stat !== undefined && (!stat.isFile() || stat.size > 0);
 }

@@ -1,20 +1,24 @@
 import { Rng } from '../core/rng.ts';
 import { generateSamples } from '../data/generate.ts';
+import { promptIds } from '../data/sample.ts';
+import { userTurn } from '../model/format/template/chat-template.ts';
 import type { LanguageModel } from '../model/inference/language-model.ts';
 
-/** Exactly `length` tokens: a line-retrieval prompt cut to size, or random tokens for a model without a tokenizer. */
+/** Below it no line-retrieval prompt can be made. */
+const SHORTEST_TEXT = 256;
+
+/**
+ * Exactly `length` tokens: a line-retrieval prompt as quality gets it (the model's chat template and BOS), cut to size; random tokens for a model without a
+ * tokenizer.
+ */
 export function timingPrompt(model: LanguageModel, { length, seed }: { readonly length: number; readonly seed: string }): Int32Array {
-  if (model.hasTokenizer && length >= 256) {
-    const [sample] = generateSamples({
-      task: 'lines',
-      targetTokens: Math.ceil(length * 1.04) + 64,
-      count: 1,
-      seed,
-      tokenizer: model.tokenizer,
-      split: 'eval',
-    });
-    const tokens = model.tokenizer.encode(sample?.prompt ?? '');
-    if (tokens.length >= length) return tokens.slice(0, length);
+  if (model.hasTokenizer && length >= SHORTEST_TEXT) {
+    const targetTokens = Math.ceil(length * 1.04) + 64;
+    const { tokenizer } = model;
+    const wrapping = model.chatTemplate === null ? {} : { wrapUser: userTurn(model) };
+    const [sample] = generateSamples({ task: 'lines', targetTokens, count: 1, seed, tokenizer, split: 'eval', ...wrapping });
+    const tokens = Int32Array.from(promptIds(tokenizer, sample?.prompt ?? ''));
+    if (tokens.length >= length) return tokens.subarray(0, length);
   }
   const rng = new Rng(seed);
   return Int32Array.from({ length }, () => rng.int(3, model.config.vocabSize - 1));

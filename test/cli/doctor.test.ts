@@ -33,7 +33,7 @@ test('the reference says which TensorFlow.js it is, why, and what would give mor
   );
 });
 
-test('a GPU is described', () => {
+test('a GPU that works has its device, driver and library on its line, and no hint', () => {
   const cuda = { name: 'cuda', available: true, description: 'cuda: NVIDIA H100, driver 13.0, cuBLASLt 13.0.2' } as const;
   const text = doctorText({ ...machine, backends: [cpu, cuda] });
   expect(text).toContain('cuda      yes  cuda: NVIDIA H100, driver 13.0, cuBLASLt 13.0.2\n');

@@ -3,10 +3,11 @@ import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type InputLine, inputLines, inputLinesAsync } from '../../src/core/input-lines.ts';
 import { insidePath } from '../../src/core/inside.ts';
-import { readInput, readInputText } from '../../src/core/read-input.ts';
+import { readCompressedInput, readInput, readInputText } from '../../src/core/read-input.ts';
 import { errorOf } from '../error-of.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'input-'));
@@ -127,5 +128,40 @@ describe('insidePath', () => {
 
   it.each(['../a', 'a/../../b', '/etc/passwd'])('refuses %s, which leads out', (path) => {
     expect(errorOf(() => insidePath(folder, path))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('readCompressedInput', () => {
+  const packed = (name: string, bytes: Uint8Array): string => {
+    writeFileSync(at(name), bytes);
+    return at(name);
+  };
+
+  it('gives what was compressed, up to the limit on what it unpacks to', () => {
+    expect(readCompressedInput(packed('whole.gz', gzipSync('x'.repeat(100_000))), options)).toHaveLength(100_000);
+    expect(errorOf(() => readCompressedInput(packed('larger.gz', gzipSync('x'.repeat(100_001))), options))).toMatchObject({
+      code: 'INVALID_FILE',
+      message: `Expected a plan of at most 100000 bytes in ${at('larger.gz')} but received 100001 or more`,
+    });
+  });
+
+  it('stops unpacking at the limit, and does not look at what comes after it', () => {
+    const cut = gzipSync(Buffer.alloc(2 ** 20)).subarray(0, -100);
+    expect(errorOf(() => readCompressedInput(packed('bomb.gz', cut), options))).toMatchObject({
+      message: expect.stringContaining('of at most 100000 bytes'),
+    });
+  });
+
+  it.each([
+    ['cut off', gzipSync('x'.repeat(1000)).subarray(0, 20)],
+    ['changed', gzipSync('x'.repeat(1000)).fill(1, 12, 16)],
+    ['plain', Buffer.from('{}')],
+    ['empty', Buffer.alloc(0)],
+  ])('says of a file that is %s that it does not unpack', (name, bytes) => {
+    const path = packed(`${name}.gz`, bytes);
+    expect(errorOf(() => readCompressedInput(path, options))).toMatchObject({
+      code: 'INVALID_FILE',
+      message: `Expected a plan that gzip compressed in ${path} but received bytes that do not unpack`,
+    });
   });
 });

@@ -1,9 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { Tokenizer } from '../../src/model/format/tokenizer/tokenizer.ts';
+import { summarySchema } from '../../src/summary/summary.ts';
 import { type Ended, moabench, tinySuite } from './tiny-suite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'edges-'));
@@ -21,6 +23,33 @@ const sentence = (run: Ended): string => {
   return run.stderr;
 };
 
+/** A line of a LongEval file. */
+function longEvalItem(line: string): string {
+  const text = `line ${line}: REGISTER_CONTENT is <4711>\n`;
+  const question = `\nTell me what is the <REGISTER_CONTENT> in line ${line}? I need the number.\n`;
+  return JSON.stringify({ random_idx: [line, 0], expected_number: 4711, num_lines: 1, correct_line: text, prompt: `${text}${question}` });
+}
+
+/** The reference model with an embedding of NaN for the token of a text; its head is a copy of the embeddings without. */
+function poisonedModel(target: string, text: string): void {
+  cpSync('models/reference', target, { recursive: true });
+  const config = JSON.parse(readFileSync(join(target, 'config.json'), 'utf8'));
+  writeFileSync(join(target, 'config.json'), JSON.stringify({ ...config, tie_word_embeddings: false }));
+  const weights = readFileSync('models/reference/model.safetensors');
+  const start = 8 + Number(weights.readBigUInt64LE(0));
+  const header = JSON.parse(weights.toString('utf8', 8, start));
+  const { shape, dtype, data_offsets: at } = header['model.embed_tokens.weight'];
+  const data = weights.subarray(start);
+  const head = Buffer.from(data.subarray(at[0], at[1]));
+  header['lm_head.weight'] = { dtype, shape, data_offsets: [data.length, data.length + head.length] };
+  const token = Tokenizer.read(target).encode(text).at(-1) ?? 0;
+  for (let i = 0; i < shape[1]; i++) data.writeUInt16LE(0x7fc0, at[0] + 2 * (token * shape[1] + i));
+  const bytes = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(bytes.length));
+  writeFileSync(join(target, 'model.safetensors'), Buffer.concat([size, bytes, data, head]));
+}
+
 describe('exit codes', () => {
   test('0: all completed', async () => {
     expect(await moabench(['run', suite, '--out', join(folder, 'ok'), '--quiet']).ended).toMatchObject({ code: 0, stderr: '' });
@@ -32,6 +61,37 @@ describe('exit codes', () => {
       code: 1,
       stdout: expect.stringContaining('1 failed'),
     });
+  });
+
+  test('1: a cell that fails at its second sample keeps the first, and concludes nothing', async () => {
+    const model = join(folder, 'poisoned');
+    poisonedModel(model, '~');
+    writeFileSync(join(folder, 'poison.jsonl'), `${longEvalItem('calm-river')}\n${longEvalItem('calm~river')}\n`);
+    const source = '{ kind: longeval, files: [{ path: poison.jsonl, length: 320 }] }';
+    const quality = `quality: { retrieval: { lengths: [320], samples: 2, source: ${source} } }`;
+    const head = `version: 1\nname: partial\nmodel: { path: ${model} }\nmethods: [{ id: dense, method: dense }]`;
+    const out = join(folder, 'partial');
+    const run = await moabench(['run', suiteFile('partial.yaml', `${head}\n${quality}\n`), '--out', out, '--quiet']).ended;
+    expect(run).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/1 cell completed, 1 failed.*failed {2}retrieval\/lines\/320\/dense: Expected finite/s),
+    });
+    expect(sentence(run)).toBe('');
+    const summary = summarySchema.parse(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')));
+    expect(summary.cells).toMatchObject({ completed: 1, failed: [{ cellId: 'retrieval/lines/320/dense' }] });
+    expect(summary.methods[0]?.retrieval).toMatchObject({ lengths: [{ accuracy: { n: 1 } }], effectiveContext: null });
+  });
+
+  test('2: data that cannot be used, before anything is made', async () => {
+    writeFileSync(join(folder, 'lcc.jsonl'), '{"input": 7}\n');
+    const data = '{ longbench: { tasks: [lcc], length: 512, samples: 1, source: { kind: longbench, folder: . } } }';
+    const bad = suiteFile('data.yaml', dense().replace(/quality: .*/, `quality: ${data}`));
+    const run = await moabench(['run', bad, '--out', join(folder, 'data')]).ended;
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(sentence(run)).toContain(`${join(folder, 'lcc.jsonl')}:1`);
+    expect(existsSync(join(folder, 'data'))).toBe(false);
+    writeFileSync(join(folder, 'lcc.jsonl'), '');
+    expect(await moabench(['run', bad, '--dry-run']).ended).toMatchObject({ code: 2, stdout: '' });
   });
 
   test('2: a bad suite, bad arguments', async () => {

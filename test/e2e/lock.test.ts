@@ -15,7 +15,7 @@ const CONTENDER = `
 import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { acquireLock } from ${JSON.stringify(resolve('dist/results/lock.js'))};
+import { acquireLock } from ${JSON.stringify(resolve('dist/records/lock.js'))};
 const [path, rounds] = [process.argv[1], Number(process.argv[2])];
 let [held, together] = [0, 0];
 for (let round = 0; round < rounds; round++) {

@@ -129,7 +129,7 @@ describe('decode', () => {
     expect(outcomes.get('dense')).toMatchObject({ status: 'timed' });
   });
 
-  test('an abort ends it all', async () => {
+  test('an abort ends all rounds, and what was enqueued', async () => {
     const controller = new AbortController();
     const run = timeGeneration(
       model,

@@ -1,9 +1,24 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SafetensorsFile } from '../../src/model/format/weights/safetensors-file.ts';
 
 /** Folder of the goldens that scripts/golden writes. */
 export const GOLDENS = new URL('../golden/models/', import.meta.url).pathname;
 export const REFERENCE = new URL('../../models/reference/', import.meta.url).pathname;
+
+/** Folders that have none of their own: one checkpoint under several configurations. */
+const SHARED_WEIGHTS = `${GOLDENS}llama3/model.safetensors`;
+
+/** The model folder of a golden, whole: with the shared weights where it has none. */
+export function goldenModel(name: string): string {
+  const own = `${GOLDENS}${name}`;
+  if (readdirSync(own).some((file) => file.startsWith('model'))) return own;
+  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  for (const file of ['config.json', 'golden.json', 'golden.safetensors']) copyFileSync(join(own, file), join(folder, file));
+  copyFileSync(SHARED_WEIGHTS, join(folder, 'model.safetensors'));
+  return folder;
+}
 
 export interface ModelGolden {
   readonly tokens: Int32Array;

@@ -67,7 +67,7 @@ describe('loadModel', () => {
     for (const [change, message] of [
       [{ num_hidden_layers: 3 }, /model\.layers\.2\./],
       [{ num_hidden_layers: 1 }, /tensors of 1 layers.*model\.layers\.1\./],
-      [{ intermediate_size: 97 }, /\[97,64\].*gate_proj.*\[96,64\]/],
+      [{ intermediate_size: 33 }, /\[33,64\].*gate_proj.*\[32,64\]/],
       [{ attention_bias: true }, /q_proj.bias/],
     ] as const) {
       writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...change }));

@@ -165,7 +165,7 @@ describe.each(OPS)('%s', (op) => {
     }
   });
 
-  test('survives any params', async () => {
+  test('ends normally or with a MoaError, whatever its params are', async () => {
     const field = fc.constantFrom(...Object.keys(valid[op]()));
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(field, junk), { minLength: 1, maxLength: 3 }), async (changes) => {
@@ -184,7 +184,7 @@ describe.each(OPS)('%s', (op) => {
 describe('other calls', () => {
   const anything = () => fc.array(junk, { maxLength: 4 });
 
-  test('tensor, kvCache, memory and thread arguments', () => {
+  test('that make tensors, caches and backends end normally or with a MoaError, whatever they are given', () => {
     fc.assert(
       fc.property(anything(), fc.dictionary(fc.constantFrom(...Object.keys(SPEC)), junk), (args, spec) => {
         const b = backend as unknown as Record<string, (...args: unknown[]) => unknown>;
@@ -198,7 +198,7 @@ describe('other calls', () => {
     );
   });
 
-  test('tensor and cache methods', async () => {
+  test('of tensors and caches end normally or with a MoaError, whatever they are given', async () => {
     await fc.assert(
       fc.asyncProperty(anything(), async (args) => {
         const cache = backend.kvCache(SPEC);

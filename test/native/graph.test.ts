@@ -129,7 +129,7 @@ describe('time', () => {
     expect(await x.read()).toEqual(Float32Array.of(2000, 2000));
   });
 
-  test('passes on what is thrown', async () => {
+  test('throws what the timed function throws', async () => {
     const refuse = () => {
       throw new Error('no');
     };
@@ -138,6 +138,6 @@ describe('time', () => {
   });
 });
 
-test('traits say what there is', () => {
+test('the traits of cpu: graphs, the clock of the stream, no 16-bit activations', () => {
   expect(backend.traits).toEqual({ halfActivations: false, graphs: true, timer: 'stream thread clock' });
 });

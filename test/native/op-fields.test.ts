@@ -40,7 +40,7 @@ test.each([...structs])('%s has the same fields in backend.ts', (name, fields) =
 });
 
 describe('op_params.cc', () => {
-  test('reads every struct', () => {
+  test('has a reader for each struct of ops.h', () => {
     expect([...new Set(readers.map(({ params }) => params))].sort()).toEqual([...structs.keys()].sort());
   });
 

@@ -41,13 +41,13 @@ describe('views', () => {
     expect(x.columns(2, [2, 2])).toMatchObject({ shape: [4, 2, 2], rowStride: 6 });
   });
 
-  test('are written through', async () => {
+  test('change their owner when they are written', async () => {
     const y = backend.tensor('f16', [3, 4]);
     y.columns(1, [2]).write(Float32Array.of(1, 2, 3, 4, 5, 6));
     expect(await y.read()).toEqual(Float32Array.of(0, 1, 2, 0, 0, 3, 4, 0, 0, 5, 6, 0));
   });
 
-  test('stay inside', () => {
+  test('beyond their tensor are refused by name', () => {
     expect(() => x.rows(3, 2)).toThrow('Expected an integer from 1 to 1 for Tensor.rows rows but received 2');
     expect(() => x.columns(5, [2])).toThrow('Expected an integer from 0 to 4 for Tensor.columns start but received 5');
     expect(() => x.reshape([5, 5])).toThrow('Expected 24 elements for Tensor.reshape shape but received 25');

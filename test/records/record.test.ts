@@ -1,17 +1,40 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRecords } from '../../src/records/read-records.ts';
 import { type RunRecord, recordSchema, recordsOf } from '../../src/records/record.ts';
+import { readRun } from '../../src/run/read-run.ts';
+import type { Suite } from '../../src/suite/schema.ts';
 
 const REPORTS = join(import.meta.dirname, '../../reports');
-const released = readdirSync(REPORTS, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('records.jsonl'));
+const released = readdirSync(REPORTS, { recursive: true, encoding: 'utf8' }).filter((path) => /records\.jsonl(\.gz)?$/.test(path));
+
+/** Released with scores and without the timings that its suite asks for, which are measured again. */
+const WITHOUT_TIMINGS = 'reference';
+
+/** What a suite asks to be measured, by the kinds of records that hold it. */
+function askedKinds({ quality, efficiency }: Suite): readonly RunRecord['kind'][] {
+  return [
+    ...(quality?.retrieval || quality?.longbench ? (['sample'] as const) : []),
+    ...(quality?.perplexity ? (['loss'] as const) : []),
+    ...(efficiency?.prefill || efficiency?.decode ? (['measurement'] as const) : []),
+    ...(efficiency?.maxBatch ? (['capacity'] as const) : []),
+  ];
+}
 
 describe('records', () => {
-  it.each(released)('of the released run %s are read', (path) => {
-    const { records, torn } = readRecords(join(REPORTS, path));
-    expect(torn).toBeNull();
-    expect(recordsOf(records, 'measurement').length + recordsOf(records, 'sample').length).toBeGreaterThan(0);
+  it('of releases are there, and compressed', () => {
+    expect(released.length).toBeGreaterThan(5);
+    expect(released.filter((path) => !path.endsWith('.gz'))).toEqual([]);
+  });
+
+  it.each(released)('of the released run %s hold every kind of result that its suite asks for', (path) => {
+    const folder = join(REPORTS, dirname(path));
+    const { torn, damaged } = readRecords(join(REPORTS, path));
+    expect([torn, damaged]).toEqual([null, []]);
+    const { records, suite } = readRun(folder);
+    const missing = askedKinds(suite).filter((kind) => recordsOf(records, kind).length === 0);
+    expect(missing).toEqual(path.split('/')[0] === WITHOUT_TIMINGS ? ['measurement', 'capacity'] : []);
   });
 
   const measurement: RunRecord = {

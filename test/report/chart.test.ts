@@ -66,7 +66,7 @@ describe('plan charts', () => {
     expect(rows.every((row) => Number(row.span) <= Math.ceil(Number(row.tokens) / 64) * 64)).toBe(true);
   });
 
-  it('compiles to Vega', () => {
+  it('is a specification that compiles to Vega, with marks', () => {
     if (plan === undefined) throw new Error('no plan');
     expect(compileSpec(spanMap(plan, style, 4096).spec(lightTheme))).toMatchObject({ width: 280, marks: expect.any(Array) });
   });

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { validationLosses } from '../../src/compress/validate.ts';
 import type { AttentionPrefillParams, Backend, KvCacheSpec } from '../../src/native/backend.ts';
@@ -162,4 +164,59 @@ test('chunkTokens bounds the rows of everything that reads a prompt', async () =
       expect(most, kind).toBe(chunkTokens);
     }
   }
+});
+
+describe('data that turn out to be bad', () => {
+  const item = {
+    input: '',
+    context: 'def f(x):',
+    answers: ['    return x'],
+    length: 3,
+    dataset: 'lcc',
+    language: 'code',
+    all_classes: null,
+  };
+  const parts = {
+    methods: METHODS,
+    quality: { longbench: { tasks: ['lcc'], length: 256, samples: 2, source: { kind: 'longbench', folder: '.' } } },
+  };
+  const ends = (context: RunContext) =>
+    recordsOf(context.store.records, 'outcome').flatMap((end) =>
+      end.cellId.startsWith('plan/')
+        ? []
+        : [[end.method, end.status === 'failed' ? end.error.message : end.status === 'skipped' ? end.reason : end.status]],
+    );
+  const write = ({ suiteFolder }: RunContext, ...lines: readonly object[]): void =>
+    writeFileSync(join(suiteFolder, 'lcc.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const see = 'its samples could not be made or read: see longbench/lcc/256/dense';
+  const once = (context: RunContext) => [
+    ['dense', expect.stringContaining(`${join(context.suiteFolder, 'lcc.jsonl')}:2`)],
+    ['sinkless', see],
+    ['sinks', see],
+    ['share', see],
+  ];
+
+  test('are told once, by the first method; the others say where to look', async () => {
+    const context = await tinyContext(cpu, modelFolder, parts);
+    write(context, { ...item, _id: 'a' }, { ...item, _id: 'b', answers: 7 });
+    await runQuality(context, cellsOf(context.suite, 'longbench'));
+    expect(ends(context)).toEqual(once(context));
+    expect(recordsOf(context.store.records, 'sample')).toEqual([]);
+  });
+
+  test('are told once also where they became bad after the samples were listed', async () => {
+    const context = await tinyContext(cpu, modelFolder, parts);
+    write(context, { ...item, _id: 'a' }, { ...item, _id: 'b' });
+    const cells = cellsOf(context.suite, 'longbench');
+    await runQuality(context, cells.slice(0, 1));
+    write(context, { ...item, _id: 'a' }, { ...item, _id: 'b', answers: 7 });
+    await runQuality(context, cells.slice(1));
+    const seeSinkless = see.replace('dense', 'sinkless');
+    expect(ends(context)).toEqual([
+      ['dense', 'completed'],
+      ['sinkless', expect.stringContaining('lcc.jsonl:2')],
+      ['sinks', seeSinkless],
+      ['share', seeSinkless],
+    ]);
+  });
 });

@@ -1,7 +1,19 @@
-import { appendFileSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PRESETS } from '../../src/model/format/presets.ts';
 import { addonPath } from '../../src/native/addon.ts';
 import { readRecords } from '../../src/records/read-records.ts';
@@ -29,6 +41,8 @@ interface Trial {
   readonly density?: number;
   /** Of the samples. */
   readonly file?: string;
+  /** What the chat template is told beside the messages. */
+  readonly variables?: string;
 }
 
 /** A line of a LongEval file. */
@@ -39,14 +53,14 @@ function item(expected: number): string {
   return JSON.stringify({ ...about, prompt: `${line}${question}` });
 }
 
-function writeSuite({ samples = 3, name = 'r', density = 0.5, file = 'cases.jsonl' }: Trial = {}): void {
+function writeSuite({ samples = 3, name = 'r', density = 0.5, file = 'cases.jsonl', variables = '{}' }: Trial = {}): void {
   const source = `{ kind: longeval, files: [{ path: ${file}, length: 320 }] }`;
   writeFileSync(
     suitePath,
     [
       'version: 1',
       `name: ${name}`,
-      `model: { path: 'dummy:${model}' }`,
+      `model: { path: 'dummy:${model}', templateVariables: ${variables} }`,
       `methods: [{ id: dense, method: dense }, { id: half, method: streaming, density: ${density} }]`,
       `quality: { retrieval: { task: lines, lengths: [320], samples: ${samples}, source: ${source} } }`,
       'efficiency: { maxBatch: { length: 192, memoryLimitMiB: 512, largest: 1 } }',
@@ -151,6 +165,42 @@ describe('--dry-run with --resume', () => {
     ]);
   });
 
+  describe('with a chat template that asks for the date and for a variable', () => {
+    const out = join(folder, 'template');
+    const variables = '{ mood: calm }';
+    const useTemplate = (): void =>
+      edit(join(model, 'tokenizer_config.json'), (text) => {
+        const template = "{{ bos_token }}{{ strftime_now('%Y') }} {{ mood }} {% for m in messages %}{{ m.content }}{% endfor %}";
+        return JSON.stringify({ ...JSON.parse(text), chat_template: template });
+      });
+    const reasons = async (): Promise<string[]> => {
+      const found = (await dry(out)).map(({ status, reasons: why }) => [status, ...why].join(': '));
+      return [...new Set(found)];
+    };
+    beforeAll(async () => {
+      useTemplate();
+      writeSuite({ variables });
+      await run(out, { resume: false });
+    });
+    beforeEach(useTemplate);
+
+    test('another variable makes everything stale, and is named', async () => {
+      writeSuite({ variables });
+      expect(await reasons()).toEqual(['done']);
+      writeSuite({ variables: '{ mood: brisk }' });
+      expect((await reasons())[0]).toBe('stale: template variables.mood changed from calm to brisk');
+      writeSuite();
+      expect((await reasons())[0]).toBe('stale: template variables.mood is gone');
+    });
+
+    test('the date stays that of the run; another makes everything stale, and is named', async () => {
+      writeSuite({ variables });
+      const date = counted(out, 'run')[0]?.model.template?.date ?? '';
+      edit(recordsPath(out), (text) => text.replaceAll(`"usesDate":true,"date":"${date}"`, '"usesDate":true,"date":"2001-02-03"'));
+      expect((await reasons())[0]).toBe(`stale: template date changed from ${date} to 2001-02-03`);
+    });
+  });
+
   test('more samples go on after those that are there, fewer are all there', async () => {
     writeSuite({ samples: 5 });
     expect((await dry(done)).find(({ kind }) => kind === 'retrieval')).toMatchObject({ status: 'partial', samplesDone: 3 });
@@ -252,6 +302,23 @@ describe('--resume', () => {
     expect(await run(out, { otherSuite: true })).toMatchObject({ completed: 6 });
     expect(counted(out, 'sample')).toHaveLength(6);
   });
+
+  test.each(['csv', 'charts'])(
+    'refuses a folder whose %s is a link, as report does: nothing is written or removed behind it',
+    async (name) => {
+      const out = copy();
+      const elsewhere = mkdtempSync(join(folder, 'elsewhere-'));
+      writeFileSync(join(elsewhere, 'precious.csv'), 'mine');
+      symlinkSync(elsewhere, join(out, name));
+      const before = readFileSync(recordsPath(out), 'utf8');
+      writeSuite({ samples: 4 });
+      const refused = { code: 'INVALID_FILE', message: `Expected a folder for ${join(out, name)} but received a link` };
+      await expect(run(out)).rejects.toMatchObject(refused);
+      await expect(writeRunReport(out)).rejects.toMatchObject(refused);
+      expect(readdirSync(elsewhere)).toEqual(['precious.csv']);
+      expect(readFileSync(recordsPath(out), 'utf8')).toBe(before);
+    },
+  );
 
   test('a data file may be renamed and grow: samples are known by what they are', async () => {
     writeFileSync(join(folder, 'a.jsonl'), `${item(1)}\n${item(2)}\n`);

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkRunFolder, originOf, recordsPath, runFolder } from '../../src/run/run-folder.ts';
+import { checkRunFolder, originOf, recordedPath, recordsPath, runFolder } from '../../src/run/run-folder.ts';
 
 const before = process.cwd();
 const folder = mkdtempSync(join(tmpdir(), 'moabench-folders-'));
@@ -88,6 +88,19 @@ test('so is one with a link among its plans', () => {
   expect(() => checkRunFolder(path)).not.toThrow();
   symlinkSync('/etc/passwd', join(path, 'plans', 'b.json'));
   expect(() => checkRunFolder(path)).toThrow(expect.objectContaining({ message: expect.stringMatching(/b\.json but received a link/) }));
+});
+
+test('a release, which has compressed records in place of a log, is read and not gone on with', () => {
+  const path = mkdtempSync(join(folder, 'release-'));
+  writeFileSync(`${recordsPath(path)}.gz`, '');
+  expect(recordedPath(path)).toBe(`${recordsPath(path)}.gz`);
+  expect(() => runFolder({ suiteName: 'two', resume: false, out: path })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  expect(() => runFolder({ suiteName: 'two', resume: true, out: path })).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT', hint: expect.stringContaining(`gunzip ${recordsPath(path)}.gz`) }),
+  );
+  writeFileSync(recordsPath(path), '');
+  expect(recordedPath(path)).toBe(recordsPath(path));
+  expect(runFolder({ suiteName: 'two', resume: true, out: path })).toBe(path);
 });
 
 test('--out refuses a folder with records and takes what a failed start left', () => {

@@ -17,9 +17,9 @@ describe('sizeProblems', () => {
   });
 
   test('names what is above its limit', () => {
-    const [words, bytes] = papers.sizeProblems({ words: 1201, bytes: 31 * 2 ** 20 });
+    const [words, bytes] = papers.sizeProblems({ words: 1201, bytes: 21 * 2 ** 20 });
     expect(words).toMatch(/at most 1200 words in README.md but it has 1201/);
-    expect(bytes).toMatch(/at most 30.0 MiB of tracked files but there are 31.0/);
+    expect(bytes).toMatch(/at most 20.0 MiB of tracked files but there are 21.0/);
   });
 });
 

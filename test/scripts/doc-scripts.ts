@@ -34,13 +34,13 @@ export const papers = await load<Papers>('check-papers.mjs');
 /** Loads the built dist/, so only tests that make tables ask for it. */
 export const loadTables = (): Promise<Tables> => load<Tables>('docs/tables.mjs');
 
-/** A fresh repository root with these files under reports/: text as it is, anything else as JSON. */
+/** A fresh repository root with these files under reports/: text and bytes as they are, anything else as JSON. */
 export function rootWith(files: Readonly<Record<string, unknown>>): string {
   const root = mkdtempSync(join(tmpdir(), 'moabench-docs-'));
   for (const [name, content] of Object.entries(files)) {
     const path = join(root, 'reports', name);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+    writeFileSync(path, typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content));
   }
   return root;
 }

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { released, rootWith } from './doc-scripts.ts';
 
@@ -31,6 +32,20 @@ describe('readRecord', () => {
   test('names a record that is no JSON', () => {
     const root = reports({ 'bench/2026-11-24/a.json': '{' });
     expect(() => released.readRecord(released.newest(root, 'bench'), 'a.json')).toThrow(/JSON in reports\/bench\/2026-11-24\/a\.json/);
+  });
+});
+
+describe('a compressed record', () => {
+  test('is found and read by the name that it has unpacked', () => {
+    const root = reports({ 'cuda/2026-11-24-h100/a.json.gz': gzipSync('{"rows":[1]}') });
+    expect(released.newest(root, 'cuda', 'a.json').shown).toBe('reports/cuda/2026-11-24-h100');
+    expect(released.cudaReleases(root, 'a.json')).toHaveLength(1);
+    expect(released.readRecord(released.newest(root, 'cuda'), 'a.json')).toEqual({ rows: [1] });
+  });
+
+  test('that was cut off is named', () => {
+    const root = reports({ 'cuda/2026-11-24-h100/a.json.gz': gzipSync('{"rows":[1]}').subarray(0, 12) });
+    expect(() => released.readRecord(released.newest(root, 'cuda'), 'a.json')).toThrow(/2026-11-24-h100\/a\.json but it cannot be read/);
   });
 });
 

@@ -43,7 +43,7 @@ test('a condition has its data, with what was used and cut; the newest record co
   ]);
 });
 
-test('the report shows it', () => {
+test('the report has a row a condition, with source, files and their hashes', () => {
   const data = dataOf(record({}), record({ length: 2048, reader: 'generated', files: [], usable: null }));
   const source = 'https://github.com/DachengLi1/LongChat';
   const files = `200_lines.jsonl (${sha}, as published)`;

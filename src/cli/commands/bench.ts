@@ -54,7 +54,7 @@ export function benchCommand(): Command {
       const backend = await createBackend({ name, threads, device });
       try {
         const report = await interruptible(
-          (signal) => runKernelBench(backend, { ...SHAPES[name], ...given, ...dtypes, signal, onProgress: display.onProgress }),
+          ({ signal }) => runKernelBench(backend, { ...SHAPES[name], ...given, ...dtypes, signal, onProgress: display.onProgress }),
           { beforeExit: () => display.stop() },
         );
         display.stop();

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { MoaError } from '../../core/errors.ts';
-import { recordsPath } from '../../run/run-folder.ts';
+import { recordedPath } from '../../run/run-folder.ts';
 import { print } from '../output.ts';
 
 /** moabench report: summary, tables, charts and pages again, from the records of a run folder. */
@@ -22,7 +22,7 @@ export function reportCommand(): Command {
 
 /** Where there is no run but there are runs below, says which. */
 function checkRunFolder(folder: string): void {
-  if (existsSync(recordsPath(folder))) return;
+  if (existsSync(recordedPath(folder))) return;
   const below = runsIn(folder);
   throw new MoaError(`Expected a run folder (with records.jsonl) for the folder but received ${folder}`, {
     code: 'NOT_FOUND',
@@ -38,7 +38,7 @@ function runsIn(folder: string): string[] {
   try {
     const runs = readdirSync(folder).map((entry) => join(folder, entry));
     return runs
-      .filter((path) => existsSync(recordsPath(path)))
+      .filter((path) => existsSync(recordedPath(path)))
       .sort()
       .slice(-3)
       .reverse();

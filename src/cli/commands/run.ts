@@ -96,7 +96,7 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
   const display = progressDisplay({ quiet: flags.quiet });
   let folder: string | undefined;
   const result = await interruptible(
-    async (signal) => {
+    async ({ signal, placeChanged }) => {
       const run = await runSuite({
         suitePath,
         resume: flags.resume,
@@ -107,6 +107,7 @@ async function execute(suitePath: string, flags: RunFlags, { only, command }: Se
         signal,
         onFolder: (path) => {
           folder = path;
+          placeChanged();
         },
         onProgress: display.onProgress,
         onNote: tellNote,

@@ -46,7 +46,7 @@ export function verifyCommand(): Command {
         const { firstOfEachOp, runConformance } = await import('../../conformance/run.ts');
         const isQuick = firstOfEachOp(flags.quick ? QUICK_CASES : Number.POSITIVE_INFINITY);
         const report = await interruptible(
-          (signal) =>
+          ({ signal }) =>
             runConformance({
               backend,
               reference,

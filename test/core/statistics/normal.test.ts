@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { normalCdf, normalQuantile } from '../../../src/core/statistics/normal.ts';
 
-test('known values (scipy.stats.norm)', () => {
+test('the distribution function and its inverse have the values of scipy.stats.norm', () => {
   expect(normalCdf(0)).toBe(0.5);
   expect(normalCdf(1.959963984540054)).toBeCloseTo(0.975, 14);
   expect(normalCdf(-3)).toBeCloseTo(0.0013498980316300933, 15);

@@ -71,7 +71,7 @@ test.each([
   expect(mcnemarPower({ pairs, background, difference: detectable - 2e-6 })).toBeLessThan(0.8);
 });
 
-test('too few pairs show nothing', () => {
+test('too few pairs, or too much disagreement by chance, can show no difference', () => {
   expect(detectableDifference({ pairs: 4, background: 0 })).toBeNull();
   expect(detectableDifference({ pairs: 8, background: 0.2 })).toBeNull();
   expect(detectableDifference({ pairs: 100, background: 0.5 })).toBeNull();

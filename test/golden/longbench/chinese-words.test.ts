@@ -1,18 +1,18 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { chineseRougeL, chineseTokenF1 } from '../../../src/evaluate/metrics/chinese.ts';
 import { chineseUnavailable, chineseWords, loadJieba } from '../../../src/evaluate/metrics/chinese-words.ts';
+import { readGolden } from '../read-golden.ts';
 
-const golden = JSON.parse(readFileSync(new URL('chinese-words.json', import.meta.url), 'utf8')) as {
+const golden = readGolden('chinese-words.json', import.meta.url) as {
   cuts: { text: string; words: string[] }[];
   pairs: { prediction: string; reference: string; f1: number; rouge: number }[];
 };
 
-test('the segmenter is there', () => {
+test('the segmenter of Chinese is installed', () => {
   expect(chineseUnavailable()).toBeNull();
 });
 
-test('without it, the reason is said', () => {
+test('without the segmenter the reason is said', () => {
   const missing = loadJieba(() => {
     throw new Error("Cannot find module '@node-rs/jieba-plan9-x64'\nRequire stack: here");
   });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { longBenchDatasets } from '../../../src/data/readers/longbench-datasets.
 import { scoreOutput } from '../../../src/evaluate/score.ts';
 import { referenceTokenizer as tokenizer } from '../../data/reference-tokenizer.ts';
 import { longBenchScore } from '../metrics/official-scorer.ts';
+import { readGolden } from '../read-golden.ts';
 
 interface Item {
   readonly dataset: string;
@@ -15,7 +16,7 @@ interface Item {
   readonly maxNewTokens: number;
   readonly outputs: { readonly text: string; readonly score: number }[];
 }
-const { items } = JSON.parse(readFileSync(new URL('items.json', import.meta.url), 'utf8')) as { items: Item[] };
+const { items } = readGolden('items.json', import.meta.url) as { items: Item[] };
 /** Few-shot and code sets, which pred.py does not put into the chat format. */
 const PLAIN = ['trec', 'triviaqa', 'samsum', 'lsht', 'lcc', 'repobench-p'];
 async function read<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { MoaError } from '../../../src/core/errors.ts';
 import type { MetricName } from '../../../src/data/sample.ts';
@@ -6,6 +5,7 @@ import { METRICS } from '../../../src/evaluate/metrics/registry.ts';
 import { stringMatchAll, stringMatchPart } from '../../../src/evaluate/metrics/string-match.ts';
 import { tokenF1 } from '../../../src/evaluate/metrics/token-f1.ts';
 import { scoreOutput } from '../../../src/evaluate/score.ts';
+import { readGolden } from '../read-golden.ts';
 import { longBenchScore, longBenchScoreByLength, roundToCents } from './official-scorer.ts';
 
 interface Case {
@@ -28,7 +28,7 @@ interface Aggregate {
   readonly lengths?: number[];
   readonly result: number | Record<string, number | null>;
 }
-const pack = JSON.parse(readFileSync(new URL('longbench-metrics.dev.json', import.meta.url), 'utf8')) as {
+const pack = readGolden('longbench-metrics.dev.json', import.meta.url) as {
   cases: Case[];
   raises: Case[];
   aggregates: Aggregate[];

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type GenerateOptions, generate } from '../../../src/model/inference/generate.ts';
 import { loadModel } from '../../../src/model/load.ts';
 import type { Backend, CachePolicy, Graph } from '../../../src/native/backend.ts';
-import { GOLDENS, readGolden } from '../golden-model.ts';
+import { goldenModel, readGolden } from '../golden-model.ts';
 import { spanned, whole } from '../layouts.ts';
 import { cpuBackend, intercepted, observed, overlay } from '../test-backends.ts';
 
@@ -42,7 +42,7 @@ interface RunOptions extends Omit<GenerateOptions, 'requests'> {
 
 async function run(backend: Backend, name: string, { kind = 'full', ...options }: RunOptions) {
   const { tokens } = readGolden(name);
-  const model = await loadModel({ path: `${GOLDENS}${name}`, backend });
+  const model = await loadModel({ path: goldenModel(name), backend });
   const requests = [tokens.subarray(0, 70), tokens.subarray(3, 50)].map((t, i) => {
     const [maxNewTokens, total] = [8 + 7 * i, t.length + 8 + 7 * i];
     const layout = kind === 'ring' ? spanned(model, [128, 128, 192, 128], { tokens: total }) : whole(model, total, { kind });

@@ -5,7 +5,7 @@ import { createCache } from '../../../src/model/inference/caches.ts';
 import { prefill } from '../../../src/model/inference/forward.ts';
 import { loadModel } from '../../../src/model/load.ts';
 import type { Backend } from '../../../src/native/backend.ts';
-import { GOLDENS, REFERENCE, readArray, readGolden, relativeError } from '../golden-model.ts';
+import { GOLDENS, goldenModel, REFERENCE, readArray, readGolden, relativeError } from '../golden-model.ts';
 import { whole } from '../layouts.ts';
 import { cpuBackend, tfjsBackend } from '../test-backends.ts';
 
@@ -17,7 +17,7 @@ const tfjs = tfjsBackend();
 
 async function goldenErrors(name: string, backend: Backend, chunkTokens: number): Promise<readonly number[]> {
   const golden = readGolden(name);
-  const model = await loadModel({ path: `${GOLDENS}${name}`, backend, activationDType: 'f32' });
+  const model = await loadModel({ path: goldenModel(name), backend, activationDType: 'f32' });
   const cache = createCache(model, [whole(model, golden.tokens.length)]);
   try {
     const logits = await prefill(model, { cache, sequence: 0, tokens: golden.tokens, rows: Int32Array.from(golden.rows), chunkTokens });
@@ -67,7 +67,7 @@ describe("logits equal Hugging Face's in float32 and float64", () => {
 describe('prefill', () => {
   test('goes on where the sequence ends, and frees what it used', async () => {
     const golden = readGolden('llama3');
-    const model = await loadModel({ path: `${GOLDENS}llama3`, backend: cpu });
+    const model = await loadModel({ path: goldenModel('llama3'), backend: cpu });
     const cache = createCache(model, [whole(model, 80, { kind: 'dynamic' })]);
     await prefill(model, { cache, sequence: 0, tokens: golden.tokens.subarray(0, 37) });
     model.releaseWorkspace();

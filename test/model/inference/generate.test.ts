@@ -6,7 +6,7 @@ import { generate } from '../../../src/model/inference/generate.ts';
 import type { LanguageModel } from '../../../src/model/inference/language-model.ts';
 import { loadModel } from '../../../src/model/load.ts';
 import type { CacheLayout } from '../../../src/plan/cache-layout.ts';
-import { GOLDENS, REFERENCE, readGolden } from '../golden-model.ts';
+import { GOLDENS, goldenModel, REFERENCE, readGolden } from '../golden-model.ts';
 import { spanned, whole } from '../layouts.ts';
 import { cpuBackend } from '../test-backends.ts';
 
@@ -46,7 +46,7 @@ async function continuationByPrefill(
 describe("greedy continuations equal Hugging Face's", () => {
   test.each(MODELS)('%s, in the dense and the dynamic cache', async (name) => {
     const { tokens, continuation } = readGolden(name);
-    await withModel(`${GOLDENS}${name}`, async (model) => {
+    await withModel(goldenModel(name), async (model) => {
       for (const kind of ['full', 'dynamic'] as const) {
         const { outputs } = await generate(model, {
           requests: [requestOf(model, tokens, continuation.length, { kind })],
@@ -75,7 +75,7 @@ describe("greedy continuations equal Hugging Face's", () => {
 describe('generate', () => {
   test('gives each sequence of a ragged batch what it gets alone, and drops finished ones', async () => {
     const { tokens } = readGolden('llama3');
-    await withModel(`${GOLDENS}llama3`, async (model) => {
+    await withModel(goldenModel('llama3'), async (model) => {
       for (const kind of ['full', 'dynamic', 'ring'] as const) {
         const requests = (
           [
@@ -103,7 +103,7 @@ describe('generate', () => {
 
   test('stops at the stop token, which it keeps, whatever was enqueued ahead', async () => {
     const { tokens, continuation } = readGolden('qwen2');
-    await withModel(`${GOLDENS}qwen2`, async (model) => {
+    await withModel(goldenModel('qwen2'), async (model) => {
       for (const stop of new Set(continuation)) {
         const { outputs } = await generate(model, {
           requests: [requestOf(model, tokens, continuation.length)],
@@ -116,7 +116,7 @@ describe('generate', () => {
 
   test('with a static cache decodes exactly under the mask of its prefill', async () => {
     const tokens = Int32Array.from({ length: 300 }, (_, i) => 3 + ((i * 37) % 120));
-    await withModel(`${GOLDENS}influence`, async (model) => {
+    await withModel(goldenModel('influence'), async (model) => {
       // [2 layers x 2 KV heads], some dropping tokens, one dense
       const layout = spanned(model, [128, 192, 320, 128], { tokens: tokens.length + 12 });
       const { outputs, kvBytes } = await generate(model, {
@@ -136,7 +136,7 @@ describe('generate', () => {
 
   test('with spans that hold everything equals dense, also under 64 tokens', async () => {
     const { tokens } = readGolden('llama3');
-    await withModel(`${GOLDENS}llama3`, async (model) => {
+    await withModel(goldenModel('llama3'), async (model) => {
       for (const [length, span] of [
         [80, 128],
         [40, 64],
@@ -153,7 +153,7 @@ describe('generate', () => {
 
   test.each(['bf16', 'f16'] as const)('stores %s keys and values in half the bytes', async (kvDType) => {
     const { tokens, continuation } = readGolden('llama2');
-    await withModel(`${GOLDENS}llama2`, async (model) => {
+    await withModel(goldenModel('llama2'), async (model) => {
       const { outputs, kvBytes } = await generate(model, {
         requests: [requestOf(model, tokens, 4, { dtype: kvDType })],
         stopTokens: [],
@@ -184,7 +184,7 @@ describe('generate', () => {
     });
   });
 
-  test('names bad requests', async () => {
+  test('refuses a request that the cache or the model cannot take by the name of its field', async () => {
     await withModel('dummy:tiny', async (model) => {
       const good = requestOf(model, Int32Array.of(1, 2), 2);
       const sized = (spans: readonly number[]) => ({

@@ -7,7 +7,7 @@ import { loadModel } from '../../../src/model/load.ts';
 import { attentionGradients, influenceProfile } from '../../../src/model/profile/influence.ts';
 import type { CrossEntropyParams, FloatDType } from '../../../src/native/backend.ts';
 import { withDTypeRules } from '../dtype-rules.ts';
-import { GOLDENS, readArray, readGolden, relativeError } from '../golden-model.ts';
+import { GOLDENS, goldenModel, readArray, readGolden, relativeError } from '../golden-model.ts';
 import { whole } from '../layouts.ts';
 import { cpuBackend, observed, overlay, tfjsBackend } from '../test-backends.ts';
 
@@ -22,7 +22,7 @@ interface Half {
 
 async function withModel({ dtype, name, onOp = () => {} }: Half, use: (model: LanguageModel) => Promise<void>): Promise<void> {
   const backend = observed(withDTypeRules(tfjs()), onOp);
-  const model = await loadModel({ path: `${GOLDENS}${name}`, backend, weightDType: dtype });
+  const model = await loadModel({ path: goldenModel(name), backend, weightDType: dtype });
   expect(model.activationDType).toBe(dtype);
   try {
     await use(model);
@@ -39,7 +39,7 @@ describe('activations of 16 bits', () => {
   ] as const)('in %s give the hidden states of %s, and mix dtypes only where cuda can', async (dtype, name, tolerance) => {
     const { tokens } = readGolden(name);
     const hidden: Float32Array[] = [];
-    const exact = await loadModel({ path: `${GOLDENS}${name}`, backend: cpu });
+    const exact = await loadModel({ path: goldenModel(name), backend: cpu });
     const last = async (model: LanguageModel): Promise<void> => {
       const cache = createCache(model, [whole(model, tokens.length)]);
       const rows = await prefillHidden(model, { cache, sequence: 0, tokens, chunkTokens: 33 });
@@ -88,7 +88,7 @@ describe('activations of 16 bits', () => {
   test('give the same influence under every policy, near the exact one', async () => {
     const { answerStart, tokens } = readGolden('llama3');
     const options = { tokens, answerStart, sink: 0, epsilon: 0.01 };
-    const exact = await loadModel({ path: `${GOLDENS}llama3`, backend: cpu });
+    const exact = await loadModel({ path: goldenModel('llama3'), backend: cpu });
     const { joint } = await influenceProfile(exact, options);
     await withModel({ dtype: 'f16', name: 'llama3' }, async (model) => {
       const all = await influenceProfile(model, { ...options, recompute: 'all' });

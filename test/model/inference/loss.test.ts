@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { generate } from '../../../src/model/inference/generate.ts';
 import { answerLoss } from '../../../src/model/inference/loss.ts';
 import { loadModel } from '../../../src/model/load.ts';
-import { GOLDENS, readGolden } from '../golden-model.ts';
+import { GOLDENS, goldenModel, readGolden } from '../golden-model.ts';
 import { spanned, whole } from '../layouts.ts';
 import { cpuBackend } from '../test-backends.ts';
 
@@ -15,7 +15,7 @@ const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / value
 describe('answerLoss', () => {
   test.each(['llama3', 'qwen3', 'llama-dynamic', 'influence'])("of %s equals Hugging Face's, in every cache", async (name) => {
     const { tokens, answerStart, answerLoss: expected } = readGolden(name);
-    const model = await loadModel({ path: `${GOLDENS}${name}`, backend });
+    const model = await loadModel({ path: goldenModel(name), backend });
     for (const kind of ['full', 'dynamic'] as const) {
       const layout = whole(model, tokens.length, { kind });
       const { losses } = await answerLoss(model, { tokens, answerStart, layout, chunkTokens: 47 });
@@ -29,7 +29,7 @@ describe('answerLoss', () => {
 
   test('changes when spans drop tokens', async () => {
     const { tokens, answerStart, answerLoss: dense } = readGolden('influence');
-    const model = await loadModel({ path: `${GOLDENS}influence`, backend });
+    const model = await loadModel({ path: goldenModel('influence'), backend });
     const { losses } = await answerLoss(model, {
       tokens,
       answerStart,

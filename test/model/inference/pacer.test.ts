@@ -56,7 +56,7 @@ describe('Pacer', () => {
     await expect(pacer.next()).rejects.toThrow('lost');
   });
 
-  test('stops on request', async () => {
+  test('rejects with ABORTED when its signal fires while it waits', async () => {
     const { backend } = manual();
     const controller = new AbortController();
     const pacer = new Pacer(backend, controller.signal);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../../src/model/load.ts';
 import { attentionGradients, influenceProfile } from '../../../src/model/profile/influence.ts';
-import { GOLDENS, readArray, readGolden, relativeError } from '../golden-model.ts';
+import { GOLDENS, goldenModel, readArray, readGolden, relativeError } from '../golden-model.ts';
 import { cpuBackend } from '../test-backends.ts';
 
 const MODELS = ['llama2', 'llama3', 'mistral', 'qwen2', 'qwen3', 'llama-linear', 'llama-dynamic', 'llama-yarn'];
@@ -9,7 +9,7 @@ const cpu = cpuBackend();
 
 async function gradientError(name: string): Promise<number> {
   const golden = readGolden(name);
-  const model = await loadModel({ path: `${GOLDENS}${name}`, backend: cpu });
+  const model = await loadModel({ path: goldenModel(name), backend: cpu });
   const { loss, gradients } = await attentionGradients(model, golden);
   model.dispose();
   expect(loss).toBeCloseTo(golden.answerLoss, 5);
@@ -29,7 +29,7 @@ describe('influenceProfile', () => {
   test('equals what docs/method.md defines, from eager matrices, for every epsilon', async () => {
     const golden = readGolden('influence');
     const file = `${GOLDENS}influence/golden.safetensors`;
-    const model = await loadModel({ path: `${GOLDENS}influence`, backend: cpu });
+    const model = await loadModel({ path: goldenModel('influence'), backend: cpu });
     for (const [e, epsilon] of golden.epsilons.entries()) {
       const { tokens, answerStart, sink } = golden;
       const profile = await influenceProfile(model, { tokens, answerStart, sink, epsilon });
@@ -47,7 +47,7 @@ describe('influenceProfile', () => {
 
   test('frees its memory, also when stopped', async () => {
     const golden = readGolden('influence');
-    const model = await loadModel({ path: `${GOLDENS}influence`, backend: cpu });
+    const model = await loadModel({ path: goldenModel('influence'), backend: cpu });
     const before = cpu.memory().workspaceBytes;
     const options = { tokens: golden.tokens, answerStart: golden.answerStart, sink: 64, epsilon: 0.01 };
     await influenceProfile(model, options);
@@ -57,7 +57,7 @@ describe('influenceProfile', () => {
     model.dispose();
   });
 
-  test('names bad arguments', async () => {
+  test('refuses an argument out of range by its name', async () => {
     const model = await loadModel({ path: 'dummy:tiny', backend: cpu });
     const good = { tokens: Int32Array.of(1, 2, 3), answerStart: 1, sink: 64, epsilon: 0.01 };
     for (const [change, name] of [

@@ -6,7 +6,7 @@ import { attentionGradients, influenceProfile } from '../../../src/model/profile
 import { withRecomputePolicy } from '../../../src/model/profile/recompute-policy.ts';
 import { profileBytes, type RecomputePolicy } from '../../../src/model/profile/shapes.ts';
 import type { MemoryUse } from '../../../src/native/backend.ts';
-import { GOLDENS, readGolden } from '../golden-model.ts';
+import { goldenModel, readGolden } from '../golden-model.ts';
 import { cpuBackend, observed, overlay } from '../test-backends.ts';
 
 const cpu = cpuBackend();
@@ -16,7 +16,7 @@ describe('policies', () => {
   // Head norms, biases, neither.
   test.each(['qwen3', 'qwen2', 'llama3'])('give equal gradients and influence of %s', async (name) => {
     const { tokens, answerStart } = readGolden(name);
-    const model = await loadModel({ path: `${GOLDENS}${name}`, backend: cpu });
+    const model = await loadModel({ path: goldenModel(name), backend: cpu });
     const [all, ...others] = await Promise.all(
       (['all', 'mlp', 'none'] as const).map(async (recompute) => ({
         gradients: await attentionGradients(model, { tokens, answerStart, recompute }),
@@ -57,7 +57,7 @@ describe('policies', () => {
   });
 
   test.each(POLICIES)('hold the bytes that are estimated (%s)', async (recompute) => {
-    const model = await loadModel({ path: `${GOLDENS}qwen3`, backend: cpu });
+    const model = await loadModel({ path: goldenModel('qwen3'), backend: cpu });
     const before = cpu.memory().workspaceBytes;
     const buffers = new ProfileBuffers(model, 100, recompute);
     expect(cpu.memory().workspaceBytes - before).toBe(profileBytes(model, 100, recompute));

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { compressCommand, runCommand } from './commands/run.ts';
@@ -29,6 +30,8 @@ const program = new Command('moabench')
     `
 Examples:
   $ moabench run suites/quick.yaml                 compress, score, time, report (about three minutes on two cores)
+  $ moabench run --model models/reference --method moa --density 0.5    the same without a suite file
+  $ moabench init                                  write a suite to start from
   $ moabench run suites/quick.yaml --resume        go on with the newest run of this suite
   $ moabench plan inspect runs/quick-*/plans/moa-50.json --lengths 1024 4096
   $ moabench verify --backend cpu                  kernels against the independent reference
@@ -37,7 +40,17 @@ Examples:
 Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.`,
   );
 throwing(program);
-for (const command of [runCommand, compressCommand, reportCommand, planCommand, verifyCommand, benchCommand, doctorCommand, dataCommand]) {
+for (const command of [
+  initCommand,
+  runCommand,
+  compressCommand,
+  reportCommand,
+  planCommand,
+  verifyCommand,
+  benchCommand,
+  doctorCommand,
+  dataCommand,
+]) {
   program.addCommand(throwing(command()));
 }
 

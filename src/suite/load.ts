@@ -29,6 +29,8 @@ export interface LoadSuiteOptions {
    * does not look at files.
    */
   readonly allowOutside?: boolean;
+  /** What the file holds, where it is not read but was made just now. */
+  readonly text?: string;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface LoadSuiteOptions {
  * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE whose message has `file:line:column path: problem` for every problem.
  */
 export function loadSuite(path: string, options: LoadSuiteOptions = {}): LoadedSuite {
-  const text = readInputText(path, { what: 'a suite', maxBytes: MAX_BYTES });
+  const text = options.text ?? readInputText(path, { what: 'a suite', maxBytes: MAX_BYTES });
   const source = parseYaml(text, path);
   const suite = checkedSuite(source, options);
   const outside = options.allowOutside === false ? pathsOutside(source, suite, dirname(path)) : [];

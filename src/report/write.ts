@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../core/files.ts';
 import type { Environment } from '../records/environment.ts';
 import type { RunRecord } from '../records/record.ts';
@@ -20,6 +20,8 @@ export interface ReportInput {
   readonly suite: Suite;
   /** Shown where the records name no stretch, as those of version 1. */
   readonly environment: Environment | null;
+  /** Name of the file with the records, which reports link to. Default: records.jsonl. */
+  readonly recordsFile?: string;
 }
 
 export interface Report {
@@ -33,14 +35,17 @@ export async function makeReport(input: ReportInput): Promise<Report> {
   checkReportable(input.suite, input.records);
   const selection = selectRecords(input.records, input.suite);
   const summary = summarySchema.parse(summarize(input));
+  const tables = csvFiles(summary, selection);
   const parts = {
     summary,
     selection,
     environment: selection.stretches.at(-1)?.environment ?? input.environment,
     charts: allCharts(summary, selection),
+    recordsFile: input.recordsFile ?? 'records.jsonl',
+    tables: [...tables.keys()].map((name) => basename(name, '.csv')),
   };
   const files = new Map<string, string>([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]);
-  for (const [name, text] of csvFiles(summary, selection)) files.set(`csv/${name}`, text);
+  for (const [name, text] of tables) files.set(`csv/${name}`, text);
   for (const chart of parts.charts) {
     const spec = chart.spec(lightTheme);
     files.set(`charts/${chart.id}.vl.json`, `${JSON.stringify(spec, null, 2)}\n`);

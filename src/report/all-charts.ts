@@ -1,10 +1,11 @@
 import type { Selection } from '../summary/selection.ts';
 import type { Summary } from '../summary/summary.ts';
 import { type Chart, methodStyles } from './chart.ts';
-import { capacityChart, memoryChart, speedCharts } from './charts/efficiency.ts';
+import { capacityChart, costChart, memoryChart, speedCharts } from './charts/efficiency.ts';
 import { elasticCurves } from './charts/elastic.ts';
 import { frontChart } from './charts/fronts.ts';
 import { depthCharts, retrievalChart } from './charts/retrieval.ts';
+import { roundsCharts } from './charts/rounds.ts';
 import { ablationCharts, scoreCharts } from './charts/scores.ts';
 import { spanMap } from './charts/spans.ts';
 import { tradeoffChart } from './charts/tradeoff.ts';
@@ -31,6 +32,8 @@ export function allCharts(summary: Summary, selection: Selection): Chart[] {
     ...depthCharts(summary, styles),
     ...scoreCharts(summary, styles),
     ...speedCharts(summary, styles),
+    ...costChart(summary, styles),
+    ...roundsCharts(selection, styles),
     ...memoryChart(summary, styles),
     ...capacityChart(summary, styles),
     ...plans.map(({ record, style }) => spanMap(record, style, longest)),

@@ -13,7 +13,7 @@ export type Datum = string | number | null;
 export interface Chart {
   /** File name without extension. */
   readonly id: string;
-  readonly section: 'overview' | 'retrieval' | 'scores' | 'speed' | 'memory' | 'spans' | 'elastic' | 'fronts';
+  readonly section: 'overview' | 'retrieval' | 'scores' | 'speed' | 'rounds' | 'memory' | 'spans' | 'elastic' | 'fronts';
   /** Label of the one method that it shows. */
   readonly method?: string;
   readonly title: string;

@@ -3,6 +3,7 @@ import { kvShare, shareLength } from '../summary/kv-share.ts';
 import type { Selection } from '../summary/selection.ts';
 import type { Timed } from '../summary/speed/estimates.ts';
 import type { MethodSummary, Paired, Point, Summary } from '../summary/summary.ts';
+import { tokensPerSecondPerGB } from './cost.ts';
 
 type Row = { readonly [column: string]: string | number | boolean | null };
 
@@ -68,6 +69,7 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
           kvBytes: s.kvBytes.resident,
           peakBytes: s.peakBytes,
           rssBytes: s.rssBytes,
+          ...timed('tokensPerSecondPerGB', tokensPerSecondPerGB(s)),
         })),
       ),
     ),
@@ -97,6 +99,16 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
       kvBytes: s.kvBytes.resident,
       output: s.output,
       expected: s.expected.join(' | '),
+    })),
+    losses: selection.losses.map((l) => ({
+      method: l.method,
+      task: l.task,
+      length: l.length,
+      sampleId: l.sampleId,
+      promptTokens: l.promptTokens,
+      answerTokens: l.answerTokens,
+      natsPerToken: l.sumLoss / l.answerTokens,
+      kvBytes: l.kvBytes.resident,
     })),
     timings: selection.measurements.flatMap((m) =>
       m.samplesMs.map((ms, round) => ({

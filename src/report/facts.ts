@@ -27,15 +27,16 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
           'Timings',
           `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} of ${numbered(new Set(selection.measurements.map((m) => m.cell)).size, 'contender')} in ${numbered(new Set(selection.measurements.map((m) => m.process)).size, 'process', 'processes')}`,
         ],
-    summary.families.length === 0
-      ? null
-      : [
-          'Comparisons',
-          `Holm-adjusted within each family: ${summary.families.map(({ name, comparisons }) => `${name} (${comparisons})`).join('; ')}`,
-        ],
     summary.finished === null ? null : ['Finished', `${summary.finished.slice(0, 16).replace('T', ' ')} UTC`],
   ];
   return facts.filter((fact) => fact !== null);
+}
+
+/** Which comparisons were adjusted together; null where there are none. */
+export function familiesText({ families }: Summary): string | null {
+  if (families.length === 0) return null;
+  const names = families.map(({ name, comparisons }) => `${name} (${comparisons})`);
+  return `Comparisons are adjusted (Holm) within each family: ${names.join('; ')}.`;
 }
 
 /** When, with which code and under which load the numbers were measured: a head and a row a stretch. Nothing where no stretch is on record. */

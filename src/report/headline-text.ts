@@ -1,7 +1,8 @@
 import type { Summary } from '../summary/summary.ts';
+import { answers } from './answer.ts';
 import { headline } from './headline.ts';
 
-/** The headline table and the verdicts as plain text, for a terminal. */
+/** The headline table, what it comes to in short, and the verdicts as plain text, for a terminal. */
 export function headlineText(summary: Summary): string {
   const { columns, rows } = headline(summary);
   const table = [['', ...columns.map((c) => c.name)], ...rows.map((row) => [row.label, ...row.cells])];
@@ -13,5 +14,11 @@ export function headlineText(summary: Summary): string {
       .trimEnd(),
   );
   const failed = summary.checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
-  return [...(columns.length === 0 ? [] : [...lines, '']), ...summary.verdicts, ...failed.map((check) => `! ${check.message}`)].join('\n');
+  const claims = answers(summary).map(({ claim }) => claim);
+  return [
+    ...(columns.length === 0 ? [] : [...lines, '']),
+    ...claims,
+    ...summary.verdicts,
+    ...failed.map((check) => `! ${check.message}`),
+  ].join('\n');
 }

@@ -5,6 +5,7 @@ import { hardest } from '../summary/speed/speed.ts';
 import { timedText } from '../summary/speed/verdicts.ts';
 import type { MethodSummary, Point, Summary } from '../summary/summary.ts';
 import { methodStyles } from './chart.ts';
+import { decodeShare, tokensPerSecondPerGB } from './cost.ts';
 
 interface HeadlineColumn {
   readonly name: string;
@@ -42,6 +43,11 @@ export function headline(summary: Summary): Headline {
   const columns: ColumnOf[] = [
     ...qualityColumns(summary),
     { name: 'Decode speed', title: at(decode), cell: (m) => speedOf(m, 'decode', decode) },
+    {
+      name: 'Decode per GB',
+      title: decode === undefined ? '' : `tokens/s per GB of memory, ${at(decode)}`,
+      cell: (m) => costOf(m.decode.find((speed) => isAt(speed, decode))),
+    },
     { name: 'Prefill speed', title: at(prefill), cell: (m) => speedOf(m, 'prefill', prefill) },
     { name: 'Largest batch', title: 'in the memory limit', cell: (m) => capacity(m) },
   ];
@@ -72,17 +78,12 @@ interface ColumnOf extends HeadlineColumn {
 function qualityColumns(summary: Summary): ColumnOf[] {
   const { baseline } = summary;
   const { lengths, tasks, lossTasks } = summary.common;
-  const length = shareLength(summary);
   const threshold = summary.methods.find((m) => m.retrieval?.effectiveContext)?.retrieval?.effectiveContext?.threshold ?? 0.9;
   const only = lengths.leftOut.length === 0 ? '' : ` of ${listed(lengths.used.map(countText))} tokens only`;
   const some = ({ used, leftOut }: Summary['common']['tasks']): string =>
     leftOut.length === 0 ? '' : `, over ${used.length} of ${used.length + leftOut.length} tasks`;
   return [
-    {
-      name: 'KV memory',
-      title: `resident, of ${baseline}${length === null ? '' : `, at ${countText(length)} tokens`}`,
-      cell: (m) => shareOf(m, baseline, length),
-    },
+    memoryColumn(summary),
     {
       name: 'Retrieval',
       title: only === '' ? 'mean over lengths' : `mean${only}`,
@@ -105,9 +106,23 @@ export function hasIntervals({ rows }: Headline): boolean {
   return rows.some((row) => row.cells.some((cell) => cell.includes('[')));
 }
 
-function shareOf(method: MethodSummary, baseline: string, length: number | null): string {
-  const share = method.id === baseline ? (method.kvBytes.length === 0 ? null : 1) : kvShare(method, length);
-  return share === null ? MISSING : percent(share, share === 1 ? 0 : 1);
+/** Of scored samples; where none were scored, of what was timed. */
+function memoryColumn(summary: Summary): ColumnOf {
+  const { baseline } = summary;
+  const length = shareLength(summary);
+  const shareOf = (method: MethodSummary): number | null => {
+    if (length === null) return decodeShare(method, summary);
+    if (method.id === baseline) return method.kvBytes.length === 0 ? null : 1;
+    return kvShare(method, length);
+  };
+  return {
+    name: 'KV memory',
+    title: `resident, of ${baseline}, ${length === null ? 'when decoding' : `at ${countText(length)} tokens`}`,
+    cell: (method) => {
+      const share = shareOf(method);
+      return share === null ? MISSING : percent(share, share === 1 ? 0 : 1);
+    },
+  };
 }
 
 function deltaOf(method: MethodSummary): string {
@@ -137,6 +152,13 @@ function lossOf(method: MethodSummary, baseline: string): string {
   const { loss, toBaseline } = method.perplexity ?? {};
   if (method.id === baseline) return loss ? loss.estimate.toFixed(3) : MISSING;
   return toBaseline ? signedWithInterval(toBaseline.delta, 3) : MISSING;
+}
+
+function costOf(speed: Speed | undefined): string {
+  const cost = speed === undefined ? null : tokensPerSecondPerGB(speed);
+  if (cost === null) return MISSING;
+  const { estimate, low, high } = cost;
+  return `${countText(estimate)}${low === null || high === null ? '' : ` [${countText(low)}, ${countText(high)}]`}`;
 }
 
 function capacity(method: MethodSummary): string {

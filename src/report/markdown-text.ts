@@ -28,3 +28,9 @@ export function fenced(value: string, language: string): string {
   const fence = '`'.repeat(runs.reduce((most, run) => Math.max(most, run), 2) + 1);
   return `${fence}${language}\n${printable(value)}\n${fence}`;
 }
+
+/** A table; what stands in its cells is text. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(' | ')} |`;
+  return [line(head), `|${head.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
+}

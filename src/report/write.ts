@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../core/files.ts';
 import type { Environment } from '../records/environment.ts';
 import type { RunRecord } from '../records/record.ts';
@@ -33,14 +33,16 @@ export async function makeReport(input: ReportInput): Promise<Report> {
   checkReportable(input.suite, input.records);
   const selection = selectRecords(input.records, input.suite);
   const summary = summarySchema.parse(summarize(input));
+  const tables = csvFiles(summary, selection);
   const parts = {
     summary,
     selection,
     environment: selection.stretches.at(-1)?.environment ?? input.environment,
     charts: allCharts(summary, selection),
+    tables: [...tables.keys()].map((name) => basename(name, '.csv')),
   };
   const files = new Map<string, string>([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]);
-  for (const [name, text] of csvFiles(summary, selection)) files.set(`csv/${name}`, text);
+  for (const [name, text] of tables) files.set(`csv/${name}`, text);
   for (const chart of parts.charts) {
     const spec = chart.spec(lightTheme);
     files.set(`charts/${chart.id}.vl.json`, `${JSON.stringify(spec, null, 2)}\n`);

@@ -16,7 +16,15 @@ export const HOSTILE_LABELS = [
 /** A run whose methods have these labels, one after the other (all of them with up to seven labels). */
 export function hostileRun(labels: readonly string[] = HOSTILE_LABELS): { readonly suite: Suite; readonly records: readonly RunRecord[] } {
   const made = syntheticSuite({ samples: 4 });
-  const records = syntheticRecords(made);
+  const records = syntheticRecords(made).map((record) => {
+    if (record.kind !== 'sample') return record;
+    return {
+      ...record,
+      output: `${record.output}${labels.join('\n')}`,
+      promptTail: labels.join('\n'),
+      expected: [...record.expected, ...labels],
+    };
+  });
   const methods = made.methods.map((method, i) => ({ ...method, label: labels[i % labels.length] ?? '' }));
   return { suite: { ...made, description: labels.join(' '), methods }, records };
 }

@@ -24,6 +24,7 @@ describe('makeReport', () => {
         'contrasts',
         'depth',
         'families',
+        'losses',
         'memory',
         'methods',
         'perplexity',
@@ -39,6 +40,7 @@ describe('makeReport', () => {
       [
         'ablation-1',
         'capacity',
+        'cost',
         'decode',
         'depth-dense',
         'depth-moa-25',
@@ -49,6 +51,12 @@ describe('makeReport', () => {
         'memory',
         'prefill',
         'retrieval',
+        'rounds-decode-4096x1',
+        'rounds-decode-4096x4',
+        'rounds-decode-8192x1',
+        'rounds-decode-8192x4',
+        'rounds-prefill-2048',
+        'rounds-prefill-4096',
         'scores',
         'spans-moa-25',
         'spans-uniform-25',
@@ -105,10 +113,31 @@ describe('makeReport', () => {
     expect(deltas.some((text) => Number(text) < 0)).toBe(true);
   });
 
+  it('links the files that lie beside it, from both reports, and nothing else', () => {
+    const made = [...report.files.keys()].filter((path) => path.endsWith('.csv') || /^(summary\.json|report\.md)$/.test(path));
+    const beside = ['records.jsonl', 'suite.json', 'environment.json', ...suite.methods.map(({ id }) => `plans/${id}.json`)];
+    const wanted = [...new Set([...made, ...beside])].sort();
+    const page = Array.from(file('report.html').matchAll(/<a (?:class="\w+" )?href="([^"#][^"]*)"/g), ([, path]) => path ?? '');
+    expect([...new Set(page)].sort()).toEqual(wanted);
+    const markdown = Array.from(file('report.md').matchAll(/^- \[[^\]]+\]\(([^)#]+)\): /gm), ([, path]) => path ?? '');
+    expect(markdown.toSorted()).toEqual(wanted);
+  });
+
+  it('has contents whose every entry is a heading there', () => {
+    const ids = new Set(Array.from(file('report.html').matchAll(/ id="([^"]+)"/g), ([, id]) => id));
+    const [nav = ''] = /<nav class="contents".*?<\/nav>/s.exec(file('report.html')) ?? [];
+    const entries = Array.from(nav.matchAll(/href="#([^"]+)"/g), ([, id]) => id);
+    expect(entries.length).toBeGreaterThan(12);
+    for (const id of entries) expect(ids).toContain(id);
+    const headings = Array.from(file('report.md').matchAll(/^## (.*)$/gm), ([, title]) => title);
+    const [line = ''] = /^\[In short\]\(#in-short\).*$/m.exec(file('report.md')) ?? [];
+    expect(Array.from(line.matchAll(/\[([^\]]+)\]\(#[\w-]+\)/g), ([, title]) => title)).toEqual(headings);
+  });
+
   it('gives one page without an address on the network', () => {
     const page = file('report.html');
     expect(page).not.toMatch(/<(script|link|img|iframe)[^>]+(src|href)="(?!data:|#)/);
-    expect(page.match(/<script/g)).toHaveLength(3);
+    expect(page.match(/<script/g)).toHaveLength(5);
   });
 });
 

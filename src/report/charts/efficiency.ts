@@ -1,7 +1,9 @@
 import { MEASURES, type Measure, type Speed } from '../../summary/speed/estimates.ts';
 import type { MethodSummary, Summary } from '../../summary/summary.ts';
-import { type Chart, type Datum, frame, type MethodStyle, methodColour, tooltip, type VegaLiteSpec } from '../chart.ts';
+import type { Chart, MethodStyle } from '../chart.ts';
+import { tokensPerSecondPerGB } from '../cost.ts';
 import type { Theme } from '../theme.ts';
+import { bars, conditionText, labelOf } from './bars.ts';
 
 /** Tokens per second in prefill and decode, bars with intervals; what did not fit into memory is said in its place. */
 export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
@@ -134,84 +136,29 @@ export function capacityChart(summary: Summary, styles: readonly MethodStyle[]):
   ];
 }
 
-interface BarOptions {
-  readonly theme: Theme;
-  readonly alt: string;
-  readonly rows: readonly { readonly [column: string]: Datum }[];
-  readonly styles: readonly MethodStyle[];
-  readonly group: string;
-  readonly xTitle: string;
-  readonly whiskers: boolean;
-}
-
-function bars({ theme, alt, rows, styles, group, xTitle, whiskers }: BarOptions): VegaLiteSpec {
-  // Named one by one: the layers' domains are merged, and only a list of values survives that.
-  const conditions = [...new Set(rows.toSorted(byContextAndBatch).map((row) => row[group]))];
-  const arms = [...new Set(rows.map((row) => row.arm))];
-  const place = {
-    y: {
-      field: group,
-      type: 'nominal',
-      sort: conditions,
-      title: null,
-      axis: { ticks: false, domain: false, labelPadding: 8 },
-      scale: { paddingInner: 0.18 },
-    },
-    yOffset: { field: 'arm', sort: arms },
-  };
-  const x = { field: 'estimate', type: 'quantitative', title: xTitle, scale: { zero: true }, axis: { tickCount: 5, format: ',~f' } };
-  const opacity = { condition: { test: "datum.cache === 'dynamic'", value: 0.4 }, value: 0.92 };
-  const color = methodColour(styles, theme);
-  const optional = (field: string, title: string, format: string) =>
-    rows.some((row) => typeof row[field] === 'number') ? ([[field, title, format]] as const) : [];
-  const fields = tooltip(
-    ['arm', 'Method'],
-    [group, 'At'],
-    ['estimate', xTitle, ',.1f'],
-    ...optional('low', '95% from', ',.1f'),
-    ...optional('high', 'to', ',.1f'),
-    ...optional('planned', 'Planned (MiB)', ',.1f'),
-    ...optional('speedup', 'Speed-up', '.2f'),
-    ...optional('ratio', 'To baseline', '.3f'),
-    ...optional('processes', 'Processes', 'd'),
-    ['n', 'n'],
+/** What the memory of a method buys: tokens per second in decoding for every GB at the peak. */
+export function costChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
+  const rows = summary.methods.flatMap((method) =>
+    method.decode.flatMap((speed) => {
+      const cost = tokensPerSecondPerGB(speed);
+      if (cost === null) return [];
+      const { estimate, low, high, rounds: n } = cost;
+      return [{ ...placeOf(method, styles, 'decode', speed), estimate, low, high, peakGB: (speed.peakBytes ?? 0) / 1e9, n }];
+    }),
   );
-  const whisker = {
-    mark: { type: 'rule', color: theme.ink, strokeWidth: 1.4 },
-    encoding: { ...place, x: { ...x, field: 'low' }, x2: { field: 'high' } },
-  };
-  const planned = {
-    mark: { type: 'tick', color: theme.ink, thickness: 1.4, size: 9 },
-    encoding: { ...place, x: { ...x, field: 'planned' } },
-  };
-  const marks = [{ mark: { type: 'bar', cornerRadiusEnd: 2 }, encoding: { ...place, x, color, opacity, tooltip: fields } }];
-  const noted = rows.some((row) => typeof row.note === 'string' && row.note !== '');
-  const notes = {
-    transform: [{ filter: "datum.note !== ''" }],
-    mark: { type: 'text', align: 'left', dx: 4, fontSize: 10, color: theme.ink },
-    encoding: { ...place, x, text: { field: 'note' } },
-  };
-  const overlay = whiskers ? (noted ? [whisker, notes] : [whisker]) : rows.some((row) => row.planned !== undefined) ? [planned] : [];
-  return frame({
-    theme,
-    alt,
-    width: 720,
-    height: conditions.length * (arms.length * 13 + 12),
-    rows,
-    styles,
-    layer: [...marks, ...overlay],
-  });
-}
-
-function byContextAndBatch(a: BarOptions['rows'][number], b: BarOptions['rows'][number]): number {
-  return Number(a.context) - Number(b.context) || Number(a.batch) - Number(b.batch);
-}
-
-function conditionText(context: number, batch: number | null): string {
-  const length = context % 1024 === 0 ? `${context / 1024}k` : context.toLocaleString('en-US');
-  return batch === null ? `${length} tokens` : `${length}, batch ${batch}`;
-}
-
-function labelOf(method: MethodSummary, styles: readonly MethodStyle[]): string {
-  return styles.find((style) => style.id === method.id)?.label ?? method.id;
+  if (rows.length === 0) return [];
+  const alt = `Bar chart of decoding tokens per second for each GB of memory at the peak for ${[...new Set(rows.map((row) => row.arm))].join(', ')}, with 95% intervals.`;
+  return [
+    {
+      id: 'cost',
+      section: 'speed',
+      title: 'Decoding throughput for its memory',
+      caption:
+        'Tokens per second for each GB (1,000,000,000 bytes) of weights, caches and workspace at their peak; whiskers are the intervals of the rates.',
+      alt,
+      size: 'wide',
+      rows,
+      spec: (theme) => bars({ theme, alt, rows, styles, group: 'condition', xTitle: 'Tokens per second per GB of memory', whiskers: true }),
+    },
+  ];
 }

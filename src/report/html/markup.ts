@@ -26,9 +26,10 @@ export function escapeText(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** JSON for a script element: no `</script>`, no `<!--`. */
+/** JSON for a script element: no `</script>`, no `<!--`, and its text printable also once a script has parsed it. */
 export function jsonScript(value: unknown): Markup {
-  return new Markup(printable(JSON.stringify(value)).replaceAll('<', '\\u003c'));
+  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? printable(part) : part));
+  return new Markup(text.replaceAll('<', '\\u003c'));
 }
 
 function render(value: Value): string {

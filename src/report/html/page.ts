@@ -1,35 +1,33 @@
-import type { Chart } from '../chart.ts';
+import { answers } from '../answer.ts';
+import { type Chart, methodStyles } from '../chart.ts';
 import { comparisonFacts, environmentFacts } from '../facts.ts';
 import type { ReportParts } from '../markdown.ts';
 import { compileSpec, type VegaRuntime } from '../render.ts';
+import { roundsTable } from '../rounds.ts';
+import { runFiles } from '../run-files.ts';
+import { type SampleBrowser, sampleBrowser } from '../samples.ts';
 import { cssTheme } from '../theme.ts';
-import { flipViewer } from './flips.ts';
+import { chartSections } from './chart-sections.ts';
 import { html, jsonScript, Markup } from './markup.ts';
+import { SAMPLE_SCRIPT } from './sample-script.ts';
+import { sampleSection } from './samples.ts';
 import { SCRIPT } from './script.ts';
 import {
+  answerBox,
   checksTable,
   dataSection,
   factList,
-  figure,
+  filesList,
   findings,
   headlineTable,
   methodButtons,
+  roundsDetails,
+  type Section,
   stretchesTable,
   threats,
   unfinishedCells,
 } from './sections.ts';
 import { STYLE } from './style.ts';
-
-const SECTIONS: readonly { readonly part: Chart['section']; readonly title: string; readonly small?: string }[] = [
-  { part: 'overview', title: 'The trade-off' },
-  { part: 'retrieval', title: 'Retrieval', small: 'Where in the context the evidence sits' },
-  { part: 'scores', title: 'Long-context tasks' },
-  { part: 'speed', title: 'Speed' },
-  { part: 'memory', title: 'Memory' },
-  { part: 'spans', title: 'Plans', small: 'The span of every head' },
-  { part: 'elastic', title: '', small: 'How spans grow with length' },
-  { part: 'fronts', title: '', small: 'The Pareto plans they were picked from' },
-];
 
 /**
  * What the page may do, whatever text from records would make of it: its own script and style, pictures in data URLs, nothing from anywhere else. Vega compiles
@@ -42,7 +40,9 @@ const POLICY =
 export function htmlReport(parts: ReportParts, runtime: VegaRuntime): string {
   const { summary, selection, environment, charts } = parts;
   const specs = charts.map((chart) => [chart.id, compileSpec(chart.spec(cssTheme))] as const);
-  const heights = new Map(specs.map(([id, spec]) => [id, typeof spec.height === 'number' ? spec.height : 240]));
+  const browser = sampleBrowser(summary, selection);
+  const numbers = headlineTable(summary);
+  const shown = sectionsOf(parts, new Map(specs.map(heightOf)), browser).filter(({ body }) => body !== null);
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -59,48 +59,60 @@ export function htmlReport(parts: ReportParts, runtime: VegaRuntime): string {
 <p class="eyebrow">moabench report</p>
 <h1>${summary.title}</h1>
 ${summary.description === null ? null : html`<p class="lead">${summary.description}</p>`}
-${factList(comparisonFacts(summary, selection))}
+${contents([...(numbers === null ? [] : [{ id: 'numbers', title: 'Numbers' }]), ...shown])}
 </header>
 <main>
-${headlineTable(summary)}
-<h2>Findings</h2>
-${findings(summary.verdicts)}
 ${threats(summary.checks)}
+${answerBox(answers(summary))}
+${numbers === null ? null : html`<section id="numbers">${numbers}</section>`}
+${factList(comparisonFacts(summary, selection))}
 <noscript><p>The charts need JavaScript; their data is in the tables below each.</p></noscript>
-${methodButtons(summary)}
-${SECTIONS.map(({ part, title, small }) => chartSection({ charts: charts.filter((chart) => chart.section === part), title, small: small ?? null, heights }))}
-${flipViewer(summary, selection)}
-${checksTable(summary.checks)}
-${unfinishedCells(summary)}
-${stretchesTable(selection)}
-${dataSection(summary)}
-${environment === null ? null : html`<h2>Environment</h2>${factList(environmentFacts(environment, summary))}`}
-${summary.command === null ? null : html`<h2>Run it again</h2><pre>${summary.command}</pre><button type="button" class="copy">Copy</button>`}
+${shown.map(({ id, title, body }) => html`${id === shown.find(isOfCharts)?.id ? methodButtons(summary) : null}<section id="${id}"><h2>${title} <a class="anchor" href="#${id}" aria-label="Link to ${title}">#</a></h2>${body}</section>`)}
 </main>
-<footer>Made by moabench ${environment?.moabench ?? ''} from records.jsonl. Numbers for other tools are in summary.json and csv/.</footer>
+<footer>Made by moabench ${environment?.moabench ?? ''} from records.jsonl.</footer>
 <div class="tip" role="status"></div>
 <script type="application/json" id="charts">${jsonScript(Object.fromEntries(specs))}</script>
+${browser === null ? null : html`<script type="application/json" id="samples-data">${jsonScript(browser)}</script>`}
 <script>${new Markup(runtime.source)}</script>
 <script>${new Markup(SCRIPT)}</script>
+<script>${new Markup(SAMPLE_SCRIPT)}</script>
 </body>
 </html>
 `;
   return page.text;
 }
 
-interface ChartSectionOptions {
-  readonly charts: readonly Chart[];
-  readonly title: string;
-  /** Heading over the small charts. */
-  readonly small: string | null;
-  readonly heights: ReadonlyMap<string, number>;
+function heightOf([id, spec]: readonly [string, { readonly [key: string]: unknown }]): readonly [string, number] {
+  return [id, typeof spec.height === 'number' ? spec.height : 240];
 }
 
-function chartSection({ charts, title, small, heights }: ChartSectionOptions): Markup {
-  if (charts.length === 0) return html``;
-  const of = (size: Chart['size']): Markup[] =>
-    charts.filter((chart) => chart.size === size).map((chart) => figure(chart, heights.get(chart.id) ?? 240));
-  const grid = of('small');
-  const smallPart = grid.length === 0 ? null : html`${small === null ? null : html`<h3>${small}</h3>`}<div class="grid">${grid}</div>`;
-  return html`<section>${title === '' ? null : html`<h2>${title}</h2>`}${of('wide')}${smallPart}</section>`;
+function contents(sections: readonly Pick<Section, 'id' | 'title'>[]): Markup {
+  return html`<nav class="contents" aria-label="Contents">${sections.map(({ id, title }) => html`<a href="#${id}">${title}</a> `)}</nav>`;
+}
+
+function isOfCharts({ id }: Section): boolean {
+  return id.startsWith('charts-');
+}
+
+/** Everything below the first screen, in reading order. */
+function sectionsOf(parts: ReportParts, heights: ReadonlyMap<string, number>, browser: SampleBrowser | null): Section[] {
+  const { summary, selection, environment, charts, tables } = parts;
+  const rounds = roundsDetails(roundsTable(selection, methodStyles(summary)));
+  const facts = environmentFacts(environment, summary);
+  return [
+    { id: 'findings', title: 'Findings', body: findings(summary.verdicts) },
+    ...chartSections({ charts, heights, tables, after: new Map<Chart['section'], Markup | null>([['rounds', rounds]]) }),
+    { id: 'samples', title: 'Answers', body: browser === null ? null : sampleSection(browser, selection.losses.length > 0) },
+    { id: 'checks', title: 'Checks', body: checksTable(summary) },
+    { id: 'unfinished', title: 'Cells that did not complete', body: unfinishedCells(summary) },
+    { id: 'measured', title: 'When it was measured', body: stretchesTable(selection) },
+    { id: 'data', title: 'Data', body: dataSection(summary) },
+    { id: 'environment', title: 'Environment', body: facts.length === 0 ? null : factList(facts) },
+    { id: 'files', title: 'Files', body: filesList(runFiles({ selection, tables, hasEnvironment: environment !== null })) },
+    { id: 'again', title: 'Run it again', body: commandBox(summary.command) },
+  ];
+}
+
+function commandBox(command: string | null): Markup | null {
+  return command === null ? null : html`<pre>${command}</pre><button type="button" class="copy">Copy</button>`;
 }

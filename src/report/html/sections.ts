@@ -1,16 +1,27 @@
 import { countText } from '../../summary/phrases.ts';
 import type { Selection } from '../../summary/selection.ts';
 import type { Check, Summary } from '../../summary/summary.ts';
+import type { Answer } from '../answer.ts';
 import { type Chart, methodStyles } from '../chart.ts';
 import { checksTally, mostWereMade } from '../checks-text.ts';
 import { DATA_COLUMNS, dataRows } from '../data-table.ts';
-import { type Fact, stretchTable } from '../facts.ts';
+import { type Fact, familiesText, stretchTable } from '../facts.ts';
 import { type Headline, hasIntervals, headline, lacksIntervals } from '../headline.ts';
+import type { RoundsTable } from '../rounds.ts';
+import { type RunFile, tablePath } from '../run-files.ts';
 import { html, type Markup } from './markup.ts';
 
 /** Findings that fit a first screen; the others fold away. */
 const FIRST_FINDINGS = 5;
 const TABLE_ROWS = 200;
+
+/** A part of the page that the table of contents names. */
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  /** null: the run has nothing of it, and the page no such section. */
+  readonly body: Markup | null;
+}
 
 export function factList(facts: readonly Fact[]): Markup {
   return html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -23,25 +34,36 @@ export function findings(verdicts: readonly string[]): Markup {
   return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'}</summary>${list(rest)}</details>`}`;
 }
 
-/** The headline numbers and how to read them; null where nothing was measured. */
+/** What a reader wants to know first, a box; null where nothing was compared. */
+export function answerBox(all: readonly Answer[]): Markup | null {
+  if (all.length === 0) return null;
+  const boxes = all.map(
+    ({ claim, evidence }) => html`<p class="claim">${claim}</p><ul>${evidence.map((sentence) => html`<li>${sentence}</li>`)}</ul>`,
+  );
+  return html`<section class="answer" id="answer"><h2>In short</h2>${boxes}</section>`;
+}
+
+/** The headline numbers and how to read them; null where nothing was measured. On a narrow screen each method is a card, so cells carry their columns' names. */
 export function headlineTable(summary: Summary): Markup | null {
   const { columns, rows }: Headline = headline(summary);
   if (columns.length === 0) return null;
   const brackets = hasIntervals({ columns, rows }) ? 'Brackets are 95% intervals. ' : '';
   const points = lacksIntervals({ columns, rows }) ? 'Without interval: too few samples a task, or too alike. ' : '';
-  const head = columns.map((column) => html`<th scope="col">${column.name}<small>${column.title}</small></th>`);
+  const head = columns.map((column) => html`<th scope="col" role="columnheader">${column.name}<small>${column.title}</small></th>`);
   const body = rows.map(
     (row) =>
-      html`<tr class="${row.baseline ? 'baseline' : ''}"><th scope="row"><span class="swatch" style="--c:var(--m${row.index % 8})"></span>${row.label}</th>${row.cells.map(dimInterval)}</tr>`,
+      html`<tr role="row" class="${row.baseline ? 'baseline' : ''}"><th scope="row" role="rowheader"><span class="swatch" style="--c:var(--m${row.index % 8})"></span>${row.label}</th>${row.cells.map((cell, i) => headlineCell(cell, columns[i]?.name ?? ''))}</tr>`,
   );
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline"><thead><tr><th scope="col">Method</th>${head}</tr></thead><tbody>${body}</tbody></table></div>
-<p class="note">${brackets}${points}Memory and speed come from the same kernels and caches as the scores.</p>`;
+  const meanings = columns.filter(({ title }) => title !== '').map(({ name, title }) => `${name}: ${title}`);
+  return html`<div class="scroll cards" tabindex="0" role="region" aria-label="Headline numbers"><table class="headline" role="table"><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Method</th>${head}</tr></thead><tbody role="rowgroup">${body}</tbody></table></div>
+<p class="note">${brackets}${points}Memory and speed come from the same kernels and caches as the scores.<span class="narrow"> ${meanings.join('; ')}.</span></p>`;
 }
 
 /** What follows a number in brackets is set back. */
-function dimInterval(cell: string): Markup {
+function headlineCell(cell: string, column: string): Markup {
   const at = cell.search(/ [[(]/);
-  return at < 0 ? html`<td>${cell}</td>` : html`<td>${cell.slice(0, at)} <small>${cell.slice(at + 1)}</small></td>`;
+  const content = at < 0 ? html`${cell}` : html`${cell.slice(0, at)} <small>${cell.slice(at + 1)}</small>`;
+  return html`<td role="cell" data-column="${column}">${content}</td>`;
 }
 
 /** Failed checks as a box that cannot be missed; a line when none failed. */
@@ -57,7 +79,7 @@ export function threats(checks: readonly Check[]): Markup {
   const items = [...failed, ...notes].map(
     (check) => html`<li>${check.severity === 'blocking' ? html`<strong>Blocking.</strong> ` : null}${check.message}</li>`,
   );
-  return html`<aside class="threats" aria-labelledby="threats"><h2 id="threats">Read this first</h2><ul>${items}</ul><p>${summary}.</p></aside>`;
+  return html`<aside class="threats" id="threats" aria-labelledby="threats-title"><h2 id="threats-title">Read this first</h2><ul>${items}</ul><p>${summary}.</p></aside>`;
 }
 
 export function methodButtons(summary: Summary): Markup {
@@ -85,27 +107,45 @@ function dataTable(chart: Chart): Markup {
   return html`<details><summary>Data</summary><div class="data" tabindex="0" role="region" aria-label="Data of ${chart.title}"><table><thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>${more}</details>`;
 }
 
-export function checksTable(checks: readonly Check[]): Markup {
-  const rows = checks.map(
+export function checksTable(summary: Summary): Markup {
+  const rows = summary.checks.map(
     (check) =>
       html`<tr><td class="${check.status === 'failed' ? 'wrong' : check.status === 'passed' ? 'right' : ''}">${check.status}</td><td>${check.message}</td></tr>`,
   );
-  return html`<h2 id="checks">Checks</h2><p>What was looked at for anything that would make the conclusions wrong.</p><div class="scroll"><table><tbody>${rows}</tbody></table></div>`;
+  const families = familiesText(summary);
+  return html`<p>What was looked at for anything that would make the conclusions wrong.</p><div class="scroll"><table class="checks"><tbody>${rows}</tbody></table></div>${families === null ? null : html`<p class="note">${families}</p>`}`;
 }
 
 /** When, with which code and under which load the numbers were measured. */
 export function stretchesTable(selection: Selection): Markup | null {
   const { head, rows } = stretchTable(selection);
-  if (rows.length === 0) return null;
-  const body = rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`);
-  return html`<h2>When it was measured</h2><div class="scroll"><table><thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return rows.length === 0 ? null : plainTable(head, rows);
 }
 
 export function dataSection({ data }: Summary): Markup | null {
-  if (data.length === 0) return null;
-  const head = DATA_COLUMNS.map((name) => html`<th>${name}</th>`);
-  const rows = dataRows(data).map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`);
-  return html`<h2>Data</h2><div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  return data.length === 0 ? null : plainTable(DATA_COLUMNS, dataRows(data));
+}
+
+/** Every round beside the medians, folded: the charts above it show the same. */
+export function roundsDetails({ head, rows, cut }: RoundsTable): Markup | null {
+  if (rows.length === 0) return null;
+  const more = cut
+    ? html`<p class="note">The first rounds of each process; <a href="${tablePath('timings')}">${tablePath('timings')}</a> has all.</p>`
+    : null;
+  return html`<details class="block"><summary>All rounds in ms, beside their medians</summary>${plainTable(head, rows)}${more}</details>`;
+}
+
+/** Links to what lies beside the report. */
+export function filesList(files: readonly RunFile[]): Markup {
+  const items = files.map(({ path, holds }) => html`<li><a href="${path}"><code>${path}</code></a> ${holds}</li>`);
+  return html`<p>In the run folder, beside this page. Tables and charts can be made again from the records: <code>moabench report</code> with the folder.</p><ul class="files">${items}</ul>`;
+}
+
+/** Links to the tables with the numbers of a section. */
+export function tableLinks(names: readonly string[]): Markup | null {
+  if (names.length === 0) return null;
+  const links = names.map((name, i) => html`${i === 0 ? '' : ', '}<a href="${tablePath(name)}">${name}.csv</a>`);
+  return html`<p class="note">Numbers: ${links}</p>`;
 }
 
 export function unfinishedCells({ cells }: Summary): Markup | null {
@@ -114,5 +154,10 @@ export function unfinishedCells({ cells }: Summary): Markup | null {
     ...cells.skipped.map(({ cellId, reason }) => ({ cellId, what: 'skipped', why: reason })),
   ];
   if (items.length === 0) return null;
-  return html`<h2>Cells that did not complete</h2><ul>${items.map(({ cellId, what, why }) => html`<li><code>${cellId}</code> ${what}: ${why}</li>`)}</ul>`;
+  return html`<ul>${items.map(({ cellId, what, why }) => html`<li><code>${cellId}</code> ${what}: ${why}</li>`)}</ul>`;
+}
+
+function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): Markup {
+  const body = rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>${body}</tbody></table></div>`;
 }

@@ -37,6 +37,17 @@ describeInChromium('report.html of a hostile run', () => {
     expect(problems).toEqual([]);
   });
 
+  it('shows hostile answers, prompts and labels as the text that they are', async () => {
+    await page.evaluate('(() => { const more = document.querySelector("button.more"); while (!more.hidden) more.click(); })()');
+    const articles = page.locator('article.sample');
+    expect(await articles.count()).toBeGreaterThan(16);
+    expect(await articles.locator('img, script, a, iframe').count()).toBe(0);
+    const text = (await articles.first().textContent()) ?? '';
+    expect(text).toContain('</script><img src=x onerror=alert(1)>');
+    expect(text).not.toMatch(/[\u202e\u2028\u001b]/);
+    expect(problems).toEqual([]);
+  });
+
   it('has a policy that refuses a picture and a script from elsewhere', async () => {
     await page.evaluate(`(() => {
       document.body.append(Object.assign(new Image(), { src: 'http://127.0.0.1:9/x.png' }));

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { printable } from '../../../src/core/printable.ts';
 import { escapeText, html, jsonScript } from '../../../src/report/html/markup.ts';
 
 describe('html', () => {
   it('shows what would turn the writing direction or end a line', () => {
     expect(escapeText('a\u202eb\u001bc')).toBe('a\\u202eb\\u001bc');
-    expect(jsonScript('a\u202eb\u2028c').text).toBe('"a\\u202eb\\u2028c"');
+    expect(JSON.parse(jsonScript({ text: ['a\u202eb\u2028c\n'] }).text)).toEqual({ text: ['a\\u202eb\\u2028c\n'] });
   });
 
   it('escapes text, keeps markup, joins lists, drops null', () => {
@@ -20,7 +21,7 @@ describe('html', () => {
         expect(escapeText(text)).not.toMatch(/[<>"']/);
         const script = jsonScript({ text }).text;
         expect(script).not.toContain('<');
-        expect(JSON.parse(script)).toEqual({ text });
+        expect(JSON.parse(script)).toEqual({ text: printable(text) });
       }),
     );
   });

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { allCharts } from '../../../src/report/all-charts.ts';
 import { htmlReport } from '../../../src/report/html/page.ts';
 import { loadVegaRuntime } from '../../../src/report/render.ts';
+import { sampleBrowser } from '../../../src/report/samples.ts';
 import { selectRecords } from '../../../src/summary/selection.ts';
 import { summarize } from '../../../src/summary/summarize.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from '../synthetic-run.ts';
@@ -17,9 +18,11 @@ const records = syntheticRecords(suite);
 const summary = summarize({ records, suite });
 const selection = selectRecords(records, suite);
 const charts = allCharts(summary, selection);
+const tables = ['methods', 'retrieval', 'depth', 'scores', 'speed', 'samples', 'losses', 'timings'];
+const browserData = sampleBrowser(summary, selection);
 const folder = mkdtempSync(join(tmpdir(), 'report-'));
 const file = join(folder, 'report.html');
-writeFileSync(file, htmlReport({ summary, selection, environment: syntheticEnvironment, charts }, loadVegaRuntime()));
+writeFileSync(file, htmlReport({ summary, selection, environment: syntheticEnvironment, charts, tables }, loadVegaRuntime()));
 
 const problems: string[] = [];
 let browser: Browser;
@@ -27,6 +30,16 @@ let page: Page;
 
 const background = (): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
 const markCount = (): Promise<number> => page.evaluate('document.querySelectorAll("[data-chart=retrieval] svg .mark-symbol path").length');
+
+/** Runs in the page: sets all filters, those that are not named to nothing. */
+const filtering = `(filters) => {
+  for (const field of document.querySelectorAll('[data-filter]')) {
+    field.value = filters[field.dataset.filter] ?? '';
+    field.dispatchEvent(new Event('input'));
+    field.dispatchEvent(new Event('change'));
+  }
+  return document.querySelector('.found').textContent;
+}`;
 
 describeInChromium('report.html in Chromium', () => {
   beforeAll(async () => {
@@ -50,10 +63,10 @@ describeInChromium('report.html in Chromium', () => {
     expect(problems).toEqual([]);
   });
 
-  it('shows what was compared, the numbers and the findings on the first screen', async () => {
+  it('answers first, and has the numbers on the first screen', async () => {
     expect(await page.textContent('h1')).toBe('A synthetic comparison');
     const tops: number[] = await page.evaluate(
-      '[".facts", "table.headline", ".findings li"].map((s) => document.querySelector(s).getBoundingClientRect().top)',
+      '[".claim", "table.headline"].map((s) => document.querySelector(s).getBoundingClientRect().top)',
     );
     expect(Math.max(...tops)).toBeLessThan(900);
     expect(await page.locator('table.headline tbody tr').count()).toBe(3);
@@ -86,20 +99,68 @@ describeInChromium('report.html in Chromium', () => {
     await page.setViewportSize({ width: 1200, height: 900 });
   });
 
-  it('shows every headline column on a laptop, and on a phone that there are more', async () => {
-    const overflow = (): Promise<number> =>
-      page.evaluate('(() => { const box = document.querySelector(".scroll"); return box.scrollWidth - box.clientWidth; })()');
+  it('shows every headline column on a laptop, and on a phone every number under its name, nothing sideways', async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
-    expect(await page.locator('table.headline thead th').count()).toBe(10);
-    expect(await overflow()).toBe(0);
-    await page.setViewportSize({ width: 360, height: 740 });
-    expect(await overflow()).toBeGreaterThan(0);
-    const [baseline, other] = await page.evaluate<string[]>(
-      '[...document.querySelectorAll("table.headline tbody th")].map((th) => getComputedStyle(th).backgroundColor)',
-    );
-    expect(baseline).not.toBe(other);
-    expect(await page.evaluate('getComputedStyle(document.querySelector(".scroll")).backgroundImage')).toContain('gradient');
+    expect(await page.locator('table.headline thead th').count()).toBe(11);
+    expect(
+      await page.evaluate('(() => { const box = document.querySelector(".scroll"); return box.scrollWidth - box.clientWidth; })()'),
+    ).toBe(0);
+    for (const width of [400, 360]) {
+      await page.setViewportSize({ width, height: 740 });
+      const cells = await page.evaluate<{ left: number; right: number; name: string; size: number }[]>(
+        `[...document.querySelectorAll("table.headline td")].map((td) => {
+          const box = td.getBoundingClientRect();
+          const style = getComputedStyle(td, "::before");
+          return { left: box.left, right: box.right, name: style.content, size: parseFloat(getComputedStyle(td).fontSize) };
+        })`,
+      );
+      expect(cells).toHaveLength(30);
+      expect(cells.filter(({ left, right, size }) => left < 0 || right > width || size < 11)).toEqual([]);
+      expect(cells.slice(0, 10).map(({ name }) => name)).toEqual(cells.slice(10, 20).map(({ name }) => name));
+      expect(cells[0]?.name).toBe('"KV memory"');
+      expect(await page.locator('.note .narrow').isVisible()).toBe(true);
+    }
     await page.setViewportSize({ width: 1200, height: 900 });
+    expect(await page.locator('.note .narrow').isVisible()).toBe(false);
+  });
+
+  describe('the sample browser', () => {
+    const total = browserData?.total ?? 0;
+    const [question] = browserData?.questions ?? [];
+    /** How many questions the browser says that it found with these filters. */
+    const found = (filters: { readonly [name: string]: string }): Promise<string> =>
+      page.evaluate(`(${filtering})(${JSON.stringify(filters)})`);
+
+    it('lists every question, some at a time, its prompt folded', async () => {
+      expect(await found({})).toBe(`${total} of ${total} questions`);
+      expect(await page.locator('article.sample').count()).toBeLessThan(total);
+      await page.evaluate('(() => { const more = document.querySelector("button.more"); while (!more.hidden) more.click(); })()');
+      expect(await page.locator('article.sample').count()).toBe(total);
+      expect(await page.locator('article.sample pre').first().isVisible()).toBe(false);
+      const shown = await page.evaluate<string[]>(
+        '["pre", ".expected", "dt", "dd:not(.verdict)"].flatMap((s) => [...document.querySelector("article.sample").querySelectorAll(s)].map((e) => e.textContent))',
+      );
+      const answers = question?.answers.map(({ output }) => output) ?? [];
+      expect(shown).toEqual([`\u2026${question?.prompt}`, `Expected ${question?.expected}`, 'Dense', 'Uniform 25%', 'MoA 25%', ...answers]);
+    });
+
+    it('shows what a method lost by one click', async () => {
+      const lost = browserData?.changes.find(({ method }) => method === 'Uniform 25%')?.lost ?? 0;
+      await page.click('.pick[data-method="Uniform 25%"][data-outcome=lost]');
+      expect(await page.textContent('.found')).toBe(`${lost} of ${total} questions`);
+      expect(await page.locator('article.sample').first().locator('dd.verdict').nth(1).textContent()).toMatch(/ lost$/);
+    });
+
+    it('filters by method, outcome, task, length and text, which narrow each other', async () => {
+      const wanted = browserData?.questions.filter(
+        ({ task, length, answers }) => task === 'lines' && length === 2048 && answers[2]?.right === false,
+      );
+      expect(await found({ method: 'MoA 25%', outcome: 'wrong', task: 'lines', length: '2048' })).toBe(
+        `${wanted?.length} of ${total} questions`,
+      );
+      expect(await found({ text: (question?.answers[0]?.output ?? '').toUpperCase() })).toBe(`1 of ${total} questions`);
+      expect(await found({ text: 'nobody said this' })).toBe(`0 of ${total} questions`);
+    });
   });
 
   it.each([360, 400, 700, 1200])('has axis labels from end to end that do not touch, at %i px', async (width) => {

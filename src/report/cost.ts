@@ -1,0 +1,25 @@
+import type { Speed, Timed } from '../summary/speed/estimates.ts';
+import { hardest } from '../summary/speed/speed.ts';
+import type { MethodSummary, Summary } from '../summary/summary.ts';
+
+const GB = 1e9;
+
+/**
+ * Tokens per second for every GB (10^9 bytes) of memory that they took: weights, caches and workspace at their peak. What a second of a GB of memory buys.
+ * null where the allocator's peak is not on record.
+ */
+export function tokensPerSecondPerGB({ tokensPerSecond, peakBytes }: Speed): Timed | null {
+  if (peakBytes === null || peakBytes === 0) return null;
+  const { low, high, estimate, ...n } = tokensPerSecond;
+  const per = (rate: number): number => (rate * GB) / peakBytes;
+  return { estimate: per(estimate), low: low === null ? null : per(low), high: high === null ? null : per(high), ...n };
+}
+
+/** A method's resident KV bytes over the baseline's under the hardest condition at which both were timed in decoding; null without one. */
+export function decodeShare(method: MethodSummary, { methods, baseline }: Pick<Summary, 'methods' | 'baseline'>): number | null {
+  const reference = methods.find(({ id }) => id === baseline)?.decode.filter(({ cache }) => cache !== 'dynamic') ?? [];
+  const at = (own: Speed): Speed | undefined => reference.find(({ length, batch }) => length === own.length && batch === own.batch);
+  const own = hardest(method.decode.filter((speed) => speed.cache !== 'dynamic' && at(speed) !== undefined));
+  const other = own === undefined ? undefined : at(own);
+  return own === undefined || other === undefined ? null : own.kvBytes.resident / other.kvBytes.resident;
+}

@@ -115,10 +115,12 @@ function taskSentence(methods: readonly MethodSummary[], summary: Summary): stri
   return [`Of ${baselineLabel(summary)}'s mean score over ${tasks}, ${parts.join(', ')}.`];
 }
 
-/** Decoding speed beside the baseline and, where there is one, the uniform mask. */
+/** Decoding speed beside the baseline and the uniform mask; null: whichever uniform masks have as much memory. */
 function speedSentence(own: MethodSummary, uniform: MethodSummary | null, { speedContrasts, methods, baseline }: Summary): string[] {
+  const isUniform = (id: string): boolean =>
+    uniform === null ? methods.some((method) => method.id === id && rungOf(method) === UNIFORM) : id === uniform.id;
   const contrasts = speedContrasts.filter(
-    ({ method, measure, other }) => method === own.id && measure === 'decode' && (other === baseline || other === uniform?.id),
+    ({ method, measure, other }) => method === own.id && measure === 'decode' && (other === baseline || isUniform(other)),
   );
   const [first] = contrasts;
   if (first === undefined) return [];

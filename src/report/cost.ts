@@ -1,3 +1,4 @@
+import { countText } from '../summary/phrases.ts';
 import type { Speed, Timed } from '../summary/speed/estimates.ts';
 import { hardest } from '../summary/speed/speed.ts';
 import type { MethodSummary, Summary } from '../summary/summary.ts';
@@ -13,6 +14,12 @@ export function tokensPerSecondPerGB({ tokensPerSecond, peakBytes }: Speed): Tim
   const { low, high, estimate, ...n } = tokensPerSecond;
   const per = (rate: number): number => (rate * GB) / peakBytes;
   return { estimate: per(estimate), low: low === null ? null : per(low), high: high === null ? null : per(high), ...n };
+}
+
+/** `11.4 [11.2, 11.6]`, `1,213 [1,190, 1,236]`: at least three digits. */
+export function costText({ estimate, low, high }: Timed): string {
+  const text = (value: number): string => (value >= 100 ? countText(value) : value.toPrecision(3));
+  return `${text(estimate)}${low === null || high === null ? '' : ` [${text(low)}, ${text(high)}]`}`;
 }
 
 /** A method's resident KV bytes over the baseline's under the hardest condition at which both were timed in decoding; null without one. */

@@ -5,7 +5,7 @@ import { hardest } from '../summary/speed/speed.ts';
 import { timedText } from '../summary/speed/verdicts.ts';
 import type { MethodSummary, Point, Summary } from '../summary/summary.ts';
 import { methodStyles } from './chart.ts';
-import { decodeShare, tokensPerSecondPerGB } from './cost.ts';
+import { costText, decodeShare, tokensPerSecondPerGB } from './cost.ts';
 
 interface HeadlineColumn {
   readonly name: string;
@@ -156,9 +156,7 @@ function lossOf(method: MethodSummary, baseline: string): string {
 
 function costOf(speed: Speed | undefined): string {
   const cost = speed === undefined ? null : tokensPerSecondPerGB(speed);
-  if (cost === null) return MISSING;
-  const { estimate, low, high } = cost;
-  return `${countText(estimate)}${low === null || high === null ? '' : ` [${countText(low)}, ${countText(high)}]`}`;
+  return cost === null ? MISSING : costText(cost);
 }
 
 function capacity(method: MethodSummary): string {

@@ -2,7 +2,7 @@ import { bytesText, countText, percent } from '../summary/phrases.ts';
 import type { Measure, Speed, Timed } from '../summary/speed/estimates.ts';
 import { timedText } from '../summary/speed/verdicts.ts';
 import type { MethodSummary, Summary } from '../summary/summary.ts';
-import { tokensPerSecondPerGB } from './cost.ts';
+import { costText, tokensPerSecondPerGB } from './cost.ts';
 import { table } from './markdown-text.ts';
 import type { RoundsTable } from './rounds.ts';
 
@@ -20,7 +20,7 @@ export function speedTable(summary: Summary): string {
         `${speed.lowerQuartileMs.toFixed(1)} / ${speed.medianMs.toFixed(1)}`,
         `${speed.latencyMs.rounds} in ${speed.latencyMs.processes}`,
         speed.speedup === null ? '\u2013' : timedText(speed.speedup),
-        costText(speed),
+        costOf(speed),
       ]),
       ...method.unfit
         .filter((at) => at.measure === measure)
@@ -58,9 +58,9 @@ function rateText({ estimate, low, high }: Timed): string {
   return `${countText(estimate)}${low === null || high === null ? '' : ` [${countText(low)}, ${countText(high)}]`}`;
 }
 
-function costText(speed: Speed): string {
+function costOf(speed: Speed): string {
   const cost = tokensPerSecondPerGB(speed);
-  return cost === null ? '\u2013' : rateText(cost);
+  return cost === null ? '\u2013' : costText(cost);
 }
 
 /** Every round beside the medians; empty where nothing was timed. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeShare, tokensPerSecondPerGB } from '../../src/report/cost.ts';
+import { costText, decodeShare, tokensPerSecondPerGB } from '../../src/report/cost.ts';
 import { makeReport } from '../../src/report/write.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
 
@@ -23,14 +23,19 @@ it('is the rate over the memory at the peak, its interval that of the rate', () 
   expect(tokensPerSecondPerGB({ ...speed, peakBytes: null })).toBeNull();
 });
 
+it('has three digits at least', () => {
+  const n = { processes: 3, rounds: 27 };
+  expect(costText({ estimate: 11.43, low: 9.876, high: 12, ...n })).toBe('11.4 [9.88, 12.0]');
+  expect(costText({ estimate: 1234.5, low: null, high: null, ...n })).toBe('1,235');
+});
+
 it('is the same in the headline, the table of speeds, the CSV and the chart', () => {
   const uniform = summary.methods[1]?.decode.find(({ length, batch, cache }) => length === 8192 && batch === 4 && cache === 'ring');
   const cost = uniform === undefined ? null : tokensPerSecondPerGB(uniform);
   if (cost === null) throw new Error('Expected a cost');
-  const count = (value: number | null): string => Math.round(value ?? 0).toLocaleString('en-US');
-  const text = `${count(cost.estimate)} [${count(cost.low)}, ${count(cost.high)}]`;
+  const text = costText(cost);
   expect(files.get('report.md')?.split(text)).toHaveLength(3);
-  expect(files.get('report.html')).toContain(`<td role="cell" data-column="Decode per GB">${count(cost.estimate)} <small>`);
+  expect(files.get('report.html')).toContain(`<td role="cell" data-column="Decode per GB">${text.split(' ')[0]} <small>`);
   const [head = '', ...lines] = (files.get('csv/speed.csv') ?? '').trim().split('\n');
   const column = head.split(',').indexOf('tokensPerSecondPerGB');
   expect(lines.map((line) => Number(line.split(',')[column]))).toContain(cost.estimate);

@@ -1,4 +1,5 @@
 import type { RecordOf } from '../../records/record.ts';
+import { countText } from '../../summary/phrases.ts';
 import { type Chart, frame, type MethodStyle, tooltip } from '../chart.ts';
 import { HEAT } from '../theme.ts';
 
@@ -33,14 +34,14 @@ export function frontChart(front: RecordOf<'front'>, { id, label }: MethodStyle)
         const x = {
           field: 'x',
           type: 'quantitative',
-          title: `Predicted loss at ${first}`,
+          title: `Predicted loss at ${countText(first)} tokens`,
           scale: { zero: false, padding: 12 },
           axis: { tickCount: 4 },
         };
         const y = {
           field: 'y',
           type: 'quantitative',
-          title: single ? 'Validation loss' : `Predicted loss at ${last}`,
+          title: single ? 'Validation loss (nats per token)' : `Predicted loss at ${countText(last)} tokens`,
           scale: { zero: false, padding: 12 },
           axis: { tickCount: 4 },
         };
@@ -56,7 +57,7 @@ export function frontChart(front: RecordOf<'front'>, { id, label }: MethodStyle)
           field: 'validation',
           type: 'quantitative',
           scale: { range: [...HEAT].reverse() },
-          legend: { title: 'Validation loss', orient: 'top', gradientLength: 120, gradientThickness: 8, tickCount: 3 },
+          legend: { title: 'Validation loss (nats per token)', orient: 'top', gradientLength: 120, gradientThickness: 8, tickCount: 3 },
         };
         return frame({
           theme,

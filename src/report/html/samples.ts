@@ -33,7 +33,7 @@ function changesTable({ changes }: SampleBrowser): Markup | null {
 }
 
 const OUTCOMES = [
-  ['', 'any outcome'],
+  ['', 'any'],
   ['lost', 'lost'],
   ['gained', 'gained'],
   ['wrong', 'wrong or in part'],
@@ -47,14 +47,14 @@ function filters({ methods, questions }: SampleBrowser): Markup {
   const select = (name: string, label: string, options: readonly Markup[]): Markup =>
     html`<label>${label} <select data-filter="${name}">${options}</select></label>`;
   return html`<div class="filters" role="search" aria-label="Filter the answers">
-${select('method', 'Method', [option('', 'any method'), ...methods.map(({ label }) => option(label, label))])}
+${select('method', 'Method', [option('', 'any'), ...methods.map(({ label }) => option(label, label))])}
 ${select(
   'outcome',
   'Outcome',
   OUTCOMES.map(([value, text]) => option(value, text)),
 )}
-${select('task', 'Task', [option('', 'any task'), ...tasks.map((task) => option(task, task))])}
-${select('length', 'Length', [option('', 'any length'), ...lengths.map((length) => option(String(length), `${countText(length)} tokens`))])}
+${select('task', 'Task', [option('', 'any'), ...tasks.map((task) => option(task, task))])}
+${select('length', 'Length', [option('', 'any'), ...lengths.map((length) => option(String(length), `${countText(length)} tokens`))])}
 <label class="text">Text <input type="search" data-filter="text" placeholder="in prompts and answers"></label>
 </div>`;
 }

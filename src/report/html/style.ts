@@ -57,7 +57,7 @@ figcaption{margin-bottom:.4rem}figcaption h3{margin:0}figcaption p{margin:.1rem 
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:.9rem;margin:1rem 0}
 .plot{width:100%;min-height:var(--h)}.plot svg{display:block;max-width:100%}
 details{margin:.3rem 0}summary{cursor:pointer;color:var(--muted);font-size:.83rem}
-table.changes{width:auto;min-width:24rem}table.checks td:first-child{white-space:nowrap}
+table.plain{width:max-content;min-width:100%}.plain td{max-width:20rem}table.changes{width:auto;min-width:24rem}table.checks td:first-child{white-space:nowrap}
 .pick,.more,.copy{padding:.15rem .7rem;border:1px solid var(--line);border-radius:99px;background:var(--card);color:var(--accent);font:inherit;font-size:.84rem;cursor:pointer}
 .filters{display:flex;flex-wrap:wrap;gap:.5rem .9rem;margin:1.1rem 0 .3rem;font-size:.83rem;color:var(--muted);scroll-margin-top:4rem}
 .filters label{display:inline-flex;align-items:center;gap:.4rem;min-width:0}.filters .text{flex:1 1 14rem}
@@ -76,8 +76,8 @@ details.block>summary{color:var(--ink);font-size:.95rem;font-weight:600;padding:
 footer{margin-top:4rem;padding-block:1.2rem 3rem;border-top:1px solid var(--line);color:var(--muted);font-size:.82rem}
 @media (max-width:40rem){.narrow{display:inline}.contents{flex-wrap:nowrap;overflow-x:auto;white-space:nowrap;margin-inline:-1.25rem;padding-inline:1.25rem}.answer{padding:.7rem .9rem}
 .sample dl{grid-template-columns:minmax(0,1fr) auto;gap:.1rem .6rem}.sample dd:not(.verdict){grid-column:1/-1;margin-bottom:.45rem}.filters label{flex:1 1 9rem}.filters select{flex:1}table.changes{width:100%;min-width:0}
-.cards{margin-inline:0;background:none}.headline,.headline tbody,.headline th,.headline td{display:block}.headline thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.headline tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.4rem,1fr));gap:.3rem .5rem;padding:.55rem .6rem;border-bottom:1px solid var(--line)}
+.cards{margin-inline:0;padding:0;background:none}.headline,.headline tbody,.headline th,.headline td{display:block}.headline thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.headline tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(6rem,1fr));gap:.3rem .5rem;padding:.55rem .6rem;border-bottom:1px solid var(--line)}
 .headline tbody th{grid-column:1/-1}.headline th,.headline td{padding:0!important;border:0;white-space:normal}.headline tbody th,.headline tr.baseline th{position:static;background:none}.headline td::before{content:attr(data-column);display:block;color:var(--muted);font-size:.72rem;line-height:1.3}
 .headline td{line-height:1.3}.facts{grid-template-columns:1fr 1fr}body{font-size:15px}header.top{padding-top:1.6rem}.methods{flex-wrap:nowrap;overflow-x:auto}.methods button{white-space:nowrap}figure.wide{padding:.7rem .6rem .4rem}}
 @media print{.methods,.copy,.filters,.more,.contents,summary{display:none}body{background:#fff}}

@@ -5,6 +5,7 @@ import { benchCommand } from './commands/bench.ts';
 import { buildCommand } from './commands/build.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { initCommand } from './commands/init.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { compressCommand, runCommand } from './commands/run.ts';
@@ -33,6 +34,8 @@ Examples:
   $ moabench build                                 the native code, once after installing
   $ moabench run quick                             compress, score, time, report (about three minutes on two cores)
   $ moabench run quick --resume                    go on with the newest run of this suite
+  $ moabench run --model DIR --method moa --density 0.5    your model, without a suite file
+  $ moabench init                                  a suite to start from
   $ moabench plan inspect runs/quick-*/plans/moa-50.json --lengths 1024 4096
   $ moabench verify --backend cpu                  kernels against the independent reference
   $ moabench doctor                                what this machine has, and why something is missing
@@ -41,6 +44,7 @@ Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborte
   );
 throwing(program);
 const COMMANDS = [
+  initCommand,
   runCommand,
   compressCommand,
   reportCommand,

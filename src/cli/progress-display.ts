@@ -39,7 +39,7 @@ function barDisplay(): ProgressDisplay {
         stage = key;
         bar = new SingleBar(
           {
-            format: '{stage} {bar} {value}/{total} | ETA {eta_formatted} | {detail}',
+            format: '{stage} {bar} {value}/{total} | ETA {eta_formatted} | {run}{detail}',
             stream: process.stderr,
             hideCursor: true,
             etaBuffer: 30,
@@ -55,7 +55,13 @@ function barDisplay(): ProgressDisplay {
 }
 
 function payload(progress: Progress): object {
-  return { stage: progress.stage.padEnd(10), detail: printableLine(progress.detail ?? '') };
+  const run = runText(progress);
+  return { stage: progress.stage.padEnd(10), run: run === '' ? '' : `${run} | `, detail: printableLine(progress.detail ?? '') };
+}
+
+/** How long the whole run still takes; empty where that is not known. */
+function runText({ runSecondsLeft }: Progress): string {
+  return runSecondsLeft === undefined ? '' : `whole run about ${duration(runSecondsLeft)}`;
 }
 
 function lineDisplay(): ProgressDisplay {
@@ -80,7 +86,8 @@ function lineDisplay(): ProgressDisplay {
       last = now;
       const done = progress.done - startedAt;
       const eta = done > 0 ? `, ETA ${duration(((now - started) / done) * (progress.total - progress.done))}` : '';
-      tell(`${progress.stage}: ${progress.done}/${progress.total}${eta} ${progress.detail ?? ''}\n`);
+      const run = runText(progress);
+      tell(`${progress.stage}: ${progress.done}/${progress.total}${eta}${run === '' ? '' : `, ${run}`} ${progress.detail ?? ''}\n`);
     },
   };
 }

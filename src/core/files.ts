@@ -19,6 +19,20 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   }
 }
 
+/** Writes a file that is not there yet. @throws MoaError INVALID_ARGUMENT where something of that name is, a link too; IO as `writeFileAtomic`. */
+export function writeNewFile(path: string, data: string): void {
+  try {
+    makeFolders(dirname(path));
+    writeFileSync(path, data, { flag: 'wx', flush: true });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw ioError(path, 'write', cause);
+    throw new MoaError(`Expected a new file but ${path} is there already`, {
+      code: 'INVALID_ARGUMENT',
+      hint: 'Name another file, or move that one away: nothing is written over.',
+    });
+  }
+}
+
 /**
  * Makes a folder and its missing parents. `mkdirSync` with `recursive` is not used, because it never returns where a folder cannot be made
  * (under /proc).

@@ -5,6 +5,16 @@ export interface Progress {
   readonly total: number;
   /** What is in flight, e.g. `moa-50 lines 4096`. */
   readonly detail?: string;
+  /** The cells of a run that this is part of. */
+  readonly of?: CellsInFlight;
+  /** How long the whole run still takes, estimated; absent where that is not known. */
+  readonly runSecondsLeft?: number;
 }
 /** Told of each step; it is called often and must return at once. */
 export type OnProgress = (progress: Progress) => void;
+
+export interface CellsInFlight {
+  readonly ids: readonly string[];
+  /** How much of their work is done, 0..1; null where only the time tells. */
+  readonly share: number | null;
+}

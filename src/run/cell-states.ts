@@ -107,3 +107,8 @@ function timedTogether(states: readonly CellState[], cells: readonly Cell[]): re
     return { ...state, status: 'stale', reasons: [`is timed again beside ${open.map(({ id }) => id).join(', ')}`] };
   });
 }
+
+/** A cell of a run that has no records yet. */
+export function toDo({ id, kind, method }: Cell): CellState {
+  return { id, kind, method, status: 'to do', samplesDone: 0, reasons: [] };
+}

@@ -11,9 +11,11 @@ export interface Work {
   readonly pairs: number;
   /** Tokens that pass the weights one at a time: at most so many, as answers may end early. */
   readonly steps: number;
+  /** Seconds that the steps take at least, however fast they are: a timing lasts as long as the suite says. */
+  readonly leastSeconds: number;
 }
 
-const NOTHING: Work = { promptTokens: 0, pairs: 0, steps: 0 };
+const NOTHING: Work = { promptTokens: 0, pairs: 0, steps: 0, leastSeconds: 0 };
 /** A backward pass computes each product twice more, and the forward pass of layers is done again from checkpoints (model/recompute-policy). */
 const PROFILE_PASSES = 4;
 /** As compress/optimize has it where the suite leaves the intervals of its grid out. */
@@ -29,9 +31,11 @@ export function workOf(cell: Cell, suite: Suite, { samplesDone, first }: { reado
     case 'plan':
       return cell.options.method === 'moa' ? compressWork(suite, first) : NOTHING;
     case 'prefill':
-      return times(cell.rounds + 1, prompt(cell.length));
-    case 'decode':
-      return times(cell.rounds + 1, plus(times(cell.batch, prompt(cell.length)), { ...NOTHING, steps: cell.newTokens }));
+      return times(processes(suite) * (cell.rounds + 1), prompt(cell.length));
+    case 'decode': {
+      const timed = { ...NOTHING, steps: cell.newTokens, leastSeconds: cell.segmentMs / 1000 };
+      return times(processes(suite), plus(times(cell.batch, prompt(cell.length)), times(cell.rounds + 1, timed)));
+    }
     case 'maxBatch':
       return times(Math.ceil(Math.log2(cell.largest)) + 1, prompt(cell.length));
     default:
@@ -59,13 +63,22 @@ function compressWork({ compress }: Suite, first: boolean): Work {
 }
 
 function prompt(tokens: number): Work {
-  return { promptTokens: tokens, pairs: tokens ** 2 / 2, steps: 0 };
+  return { ...NOTHING, promptTokens: tokens, pairs: tokens ** 2 / 2 };
 }
 
-function times(n: number, { promptTokens, pairs, steps }: Work): Work {
-  return { promptTokens: n * promptTokens, pairs: n * pairs, steps: n * steps };
+function processes({ efficiency }: Suite): number {
+  return efficiency?.processes ?? 1;
+}
+
+function times(n: number, { promptTokens, pairs, steps, leastSeconds }: Work): Work {
+  return { promptTokens: n * promptTokens, pairs: n * pairs, steps: n * steps, leastSeconds: n * leastSeconds };
 }
 
 function plus(a: Work, b: Work): Work {
-  return { promptTokens: a.promptTokens + b.promptTokens, pairs: a.pairs + b.pairs, steps: a.steps + b.steps };
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    pairs: a.pairs + b.pairs,
+    steps: a.steps + b.steps,
+    leastSeconds: a.leastSeconds + b.leastSeconds,
+  };
 }

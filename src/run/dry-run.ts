@@ -7,10 +7,10 @@ import { checkModel, type ModelText, modelHash } from '../model/load.ts';
 import { createBackend } from '../native/backends.ts';
 import { readRecords } from '../records/read-records.ts';
 import { RecordLog } from '../records/record-log.ts';
-import { type Cell, expandCells } from '../suite/cells.ts';
+import { expandCells } from '../suite/cells.ts';
 import { loadSuite } from '../suite/load.ts';
 import { beyondPositions } from './beyond-positions.ts';
-import { type CellState, cellStates } from './cell-states.ts';
+import { type CellState, cellStates, toDo } from './cell-states.ts';
 import { checkData, shortages } from './check-data.ts';
 import { type Estimate, estimateRun } from './estimate.ts';
 import { captureIdentity } from './identity.ts';
@@ -26,6 +26,8 @@ export interface DryRun {
 
 export interface DryRunOptions {
   readonly suitePath: string;
+  /** The suite itself, where `suitePath` is no file but a name for messages and records. */
+  readonly suiteText?: string;
   readonly out?: string;
   readonly resume: boolean;
   /** Whether a folder of another suite may be gone on with. */
@@ -44,6 +46,7 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const { suite, folder: suiteFolder } = loadSuite(options.suitePath, {
     generatedTasks: TASK_NAMES,
     allowOutside: options.allowOutside === true,
+    ...(options.suiteText === undefined ? {} : { text: options.suiteText }),
   });
   const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
@@ -66,11 +69,6 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   } finally {
     await backend.dispose();
   }
-}
-
-/** A cell of a run that has no records yet. */
-function toDo({ id, kind, method }: Cell): CellState {
-  return { id, kind, method, status: 'to do', samplesDone: 0, reasons: [] };
 }
 
 function recordsOfFolder(folder: string, suiteName: string, options: DryRunOptions): RecordLog {

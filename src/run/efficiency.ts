@@ -28,7 +28,8 @@ async function searchMaxBatch(context: RunContext, contender: TimedContender<Max
     model.backend.setMemoryLimit(memoryLimitBytes);
     const found = await findMaxBatch(async (batch) => {
       context.signal.throwIfAborted();
-      context.onProgress({ stage: 'maxBatch', done: batch, total: cell.largest, detail: `${cell.method} batch ${batch}` });
+      const of = { ids: [cell.id], share: null };
+      context.onProgress({ stage: 'maxBatch', done: batch, total: cell.largest, detail: `${cell.method} batch ${batch}`, of });
       model.backend.resetPeak();
       // One full-length prompt brings the prefill workspace; the other sequences have their whole cache and one token.
       const requests = Array.from({ length: batch }, (_, i) => ({

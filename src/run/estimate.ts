@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { groupBy } from '../core/group-by.ts';
 import { gemmArm } from '../measure/kernel-cases.ts';
 import { modelPath } from '../model/format/bundled.ts';
 import type { ModelConfig } from '../model/format/config.ts';
@@ -7,7 +8,7 @@ import { weightElements } from '../model/format/weights/weights.ts';
 import { type Backend, BYTES_PER_ELEMENT } from '../native/backend.ts';
 import { recordsOf } from '../records/record.ts';
 import type { RecordLog } from '../records/record-log.ts';
-import { type Cell, isQuality } from '../suite/cells.ts';
+import { type Cell, groupOf, isQuality } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 import type { CellState } from './cell-states.ts';
 import { operationsOf, workOf } from './cell-work.ts';
@@ -40,32 +41,39 @@ const TRIAL_MS = 150;
 
 /** Estimates what is left to do. Cells that ran before take as long as then; for others a stated model and a trial of this machine, well under a second. */
 export async function estimateRun(input: EstimateInput): Promise<Estimate> {
-  const open = input.cells.flatMap((cell, i) => {
-    const state = input.states[i];
-    return state === undefined || state.status === 'done' ? [] : [{ cell, state }];
-  });
-  const walls = new Map(
-    recordsOf(input.log.records, 'outcome').flatMap((o) => (o.status === 'completed' ? [[o.cellId, o.wallMs / 1000]] : [])),
-  );
-  const recorded = open.flatMap(({ cell }) => walls.get(cell.id) ?? []);
-  const modelled = open.filter(({ cell }) => !walls.has(cell.id));
-  const model = modelled.length === 0 ? null : await modelledSeconds(modelled, input);
-  const seconds = recorded.reduce((a, b) => a + b, 0) + (model?.seconds ?? 0);
+  const open = cellsToDo(input);
+  const { seconds, basis } = await estimateTimes(input);
+  const cells = open.map(({ cell }) => cell);
   return {
-    seconds,
-    peakBytes:
-      open.length === 0
-        ? 0
-        : peakBytes(
-            open.map(({ cell }) => cell),
-            input,
-          ),
+    seconds: [...seconds.values()].reduce((a, b) => a + b, 0),
+    peakBytes: open.length === 0 ? 0 : peakBytes(cells, input),
     diskBytes: open.length === 0 ? 0 : diskBytes(open, input),
     basis: [
-      ...(recorded.length === 0 ? [] : [`Time of ${recorded.length} cells: what they took when they last ran here.`]),
-      ...(model === null ? [] : [model.basis]),
+      ...basis,
       ...(open.length === 0 ? [] : ['Memory: weights, the largest cache, and activations of a prompt; profiling may take more.']),
       ...(open.length === 0 ? [] : ['Disk: records, profiles and report, by the sizes that they had in the released reference run.']),
+    ],
+  };
+}
+
+export interface TimeEstimate {
+  /** Of every cell that is not done, by its id. */
+  readonly seconds: ReadonlyMap<string, number>;
+  /** Where these figures come from, a sentence each. */
+  readonly basis: readonly string[];
+}
+
+/** The time part of `estimateRun`, cell by cell. */
+export async function estimateTimes(input: EstimateInput): Promise<TimeEstimate> {
+  const open = cellsToDo(input);
+  const recorded = recordedSeconds(open, input);
+  const modelled = open.filter(({ cell }) => !recorded.has(cell.id));
+  const model = modelled.length === 0 ? null : await modelledSeconds(modelled, input);
+  return {
+    seconds: new Map([...recorded, ...(model?.seconds ?? [])]),
+    basis: [
+      ...(recorded.size === 0 ? [] : [`Time of ${recorded.size} cells: what they took when they last ran here.`]),
+      ...(model === null ? [] : [model.basis]),
     ],
   };
 }
@@ -75,18 +83,44 @@ interface CellToDo {
   readonly state: CellState;
 }
 
-async function modelledSeconds(open: readonly CellToDo[], { suite, config, backend }: EstimateInput) {
+function cellsToDo({ cells, states }: EstimateInput): CellToDo[] {
+  return cells.flatMap((cell, i) => {
+    const state = states[i];
+    return state === undefined || state.status === 'done' ? [] : [{ cell, state }];
+  });
+}
+
+/** What cells took that ran before. Cells of a comparison that ran side by side have the time of all of them on record: each gets its part. */
+function recordedSeconds(open: readonly CellToDo[], { cells, log }: EstimateInput): Map<string, number> {
+  const walls = new Map(recordsOf(log.records, 'outcome').flatMap((o) => (o.status === 'completed' ? [[o.cellId, o.wallMs / 1000]] : [])));
+  const isTogether = (cell: Cell): boolean => cell.kind !== 'plan' && cell.kind !== 'maxBatch';
+  const groups = groupBy(
+    cells.filter((cell) => isTogether(cell) && walls.has(cell.id)),
+    groupOf,
+  );
+  return new Map(
+    open.flatMap(({ cell }) => {
+      const wall = walls.get(cell.id);
+      const sharing = isTogether(cell) ? (groups.get(groupOf(cell))?.length ?? 1) : 1;
+      return wall === undefined ? [] : [[cell.id, wall / sharing]];
+    }),
+  );
+}
+
+async function modelledSeconds(
+  open: readonly CellToDo[],
+  { suite, config, backend }: EstimateInput,
+): Promise<{ readonly seconds: ReadonlyMap<string, number>; readonly basis: string }> {
   const rates = { prompts: await gemmRate(backend, suite, config, 256), steps: await gemmRate(backend, suite, config, 1) };
   const firstMoa = open.find(({ cell }) => cell.kind === 'plan' && cell.options.method === 'moa');
-  let seconds = 0;
-  for (const item of open) {
+  const seconds = open.map((item) => {
     const work = workOf(item.cell, suite, { samplesDone: item.state.samplesDone, first: item === firstMoa });
     const operations = operationsOf(work, config, weightElements(config));
-    seconds += operations.prompts / rates.prompts + operations.steps / rates.steps;
-  }
+    return [item.cell.id, operations.prompts / rates.prompts + Math.max(operations.steps / rates.steps, work.leastSeconds)] as const;
+  });
   const gflops = (rate: number): string => (rate / 1e9).toPrecision(2);
   const basis = `Time of ${open.length} cells that did not run here yet: operations of dense prompts and the longest answers at the rates of this machine's matrix products now (${gflops(rates.prompts)} GFLOP/s for 256 rows, ${gflops(rates.steps)} for one); within a factor of two or three.`;
-  return { seconds, basis };
+  return { seconds: new Map(seconds), basis };
 }
 
 /** Operations a second of the MLP's product with so many rows, from a trial. */

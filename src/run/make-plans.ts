@@ -78,7 +78,8 @@ async function makePlan(context: RunContext, open: OpenCell<PlanCell>, path: str
     profileFolder: join(context.folder, 'profile'),
     identity: contentHash(artefactParts(context.suite, context.identity)),
     signal: context.signal,
-    onProgress: (progress) => context.onProgress({ ...progress, detail: `${open.cell.method} ${progress.detail ?? ''}` }),
+    onProgress: (progress) =>
+      context.onProgress({ ...progress, detail: `${open.cell.method} ${progress.detail ?? ''}`, of: { ids: [open.cell.id], share: null } }),
   });
   savePlan(path, result.plan);
   if (result.front !== null)

@@ -65,11 +65,14 @@ async function runGroup(context: RunContext, contenders: readonly ScoredContende
         const todo = samples.filter(({ content }) => !contender.done.has(content));
         if (todo.length === 0) continue;
         context.signal.throwIfAborted();
+        const done = index * open.length + open.indexOf(contender) * samples.length;
+        const total = cell.samples * open.length;
         context.onProgress({
           stage: cell.kind,
-          done: index * open.length + open.indexOf(contender) * samples.length,
-          total: cell.samples * open.length,
+          done,
+          total,
           detail: `${cell.task} ${cell.length} ${contender.cell.method}`,
+          of: { ids: open.map((c) => c.cell.id), share: done / total },
         });
         try {
           if (cell.kind === 'perplexity') for (const item of todo) await recordLoss(context, contender, item);

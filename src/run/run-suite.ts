@@ -28,6 +28,7 @@ import { recordsPath, runFolder } from './run-folder.ts';
 import { graphUse, recordRun } from './run-record.ts';
 import { type CellFilter, selectCells } from './select-cells.ts';
 import { Stretch } from './stretch.ts';
+import { tellingTimeLeft } from './time-left.ts';
 import { runTimings } from './timings.ts';
 
 /** The checkout or the installed package: where package.json is. */
@@ -36,6 +37,8 @@ const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Which suite is run, where to, and who is told. */
 export interface RunOptions {
   readonly suitePath: string;
+  /** The suite itself, where `suitePath` is no file but a name for messages and records. */
+  readonly suiteText?: string;
   /** Run folder; default `runs/<suite name>-<time>`, or the newest of that suite with `resume`. */
   readonly out?: string;
   readonly resume: boolean;
@@ -49,6 +52,8 @@ export interface RunOptions {
   readonly onFolder?: (folder: string) => void;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
+  /** Whether progress says how long the run still takes. */
+  readonly estimates?: boolean;
   /** Things the user should know as they happen, one sentence each. */
   readonly onNote: (note: string) => void;
 }
@@ -71,6 +76,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   const { suite, folder: suiteFolder } = loadSuite(options.suitePath, {
     generatedTasks: TASK_NAMES,
     allowOutside: options.allowOutside === true,
+    ...(options.suiteText === undefined ? {} : { text: options.suiteText }),
   });
   const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
@@ -98,7 +104,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       root: PACKAGE_ROOT,
       backend: { name: backend.name, description: backend.description, details: backendDetails(model, suite) },
     });
-    const context: RunContext = {
+    const started: RunContext = {
       suite,
       suiteFolder,
       folder,
@@ -118,6 +124,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
       onProgress: options.onProgress,
       onNote: options.onNote,
     };
+    const context = options.estimates === true ? { ...started, onProgress: await tellingTimeLeft(started, cells) } : started;
     recordRun(context, { ...options, version: environment.moabench, cells });
     recordData(store, facts);
     try {

@@ -95,8 +95,13 @@ async function timeGroup(context: RunContext, timing: TimingProcess, group: read
   const { cell } = first;
   const batch = cell.kind === 'prefill' ? '' : ` x ${cell.batch}`;
   const detail = `${cell.length} tokens${batch}, process ${run.process + 1} of ${run.processes}`;
+  const ids = group.map((contender) => contender.cell.id);
   const { outcomes, substitutions } = await timing.time(requestOf(context, tried, run.process), (progress) =>
-    context.onProgress({ ...progress, detail }),
+    context.onProgress({
+      ...progress,
+      detail,
+      of: { ids, share: (run.process + progress.done / progress.total) / run.processes },
+    }),
   );
   for (const sentence of substitutions) context.substitutions.add(sentence);
   for (const contender of tried) {

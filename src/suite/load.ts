@@ -30,6 +30,8 @@ export interface LoadSuiteOptions {
    * does not look at files.
    */
   readonly allowOutside?: boolean;
+  /** What the file holds, where it is not read but was made just now. */
+  readonly text?: string;
 }
 
 /**
@@ -37,8 +39,8 @@ export interface LoadSuiteOptions {
  * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE whose message has `file:line:column path: problem` for every problem.
  */
 export function loadSuite(nameOrPath: string, options: LoadSuiteOptions = {}): LoadedSuite {
-  const path = suiteFile(nameOrPath);
-  const text = readSuite(path);
+  const path = options.text === undefined ? suiteFile(nameOrPath) : nameOrPath;
+  const text = options.text ?? readSuite(path);
   const source = parseYaml(text, path);
   const suite = checkedSuite(source, options);
   const outside = options.allowOutside === false ? pathsOutside(source, suite, dirname(path)) : [];

@@ -29,6 +29,12 @@ test('the ETA counts from where this stretch began, not from the stage before of
   expect(written.at(-1)).toBe('retrieval: 20/100, ETA 1 min 20 s lines 2048\n');
 });
 
+test('says how long the whole run still takes, where that is known', () => {
+  const { display, written } = lines();
+  display.onProgress({ stage: 'retrieval', done: 0, total: 100, detail: 'lines 2048', runSecondsLeft: 200.4 });
+  expect(written).toEqual(['retrieval: 0/100, whole run about 3 min 20 s lines 2048\n']);
+});
+
 test('a line now and then, not one for every step', () => {
   const { display, written } = lines();
   for (let done = 0; done < 100; done++) {

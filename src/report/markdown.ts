@@ -19,6 +19,8 @@ export interface ReportParts {
   readonly selection: Selection;
   readonly environment: Environment | null;
   readonly charts: readonly Chart[];
+  /** Name of the file with the records, beside the report. */
+  readonly recordsFile: string;
   /** Names of the CSV files. */
   readonly tables: readonly string[];
 }
@@ -74,9 +76,9 @@ function measured({ summary, selection, charts }: ReportParts): string[] {
   ];
 }
 
-function provenance({ summary, selection, environment, tables }: ReportParts): string[] {
+function provenance({ summary, selection, environment, tables, recordsFile }: ReportParts): string[] {
   const stretches = stretchTable(selection);
-  const files = runFiles({ selection, tables, hasEnvironment: environment !== null });
+  const files = runFiles({ recordsFile, selection, tables, hasEnvironment: environment !== null });
   const checks = table(
     ['Check', 'Status', 'What was seen'],
     summary.checks.map((check) => [check.id, check.status, check.message]),

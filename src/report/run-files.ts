@@ -48,6 +48,8 @@ export function tablePath(name: string): string {
 const PLAIN = /^[a-z0-9][a-z0-9._-]*$/;
 
 export interface RunFilesInput {
+  /** Name of the file with the records. */
+  readonly recordsFile: string;
   readonly selection: Selection;
   /** Names of the tables that were written. */
   readonly tables: readonly string[];
@@ -55,10 +57,10 @@ export interface RunFilesInput {
 }
 
 /** What lies in the run folder beside the report, in the order in which one would look. */
-export function runFiles({ selection, tables, hasEnvironment }: RunFilesInput): RunFile[] {
+export function runFiles({ recordsFile, selection, tables, hasEnvironment }: RunFilesInput): RunFile[] {
   return [
     {
-      path: 'records.jsonl',
+      path: recordsFile,
       holds: `everything that was measured, a JSON line each${selection.samples.length === 0 ? '' : '; of every prompt its end'}`,
     },
     { path: 'summary.json', holds: 'all estimates, comparisons, checks and findings of this report' },

@@ -20,6 +20,8 @@ export interface ReportInput {
   readonly suite: Suite;
   /** Shown where the records name no stretch, as those of version 1. */
   readonly environment: Environment | null;
+  /** Name of the file with the records, which reports link to. Default: records.jsonl. */
+  readonly recordsFile?: string;
 }
 
 export interface Report {
@@ -39,6 +41,7 @@ export async function makeReport(input: ReportInput): Promise<Report> {
     selection,
     environment: selection.stretches.at(-1)?.environment ?? input.environment,
     charts: allCharts(summary, selection),
+    recordsFile: input.recordsFile ?? 'records.jsonl',
     tables: [...tables.keys()].map((name) => basename(name, '.csv')),
   };
   const files = new Map<string, string>([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]);

@@ -123,6 +123,14 @@ describe('makeReport', () => {
     expect(markdown.toSorted()).toEqual(wanted);
   });
 
+  it('links the records by the name that they have', async () => {
+    const only = records.filter((record) => record.kind === 'run' || record.kind === 'plan');
+    const { files } = await makeReport({ records: only, suite, environment: null, recordsFile: 'records.jsonl.gz' });
+    expect(files.get('report.html')).toContain('<a href="records.jsonl.gz">');
+    expect(files.get('report.md')).toContain('- [records.jsonl.gz](records.jsonl.gz): ');
+    for (const text of [files.get('report.html'), files.get('report.md')]) expect(text).not.toMatch(/records\.jsonl(?!\.gz)/);
+  });
+
   it('has contents whose every entry is a heading there', () => {
     const ids = new Set(Array.from(file('report.html').matchAll(/ id="([^"]+)"/g), ([, id]) => id));
     const [nav = ''] = /<nav class="contents".*?<\/nav>/s.exec(file('report.html')) ?? [];

@@ -69,7 +69,7 @@ ${factList(comparisonFacts(summary, selection))}
 <noscript><p>The charts need JavaScript; their data is in the tables below each.</p></noscript>
 ${shown.map(({ id, title, body }) => html`${id === shown.find(isOfCharts)?.id ? methodButtons(summary) : null}<section id="${id}"><h2>${title} <a class="anchor" href="#${id}" aria-label="Link to ${title}">#</a></h2>${body}</section>`)}
 </main>
-<footer>Made by moabench ${environment?.moabench ?? ''} from records.jsonl.</footer>
+<footer>Made by moabench ${environment?.moabench ?? ''} from ${parts.recordsFile}.</footer>
 <div class="tip" role="status"></div>
 <script type="application/json" id="charts">${jsonScript(Object.fromEntries(specs))}</script>
 ${browser === null ? null : html`<script type="application/json" id="samples-data">${jsonScript(browser)}</script>`}
@@ -96,19 +96,23 @@ function isOfCharts({ id }: Section): boolean {
 
 /** Everything below the first screen, in reading order. */
 function sectionsOf(parts: ReportParts, heights: ReadonlyMap<string, number>, browser: SampleBrowser | null): Section[] {
-  const { summary, selection, environment, charts, tables } = parts;
+  const { summary, selection, environment, charts, tables, recordsFile } = parts;
   const rounds = roundsDetails(roundsTable(selection, methodStyles(summary)));
   const facts = environmentFacts(environment, summary);
   return [
     { id: 'findings', title: 'Findings', body: findings(summary.verdicts) },
     ...chartSections({ charts, heights, tables, after: new Map<Chart['section'], Markup | null>([['rounds', rounds]]) }),
-    { id: 'samples', title: 'Answers', body: browser === null ? null : sampleSection(browser, selection.losses.length > 0) },
+    {
+      id: 'samples',
+      title: 'Answers',
+      body: browser === null ? null : sampleSection(browser, { recordsFile, hasLosses: selection.losses.length > 0 }),
+    },
     { id: 'checks', title: 'Checks', body: checksTable(summary) },
     { id: 'unfinished', title: 'Cells that did not complete', body: unfinishedCells(summary) },
     { id: 'measured', title: 'When it was measured', body: stretchesTable(selection) },
     { id: 'data', title: 'Data', body: dataSection(summary) },
     { id: 'environment', title: 'Environment', body: facts.length === 0 ? null : factList(facts) },
-    { id: 'files', title: 'Files', body: filesList(runFiles({ selection, tables, hasEnvironment: environment !== null })) },
+    { id: 'files', title: 'Files', body: filesList(runFiles({ recordsFile, selection, tables, hasEnvironment: environment !== null })) },
     { id: 'again', title: 'Run it again', body: commandBox(summary.command) },
   ];
 }

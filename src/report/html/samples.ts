@@ -4,12 +4,15 @@ import type { SampleBrowser } from '../samples.ts';
 import { html, type Markup } from './markup.ts';
 
 /** The sample browser's frame: what each method lost and gained, the filters, and the place where the page's script lists answers. */
-export function sampleSection(browser: SampleBrowser, hasLosses: boolean): Markup {
+export function sampleSection(
+  browser: SampleBrowser,
+  { recordsFile, hasLosses }: { readonly recordsFile: string; readonly hasLosses: boolean },
+): Markup {
   const { questions, total } = browser;
   const all = html`<a href="${tablePath('samples')}"><code>${tablePath('samples')}</code></a>`;
   const leftOut =
     total > questions.length
-      ? html`<p class="note">The page has ${countText(questions.length)} of ${numbered(total, 'question')}, those first on which methods differ, the others spread evenly; the answers to all are in ${all}, with the ends of their prompts in <a href="records.jsonl"><code>records.jsonl</code></a>.</p>`
+      ? html`<p class="note">The page has ${countText(questions.length)} of ${numbered(total, 'question')}, those first on which methods differ, the others spread evenly; the answers to all are in ${all}, with the ends of their prompts in <a href="${recordsFile}"><code>${recordsFile}</code></a>.</p>`
       : html`<p class="note">All ${numbered(total, 'question')}; the answers are also in ${all}.${hasLosses ? html` Documents whose loss was taken have no answer: <a href="${tablePath('losses')}"><code>${tablePath('losses')}</code></a>.` : null}</p>`;
   return html`<p>Every question with the answer of every method beside the reference. <b class="lost">Lost</b>: scored lower than with ${browser.baseline}; <b class="gained">gained</b>: higher.</p>${leftOut}${changesTable(browser)}
 <noscript><p>Looking through the answers needs JavaScript; they are in ${all}.</p></noscript>

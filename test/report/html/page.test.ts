@@ -22,7 +22,8 @@ const tables = ['methods', 'retrieval', 'depth', 'scores', 'speed', 'samples', '
 const browserData = sampleBrowser(summary, selection);
 const folder = mkdtempSync(join(tmpdir(), 'report-'));
 const file = join(folder, 'report.html');
-writeFileSync(file, htmlReport({ summary, selection, environment: syntheticEnvironment, charts, tables }, loadVegaRuntime()));
+const recordsFile = 'records.jsonl';
+writeFileSync(file, htmlReport({ summary, selection, environment: syntheticEnvironment, charts, tables, recordsFile }, loadVegaRuntime()));
 
 const problems: string[] = [];
 let browser: Browser;

@@ -15,9 +15,9 @@ const TEXT_CHARACTERS = 2500;
 const GOLDEN = 0.6180339887498949;
 
 /** Whether a method did better or worse on a question than the baseline. */
-export type Change = 'lost' | 'gained';
+type Change = 'lost' | 'gained';
 
-export interface BrowsedAnswer {
+interface BrowsedAnswer {
   /** Place in `methods`. */
   readonly method: number;
   readonly output: string;
@@ -30,7 +30,7 @@ export interface BrowsedAnswer {
 }
 
 /** A question with the answers of all methods to it. */
-export interface BrowsedQuestion {
+interface BrowsedQuestion {
   readonly id: string;
   readonly task: string;
   readonly length: number;
@@ -42,7 +42,7 @@ export interface BrowsedQuestion {
   readonly answers: readonly BrowsedAnswer[];
 }
 
-export interface ChangeCount {
+interface ChangeCount {
   readonly method: string;
   /** Questions that the baseline answered too. */
   readonly questions: number;

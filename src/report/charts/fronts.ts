@@ -26,7 +26,7 @@ export function frontChart(front: RecordOf<'front'>, { id, label }: MethodStyle)
       section: 'fronts',
       method: label,
       title: label,
-      caption: `${rows.length} Pareto plans; colour is the loss at the unseen validation length, the ring marks the plan that was chosen`,
+      caption: `${rows.length} Pareto plans by the losses that the profiles predict; colour is the loss at the unseen validation length, the ring marks the plan that was chosen`,
       alt,
       size: 'small',
       rows,
@@ -34,14 +34,14 @@ export function frontChart(front: RecordOf<'front'>, { id, label }: MethodStyle)
         const x = {
           field: 'x',
           type: 'quantitative',
-          title: `Predicted loss at ${countText(first)} tokens`,
+          title: `Loss at ${countText(first)} tokens`,
           scale: { zero: false, padding: 12 },
           axis: { tickCount: 4 },
         };
         const y = {
           field: 'y',
           type: 'quantitative',
-          title: single ? 'Validation loss (nats per token)' : `Predicted loss at ${countText(last)} tokens`,
+          title: single ? 'Validation loss (nats per token)' : `Loss at ${countText(last)} tokens`,
           scale: { zero: false, padding: 12 },
           axis: { tickCount: 4 },
         };

@@ -15,8 +15,20 @@ it('puts the accounts of plan, allocator and device side by side', () => {
   const [header, first, ...rest] = table.trim().split('\n');
   const columns = 'plannedKvBytes,residentKvBytes,peakBytes,freeBytes,totalBytes,poolReservedBytes,poolUsedBytes';
   expect(header).toBe(`method,measure,cache,length,batch,${columns}`);
-  expect(first).toMatch(/^dense,prefill,dense,2048,1,\d+,\d+,\d+,5,80,40,30$/);
+  expect(first).toMatch(/^dense,prefill,full,2048,1,\d+,\d+,\d+,5,80,40,30$/);
   expect(rest.at(-1)).toMatch(/^\S+,maxBatch,\w+,4096,\d+,,,[\d.]+,5,80,40,30$/);
+});
+
+it('has the loss of every document', () => {
+  const [header, ...lines] = (csvFiles(summary, selectRecords(records, suite)).get('losses.csv') ?? '').trim().split('\n');
+  expect(header).toBe('method,task,length,sampleId,promptTokens,answerTokens,natsPerToken,kvBytes');
+  const losses = records.flatMap((r) =>
+    r.kind === 'loss' ? [`${r.method},${r.task},${r.length},${r.sampleId},${r.sumLoss / r.answerTokens}`] : [],
+  );
+  expect(losses.length).toBeGreaterThan(0);
+  expect(
+    lines.map((line) => line.split(',')).map(([method, task, length, id, , , nats]) => [method, task, length, id, nats].join(',')),
+  ).toEqual(losses);
 });
 
 it('has no such table for host memory', () => {

@@ -28,7 +28,7 @@ const BACKENDS = ['cpu', 'cuda'] as const;
 
 export function withStarterOptions(command: Command): Command {
   return command
-    .option('--model <folder>', 'model: a Hugging Face folder, or dummy:<config>')
+    .option('--model <folder>', 'model: a Hugging Face folder, bundled:reference, or dummy:<config>')
     .option(
       '--method <names...>',
       `methods: ${STARTER_METHODS.join(', ')} (default: moa); dense and a uniform mask come with moa`,
@@ -50,7 +50,9 @@ export function suiteOfOptions(
   const methods = [...new Set<StarterMethod>(flags.method ?? ['moa'])];
   const densities = [...new Set(flags.density ?? [0.5])];
   const lengths = [...new Set(flags.lengths ?? starterLengths(positionsOf(modelConfig(flags.model)).tokens))].sort((a, b) => a - b);
-  const suite = suiteName(name ?? [basename(flags.model), ...methods, ...densities.map((d) => Number((100 * d).toFixed(2)))].join('-'));
+  const suite = suiteName(
+    name ?? [basename(flags.model).replace(/^[a-z]+:/, ''), ...methods, ...densities.map((d) => Number((100 * d).toFixed(2)))].join('-'),
+  );
   const text = starterSuite({
     name: suite,
     model: flags.model,

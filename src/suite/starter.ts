@@ -70,7 +70,7 @@ version: 1
 name: ${name}
 seed: 1
 model:
-  path: ${JSON.stringify(model)} # a Hugging Face folder, relative to the working folder
+  path: ${JSON.stringify(model)} # a Hugging Face folder, relative to the working folder, or bundled:reference
   kvDType: bf16 # how keys and values are stored
 backend: { name: ${backend} } # cpu or cuda; \`moabench doctor\` says what this machine has`;
 }

@@ -19,7 +19,7 @@ describe('moabench init', () => {
     expect(run).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('wrote suite.yaml\n') });
     const text = readFileSync(join(folder, 'suite.yaml'), 'utf8');
     expect(text.match(/^ *#/gm)?.length).toBeGreaterThan(8);
-    expect(loadSuite(join(folder, 'suite.yaml')).suite).toMatchObject({ name: 'suite', model: { path: 'models/reference' } });
+    expect(loadSuite(join(folder, 'suite.yaml')).suite).toMatchObject({ name: 'suite', model: { path: 'bundled:reference' } });
     const dry = await moabench(['run', 'suite.yaml', '--dry-run', '--json'], folder).ended;
     expect(dry.code).toBe(0);
     expect(JSON.parse(dry.stdout).cells.length).toBeGreaterThan(30);
@@ -107,7 +107,7 @@ describe('moabench run without a suite file', () => {
       expect(help.stdout).toContain('--density <shares...>');
     }
     expect((await moabench(['run', '--help']).ended).stdout).toContain(
-      '$ moabench run --model models/reference --method moa --density 0.5\n',
+      '$ moabench run --model bundled:reference --method moa --density 0.5\n',
     );
   });
 });

@@ -30,13 +30,13 @@ export function runCommand(): Command {
       'after',
       `
 Examples:
-  $ moabench run quick --dry-run                           what it would do, and about how long it takes
-  $ moabench run quick --only 'retrieval*'                 only these cells, and the plans that they need
-  $ moabench run quick --out runs/a --resume               go on in a folder
+  $ moabench run quick --dry-run                       what it would do, and about how long it takes
+  $ moabench run quick --only 'retrieval*'             only these cells, and the plans that they need
+  $ moabench run my-suite.yaml --out runs/a --resume   go on in a folder
   $ moabench run --model bundled:reference --method moa --density 0.5
-                                                           without a suite file: MoA, a uniform mask of the same memory, dense
+                                                       without a suite file: MoA, a uniform mask of the same memory, dense
   $ moabench run --model bundled:reference --method moa --density 0.25 0.5 --print-suite > mine.yaml
-                                                           that suite as a file, to go on from
+                                                       that suite as a file, to go on from
   $ moabench run quick --json | jq .summary.verdicts
 
 With --json, standard output has one line of JSON: folder; completed, failed and skipped cells; short (conditions with too few samples); and summary, which is
@@ -98,7 +98,7 @@ function sourceOf(suite: string | undefined, flags: RunFlags): SuiteSource {
   if (model === undefined)
     throw new MoaError(`Expected a suite file or --model but received ${given.length === 0 ? 'neither' : given.join(', ')}`, {
       code: 'INVALID_ARGUMENT',
-      hint: 'For example: moabench run suites/quick.yaml, or moabench run --model models/reference --method moa --density 0.5.',
+      hint: 'For example: moabench run quick, or moabench run --model bundled:reference --method moa --density 0.5.',
     });
   const { text } = suiteOfOptions({ ...flags, model }, null);
   const options = STARTER_FLAGS.flatMap((name) => {

@@ -1,14 +1,16 @@
 /** What went wrong, for programs. Exit codes follow from it (see cli). */
-export type ErrorCode =
-  | 'INVALID_ARGUMENT' // a value passed by the caller is out of its documented range
-  | 'INVALID_FILE' // a file's content is malformed: suite, plan, checkpoint, tokenizer, dataset, record
-  | 'UNSUPPORTED' // well-formed, but not implemented here; the message names what is supported
-  | 'NOT_FOUND' // a file, task, method or backend that does not exist
-  | 'UNAVAILABLE' // a backend or library that this machine lacks
-  | 'OUT_OF_MEMORY'
-  | 'IO' // disk full, read-only folder, permission
-  | 'ABORTED'
-  | 'INTERNAL';
+export const ERROR_CODES = [
+  'INVALID_ARGUMENT', // a value passed by the caller is out of its documented range
+  'INVALID_FILE', // a file's content is malformed: suite, plan, checkpoint, tokenizer, dataset, record
+  'UNSUPPORTED', // well-formed, but not implemented here; the message names what is supported
+  'NOT_FOUND', // a file, task, method or backend that does not exist
+  'UNAVAILABLE', // a backend or library that this machine lacks
+  'OUT_OF_MEMORY',
+  'IO', // disk full, read-only folder, permission
+  'ABORTED',
+  'INTERNAL',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export interface MoaErrorOptions {
   readonly code: ErrorCode;

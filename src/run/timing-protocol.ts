@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MoaError } from '../core/errors.ts';
+import { ERROR_CODES, MoaError } from '../core/errors.ts';
 import { CACHE_POLICIES } from '../native/backend.ts';
 
 /** What the run and a timing process say to each other: one JSON object a line, requests on the process's stdin, replies on its stdout. */
@@ -45,18 +45,7 @@ export type TimingRequest = z.infer<typeof requestSchema>;
 export type LoadRequest = z.infer<typeof load>;
 export type TimeRequest = z.infer<typeof time>;
 
-const code = z.enum([
-  'INVALID_ARGUMENT',
-  'INVALID_FILE',
-  'UNSUPPORTED',
-  'NOT_FOUND',
-  'UNAVAILABLE',
-  'OUT_OF_MEMORY',
-  'IO',
-  'ABORTED',
-  'INTERNAL',
-]);
-const failure = z.strictObject({ code, message: z.string(), hint: z.string().nullable() });
+const failure = z.strictObject({ code: z.enum(ERROR_CODES), message: z.string(), hint: z.string().nullable() });
 
 const outcome = z.discriminatedUnion('status', [
   z.strictObject({

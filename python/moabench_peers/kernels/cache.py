@@ -6,8 +6,8 @@ import functools
 import numpy as np
 import torch
 
-import abi
-from moa_api import DTYPES, Context, int_view, tensor_ref
+from . import abi
+from .library import DTYPES, Context, int_view, tensor_ref
 
 TILE = 64  # tokens
 CHUNK_BYTES = 16

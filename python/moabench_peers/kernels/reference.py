@@ -6,6 +6,9 @@ i - j < window); the formulas of influence stand there too.
 
 import torch
 
+#: Names of dtypes in specs.
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
 
 def relative_error(received: torch.Tensor, expected: torch.Tensor) -> float:
     """Largest difference relative to the largest expected magnitude; NaN or infinity where received has one."""

@@ -1,18 +1,13 @@
 """PyTorch's attention kernels as cases. What this PyTorch lacks raises Unavailable, with the reason."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from timing import Case
+from ..worker import Unavailable
+from .timing import Case
 
 SINK = 64
-
-
-class Unavailable(RuntimeError):
-    pass
 
 
 def sdpa_case(name: str, backend: str, sets: list, **options) -> Case:
@@ -96,11 +91,3 @@ def flex_decode_case(name: str, q, k, v, windows: torch.Tensor) -> Case:
         flex(q, k, v, block_mask=blocks)
 
     return Case(name, call)
-
-
-def add_peer(cases: list[Case], missing: dict[str, str], name: str, build: Callable[[], Case]) -> None:
-    """Appends a peer, or notes why this PyTorch has none."""
-    try:
-        cases.append(build())
-    except Exception as error:
-        missing[name] = f"{type(error).__name__}: {error}"[:300]

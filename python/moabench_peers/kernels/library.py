@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-import abi
+from . import abi
 
 DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2, torch.int32: 3}
 

@@ -24,7 +24,7 @@ from ctypes import (
     c_void_p,
 )
 
-INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "native" / "include" / "moa"
+INCLUDE = pathlib.Path(__file__).resolve().parents[3] / "native" / "include" / "moa"
 ABI_VERSION = 3
 ENTRY_POINT = "moabench_cuda_api"
 ERROR_CODES = ("INVALID_ARGUMENT", "UNSUPPORTED", "UNAVAILABLE", "OUT_OF_MEMORY", "INTERNAL")

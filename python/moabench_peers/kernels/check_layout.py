@@ -1,4 +1,4 @@
-"""Compares the ctypes structs of abi.py with the C++ headers, field by field: python bench/cuda/check_layout.py
+"""Compares the ctypes structs of abi.py with the C++ headers, field by field: python -m moabench_peers.kernels.check_layout
 
 Needs g++ and no GPU. Exit code 1 and a list when something differs.
 """
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-import abi
+from . import abi
 
 CPP_NAMES = {
     "TensorRef": "moa::TensorRef",

@@ -1,8 +1,8 @@
-"""Paired device times of calls that are interleaved on one stream, every round in a random order of its own.
+"""Device times of calls that are interleaved on one stream, in rounds whose order moabench chose.
 
 Cold L2: a case goes round `rotations` sets of buffers, so many that together they exceed L2 five times.
 Calls of less than GRAPH_BELOW_MS are recorded in CUDA graphs, others timed one by one between events;
-a spinning kernel goes first, so that the host is ahead of the device and launches do not show.
+a spinning kernel goes first, so that the host is ahead of the device and launches do not show. On the CPU every call is timed by itself.
 """
 
 import dataclasses
@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+
+from ..worker import sentence
 
 GRAPH_BELOW_MS = 0.5
 GRAPH_MS = 1.0  # of recorded calls per replay
@@ -38,20 +40,10 @@ class Case:
 
 
 @dataclasses.dataclass
-class Timing:
-    ms: float  # median
-    host_us: float  # of the host to enqueue a call (or its share of a graph's launch), median
-    samples_ms: list[float]  # one a round: equal indices of two cases were taken side by side
-    ratio: float | None  # median of t / t of the first case over the rounds; whoever reads the samples makes the interval
-    mode: str  # "graph of n" or "events"
-
-
-@dataclasses.dataclass
-class Result:
-    timings: dict[str, Timing]
-    failed: dict[str, str]  # cases that could not run: reason
-    sm_mhz: float | None
-    watts: float | None
+class Samples:
+    ms: dict[str, list[float]]  # by case, one a round
+    host_us: dict[str, float]  # of the host to enqueue a call (or its share of a graph's launch), median
+    clocks: list[tuple[float, float]]  # SM MHz and watts, meanwhile
 
 
 def significant(ms: float) -> float:
@@ -91,7 +83,6 @@ class _Prepared:
 
     def __init__(self, case: Case):
         self.case, self.calls, self.mode = case, 1, "events"
-        self.enqueue_s: list[float] = []
         self._next = 0
         self._graph = None
 
@@ -129,53 +120,66 @@ class _Prepared:
 
 
 class Timer:
-    def __init__(self, seed: int = 0):
-        self.clock = Clock()
-        self._rng = np.random.default_rng(seed)
+    """prepare() warms cases up, sample() times them in rounds, close() lets go of them."""
 
-    def interleave(self, cases: list[Case], rounds: int) -> Result:
-        """Times of all cases, one sample a round each. The first must run; others may fail, with a reason."""
-        prepared, failed, estimates = [], {}, []
-        for index, case in enumerate(cases):
+    def __init__(self, device: torch.device):
+        self.is_cuda = device.type == "cuda"
+        self.clock = Clock() if self.is_cuda else None
+        self._prepared: dict[str, _Prepared] = {}
+
+    def prepare(self, cases: list[Case]) -> dict[str, str]:
+        """Warms up and records graphs where a call is short. Gives the cases that cannot run, with a reason."""
+        estimates, failed = {}, {}
+        for case in cases:
             try:
                 one = _Prepared(case)
-                estimates.append(self._warm_up(one))
-                prepared.append(one)
+                estimates[case.name] = self._warm_up(one)
+                self._prepared[case.name] = one
             except Exception as error:
-                torch.cuda.synchronize()  # raises again when the device is lost
-                if index == 0:
-                    raise
-                failed[case.name] = f"{type(error).__name__}: {error}"[:300]
-        try:
-            if min(estimates) < GRAPH_BELOW_MS:
-                self._record(prepared, estimates)
-            samples, clocks = self._sample(prepared, rounds)
-        finally:
-            for one in prepared:
-                one.close()
-        timings = {}
-        for one in prepared:
-            times = samples[one.case.name]
-            first = samples[prepared[0].case.name]
-            ratio = None if one is prepared[0] else float(np.median(times / first))
-            host_us = float(np.median(one.enqueue_s)) * 1e6
-            kept = [significant(ms) for ms in times]
-            timings[one.case.name] = Timing(float(np.median(times)), host_us, kept, ratio, one.mode)
-        mhz, watts = np.median(np.array(clocks), axis=0).tolist() if clocks else (None, None)
-        return Result(timings, failed, mhz, watts)
+                self._synchronize()  # raises again when the device is lost
+                failed[case.name] = sentence(error)
+        if self.is_cuda and estimates and min(estimates.values()) < GRAPH_BELOW_MS:
+            for name, one in self._prepared.items():
+                self._record(one, estimates[name])
+        return failed
 
-    def time(self, case: Case, samples: int = 10) -> Result:
-        """One case alone."""
-        return self.interleave([case], samples)
+    def mode(self, name: str) -> str:
+        """How a prepared case is timed: `graph of n`, `events` or `host clock`."""
+        return self._prepared[name].mode if self.is_cuda else "host clock"
+
+    def sample(self, rounds: list[list[str]]) -> Samples:
+        """One sample of every case that a round names, in the round's order."""
+        marks: dict[str, list[tuple[float, float]]] = {name: [] for name in self._prepared}
+        clocks = []
+        host_s = self._host_seconds()
+        for start in range(0, len(rounds), CHUNK_ROUNDS):
+            chunk = rounds[start : start + CHUNK_ROUNDS]
+            order = [self._prepared[name] for names in chunk for name in names]
+            for one, ms, enqueue_s in self._chunk(order, host_s * len(chunk), clocks):
+                marks[one.case.name].append((ms / one.calls, enqueue_s / one.calls))
+        ms = {name: [significant(m) for m, _ in marks[name]] for name in marks}
+        host_us = {name: float(np.median([s for _, s in marks[name]])) * 1e6 for name in marks if marks[name]}
+        return Samples(ms, host_us, clocks)
+
+    def close(self) -> None:
+        for one in self._prepared.values():
+            one.close()
+        self._prepared = {}
+
+    def _synchronize(self) -> None:
+        if self.is_cuda:
+            torch.cuda.synchronize()
 
     def _warm_up(self, one: _Prepared) -> float:
         """Runs every buffer set once and estimates milliseconds per call."""
         for _ in range(max(2, one.case.rotations)):
             one.enqueue_call()
-        torch.cuda.synchronize()
+        self._synchronize()
         return min(self._timed(one) for _ in range(2))
 
     def _timed(self, one: _Prepared) -> float:
+        if not self.is_cuda:
+            return self._on_host(one)[0]
         stream = torch.cuda.current_stream() if one.case.stream is None else one.case.stream
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         with torch.cuda.stream(stream):
@@ -186,44 +190,49 @@ class Timer:
         end.synchronize()
         return begin.elapsed_time(end)
 
-    def _record(self, prepared: list[_Prepared], estimates: list[float]) -> None:
-        for one, estimate in zip(prepared, estimates, strict=True):
-            if one.case.recorder is None:
-                continue
-            turns = math.ceil(GRAPH_MS / max(estimate, 1e-3) / one.case.rotations)
-            calls = min(max(turns, 1) * one.case.rotations, max(256, one.case.rotations))
-            try:
-                one.record(calls)
-                one.enqueue()
-                torch.cuda.synchronize()
-            except Exception as error:
-                one.close()
-                torch.cuda.synchronize()
-                one.calls, one.mode = 1, f"events; no graph: {error}"[:200]
+    def _record(self, one: _Prepared, estimate: float) -> None:
+        if one.case.recorder is None:
+            return
+        turns = math.ceil(GRAPH_MS / max(estimate, 1e-3) / one.case.rotations)
+        calls = min(max(turns, 1) * one.case.rotations, max(256, one.case.rotations))
+        try:
+            one.record(calls)
+            one.enqueue()
+            torch.cuda.synchronize()
+        except Exception as error:
+            one.close()
+            torch.cuda.synchronize()
+            one.calls, one.mode = 1, f"events; no graph: {error}"[:200]
 
-    def _sample(self, prepared: list[_Prepared], rounds: int):
-        """Samples by case, one a round. Every round has its own random order, so that no case always follows the same other one."""
-        samples = {one.case.name: [] for one in prepared}
-        clocks = []
+    def _host_seconds(self) -> float:
+        """Warms up, and finds what enqueueing every case once costs the host."""
+        prepared = list(self._prepared.values())
+        if not self.is_cuda:
+            return 0.0
         begun = time.perf_counter()
-        for one in prepared + prepared[::-1]:  # to warm up, and to see what enqueueing costs the host
+        for one in prepared + prepared[::-1]:
             self._mark(one)
         host_s = (time.perf_counter() - begun) / 2
         torch.cuda.synchronize()
-        while rounds > 0:
-            count = min(rounds, CHUNK_ROUNDS)
-            rounds -= count
-            order = [prepared[i] for _ in range(count) for i in self._rng.permutation(len(prepared))]
-            # 20% more than the host needs to enqueue the chunk; bounded, should something stall it.
-            torch.cuda._sleep(int(min(1.2 * host_s * count + 2e-4, MOST_SPIN_S) * SPIN_HZ))
-            marks = [(one, *self._mark(one)) for one in order]
-            reading = self.clock.read()
-            torch.cuda.synchronize()
-            clocks += [reading] if reading else []
-            for one, begin, end, enqueue_s in marks:
-                samples[one.case.name].append(begin.elapsed_time(end) / one.calls)
-                one.enqueue_s.append(enqueue_s / one.calls)
-        return {name: np.array(times) for name, times in samples.items()}, clocks
+        return host_s
+
+    def _chunk(self, order: list[_Prepared], host_s: float, clocks: list) -> list[tuple[_Prepared, float, float]]:
+        """Case, milliseconds and the host's seconds of calls that are enqueued together."""
+        if not self.is_cuda:
+            return [(one, *self._on_host(one)) for one in order]
+        # 20% more than the host needs to enqueue the chunk; bounded, should something stall it.
+        torch.cuda._sleep(int(min(1.2 * host_s + 2e-4, MOST_SPIN_S) * SPIN_HZ))
+        marks = [(one, *self._mark(one)) for one in order]
+        reading = self.clock.read()
+        torch.cuda.synchronize()
+        clocks += [reading] if reading else []
+        return [(one, begin.elapsed_time(end), enqueue_s) for one, begin, end, enqueue_s in marks]
+
+    def _on_host(self, one: _Prepared) -> tuple[float, float]:
+        begun = time.perf_counter()
+        one.enqueue()
+        seconds = time.perf_counter() - begun
+        return seconds * 1e3, seconds
 
     def _mark(self, one: _Prepared):
         """Enqueues a case between two events of its stream, behind all that was enqueued before."""

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import torch
 
-import abi
-from bench import Bench
-from cache import BenchCache
-from moa_api import segment_view, tensor_ref
+from . import abi
+from .cache import BenchCache
+from .device import Device
+from .library import segment_view, tensor_ref
+from .reference import attend, relative_error
 
 
 def whole_segment(tokens: int, first_position: int = 0, sequence: int = 0) -> np.ndarray:
@@ -23,8 +24,8 @@ def softmax_scale(head_dim: int) -> float:
 class Prefill:
     """attention_prefill on q [T, H, D], k and v [T, Hkv, D]; out and log_sum_exp begin as NaN."""
 
-    def __init__(self, bench: Bench, q, k, v, segments, cache: BenchCache | None = None, context=None):
-        self.context = context or bench.context
+    def __init__(self, device: Device, q, k, v, segments, cache: BenchCache | None = None, context=None):
+        self.context = context or device.context
         self.q, self.k, self.v, self.segments, self.cache = q, k, v, segments, cache
         self.out = torch.full_like(q, float("nan"))
         self.log_sum_exp = torch.full(q.shape[:2], float("nan"), device=q.device)
@@ -105,12 +106,13 @@ class Influence:
 class Decode:
     """attention_decode of one step over a cache: q and out [B, H, D]; `plan` once per change of lengths."""
 
-    def __init__(self, bench: Bench, cache: BenchCache, heads: int, sequences: np.ndarray | None = None):
+    def __init__(self, device: Device, cache: BenchCache, q=None, heads: int = 0, sequences: np.ndarray | None = None):
+        """`q`: default random, of `heads` heads."""
         count = cache.view.sequences
         self.cache = cache
         self.sequences = np.arange(count, dtype=np.int32) if sequences is None else sequences
         dtype = cache.storage.dtype
-        self.q = bench.random(self.sequences.size, heads, cache.head_dim, dtype=dtype)
+        self.q = device.random(self.sequences.size, heads, cache.head_dim, dtype=dtype) if q is None else q
         self.out = torch.full_like(self.q, float("nan"))
         self.scale = softmax_scale(cache.head_dim)
         self._params = [
@@ -127,8 +129,6 @@ class Decode:
 
     def error(self, layer: int, row: int, kv_head: int) -> float:
         """Relative error of one KV head's query heads in `out`, from the cache's own contents in float64."""
-        from reference import attend, relative_error
-
         sequence = int(self.sequences[row])
         live = int(self.cache.live_slots()[sequence, layer, kv_head])
         keys, values = (x[:live] for x in self.cache.load(sequence, layer, kv_head))

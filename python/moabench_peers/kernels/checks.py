@@ -1,0 +1,205 @@
+"""Correctness before time: small odd shapes against float64, outputs poisoned with NaN, runs repeated bit for bit.
+
+Each function takes the spec of a check and gives what it found; moabench has the shapes and the limits.
+"""
+
+import numpy as np
+import torch
+
+from . import abi
+from .attention_ops import Backward, Decode, Influence, Prefill, softmax_scale
+from .cache import BenchCache
+from .case import Check
+from .device import Device
+from .library import segment_view, tensor_ref
+from .reference import DTYPES, attend_heads, gradients, influence, relative_error, visible
+
+BF16 = torch.bfloat16
+SINK = 64
+MOA_EPSILON = 2.0**-7  # of bf16, as in the released profile
+
+
+def _storage(device: Device, capacities: np.ndarray, head_dim: int, dtype) -> torch.Tensor:
+    """Finite but large numbers: a kernel that reads a slot it should not is far off."""
+    elements = int(capacities.astype(np.int64).sum()) * 2 * head_dim
+    return device.random(elements, dtype=dtype, scale=100.0)
+
+
+def _fill_live(device: Device, cache: BenchCache) -> None:
+    sequences, layers, kv_heads = cache.capacities.shape
+    live = cache.live_slots()
+    for at in np.ndindex(sequences, layers, kv_heads):
+        shape = (int(live[at]), cache.head_dim)
+        keys, values = (device.random(*shape, dtype=cache.storage.dtype) for _ in range(2))
+        cache.store(*at, keys, values)
+
+
+def _decode_error(decode: Decode, layers: int) -> float:
+    errors = []
+    for layer in range(layers):
+        decode.out.fill_(float("nan"))
+        decode.run(layer)
+        first = decode.out.clone()
+        decode.run(layer)
+        if not torch.equal(first.view(torch.int16), decode.out.view(torch.int16)):
+            return float("inf")  # not bit for bit the same; NaN was never overwritten, or a race
+        for row in range(decode.q.shape[0]):
+            for kv_head in range(decode.cache.view.kv_heads):
+                errors.append(decode.error(layer, row, kv_head))
+    return float(np.max(errors))  # NaN when one is
+
+
+def decode(device: Device, spec: dict) -> list[Check]:
+    """Two layers, three sequences: `capacities` of the heads (layer 1 has them backwards), `lengths`, `group`, `windowed`."""
+    capacities, head_dim, dtype = spec["capacities"], spec["headDim"], DTYPES[spec["dtype"]]
+    slots = np.empty((3, 2, len(capacities)), np.int32)
+    slots[:, 0], slots[:, 1] = capacities, capacities[::-1]
+    storage = _storage(device, slots, head_dim, dtype)
+    cache = BenchCache(device.context, storage, slots, head_dim, spec["lengths"], spec["windowed"])
+    _fill_live(device, cache)
+    order = np.array([2, 0, 1], np.int32)  # rows of q are not in the cache's order
+    step = Decode(device, cache, heads=len(capacities) * spec["group"], sequences=order)
+    return [Check("", _decode_error(step, 2))]
+
+
+def stale_nan(device: Device, _: dict) -> list[Check]:
+    """Slots that hold no token are NaN: what a sequence left behind must not reach the next one."""
+    slots = np.full((1, 1, 2), 256, np.int32)
+    storage = torch.full((2 * 256 * 2 * 128,), float("nan"), dtype=BF16, device=device.torch)
+    cache = BenchCache(device.context, storage, slots, 128, (70,))
+    _fill_live(device, cache)
+    return [Check("", _decode_error(Decode(device, cache, heads=8), 1), "dead slots are NaN")]
+
+
+def append(device: Device, _: dict) -> list[Check]:
+    """cache_append of one long segment into rings: the layout, swizzle and eviction, bit for bit."""
+    tokens, head_dim = 700, 128
+    slots = np.array([[[128, 192, 1024, 256]]], np.int32)
+    storage = torch.full((int(slots.sum()) * 2 * head_dim,), 7.0, dtype=BF16, device=device.torch)
+    cache = BenchCache(device.context, storage, slots, head_dim, (0,))
+    keys, values = (device.random(tokens, 4, head_dim) for _ in range(2))
+    segments = np.array([[0, tokens, 0, 0]], np.int32)
+    params = abi.CacheAppendParams(layer=0, k=tensor_ref(keys), v=tensor_ref(values), segments=segment_view(segments))
+    device.context.cache_op("cache_append", params, cache.view)
+    wrong = 0
+    for head, capacity in enumerate(slots[0, 0].tolist()):
+        position = np.arange(tokens)
+        ring = SINK + (position - SINK) % (capacity - SINK)
+        holder = dict(zip(np.where(position < SINK, position, ring).tolist(), range(tokens), strict=True))
+        at, token = (torch.tensor(list(x), device=device.torch) for x in (holder, holder.values()))
+        for stored, source in zip(cache.load(0, 0, head), (keys, values), strict=True):
+            wrong += int((stored[at] != source[token, head]).sum())
+    return [Check("", float(wrong), "elements that differ")]
+
+
+def _segments(lengths) -> np.ndarray:
+    starts = np.cumsum([0, *lengths[:-1]])
+    return np.array([[s, n, 0, i] for i, (s, n) in enumerate(zip(starts, lengths, strict=True))], np.int32)
+
+
+def _inputs(device: Device, tokens: int, spec: dict):
+    heads = (spec["kvHeads"] * spec["group"], spec["kvHeads"], spec["kvHeads"])
+    return [device.random(tokens, h, spec["headDim"], dtype=DTYPES[spec["dtype"]]) for h in heads]
+
+
+def _prefill_checks(step: Prefill, expected, layer: int = 0) -> list[Check]:
+    out, log_sum_exp = expected
+    step.run(layer)
+    first = step.out.clone()
+    step.run(layer)
+    same = torch.equal(first.view(torch.int16), step.out.view(torch.int16))
+    error = relative_error(step.out, out) if same else float("inf")
+    difference = float((step.log_sum_exp.double() - log_sum_exp).abs().max())
+    return [Check("", error), Check("log-sum-exp", difference, "absolute")]
+
+
+def prefill(device: Device, spec: dict) -> list[Check]:
+    """Dense causal segments of `lengths`."""
+    lengths = spec["lengths"]
+    q, k, v = _inputs(device, sum(lengths), spec)
+    segments, parts = _segments(lengths), []
+    for start, count, _, _ in segments.tolist():
+        position = torch.arange(count, device=device.torch)
+        seen = visible(position, position, 0, None)
+        rows = slice(start, start + count)
+        scale = softmax_scale(spec["headDim"])
+        parts.append(attend_heads(q[rows], k[rows], v[rows], lambda _, s=seen: s, scale))
+    expected = [torch.cat(x) for x in zip(*parts, strict=True)]
+    return _prefill_checks(Prefill(device, q, k, v, segments), expected)
+
+
+def prefill_rings(device: Device, spec: dict) -> list[Check]:
+    """Sink and window per head (`spans`), the last `tokens` of cached + tokens; the cache holds the ones before."""
+    spans, tokens, cached, head_dim = spec["spans"], spec["tokens"], spec["cached"], spec["headDim"]
+    slots = np.array([[spans[::-1], spans]], np.int32)  # layer 1 is used
+    storage = torch.zeros(int(slots.sum()) * 2 * head_dim, dtype=BF16, device=device.torch)
+    cache = BenchCache(device.context, storage, slots, head_dim, (cached,))
+    q, k, v = _inputs(device, cached + tokens, {**spec, "kvHeads": len(spans)})
+    for head, capacity in enumerate(spans):
+        held = torch.zeros(2, capacity, head_dim, dtype=BF16, device=device.torch)
+        for p in range(cached):
+            slot = p if p < SINK else SINK + (p - SINK) % (capacity - SINK)
+            held[0, slot], held[1, slot] = k[p, head], v[p, head]
+        cache.store(0, 1, head, *held)
+    queries, keys = (torch.arange(a, cached + tokens, device=device.torch) for a in (cached, 0))
+    seen_of = lambda h: visible(queries, keys, SINK, spans[h] - SINK)  # noqa: E731
+    expected = attend_heads(q[cached:], k, v, seen_of, softmax_scale(head_dim))
+    segments = np.array([[0, tokens, cached, 0]], np.int32)
+    step = Prefill(device, *(x[cached:].contiguous() for x in (q, k, v)), segments, cache)
+    return _prefill_checks(step, expected, layer=1)
+
+
+def gradient(device: Device, spec: dict) -> list[Check]:
+    """Backward and influence of dense causal segments of `lengths`, each run twice."""
+    lengths, kv_heads = spec["lengths"], spec["kvHeads"]
+    q, k, v = _inputs(device, sum(lengths), spec)
+    grad_out = torch.randn_like(q)
+    segments = _segments(lengths)
+    step = Prefill(device, q, k, v, segments)
+    step.run()
+    scale = softmax_scale(spec["headDim"])
+    expected = [torch.zeros_like(x, dtype=torch.float64) for x in (q, k, v)]
+    sums = torch.zeros(3, kv_heads, -(-max(lengths) // 64), dtype=torch.float64, device=q.device)
+    for start, count, _, _ in segments.tolist():
+        rows = slice(start, start + count)
+        parts = gradients(q[rows], k[rows], v[rows], grad_out[rows], scale)
+        for whole, part in zip(expected, parts, strict=True):
+            whole[rows] = part
+        at = [x[rows] for x in (q, k, v, step.out, grad_out)]
+        sums += influence(*at, scale, MOA_EPSILON, SINK, sums.shape[2])
+    return _backward_checks(step, grad_out, expected) + _influence_checks(step, grad_out, sums)
+
+
+def _backward_checks(step: Prefill, grad_out, expected) -> list[Check]:
+    backward = Backward(step, grad_out)
+    backward.run()
+    first = [x.clone() for x in backward.grads]
+    backward.run()
+    pairs = zip(first, backward.grads, strict=True)
+    differ = sum(int((a.view(torch.int16) != b.view(torch.int16)).sum()) for a, b in pairs)
+    found = [Check("backward repeated", float(differ), "elements that differ")]
+    for which, received, wanted in zip("qkv", backward.grads, expected, strict=True):
+        found.append(Check(f"backward grad {which}", relative_error(received, wanted)))
+    return found
+
+
+def _influence_checks(step: Prefill, grad_out, sums) -> list[Check]:
+    profile, again = (Influence(step, grad_out, MOA_EPSILON) for _ in range(2))
+    profile.run()
+    again.run()
+    differ = int((again.sums != profile.sums).sum())
+    found = [Check("influence repeated", float(differ), "sums that differ")]
+    for i, which in enumerate(("elementwise", "elementwise sink", "joint")):
+        found.append(Check(f"influence {which}", relative_error(profile.sums[i], sums[i])))
+    return found
+
+
+#: By the op of a check's spec.
+CHECKS = {
+    "decode": decode,
+    "stale-nan": stale_nan,
+    "append": append,
+    "prefill": prefill,
+    "prefill-rings": prefill_rings,
+    "gradient": gradient,
+}

@@ -1,0 +1,105 @@
+"""The peer's side of the protocol of src/peers/protocol.ts: one JSON object a line on stdin and stdout.
+
+serve("engine", hello, {"ask": handler}) says hello, then answers requests one after another until stdin closes. Needs the standard
+library only. What libraries print to stdout goes to stderr, which moabench keeps in a log.
+"""
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+
+PROTOCOL_VERSION = 1
+ALIVE_S = 5.0
+MESSAGE_CHARACTERS = 600
+
+Handler = Callable[[dict], dict]
+
+
+class Unavailable(RuntimeError):
+    """What this machine or this version of a library lacks; the message says what."""
+
+
+class Lost(RuntimeError):
+    """The device or the engine is broken: nothing more can run in this process."""
+
+
+class _Output:
+    """The protocol's own stdout; from then on file descriptor 1 is stderr, for Python and for C."""
+
+    def __init__(self):
+        self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+
+    def say(self, message: dict) -> None:
+        line = json.dumps(message, allow_nan=False)
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, Unavailable):
+        return "UNAVAILABLE"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "OUT_OF_MEMORY"
+    return "INTERNAL"
+
+
+def sentence(error: BaseException) -> str:
+    """An error as one line: the kind, and the beginning of what it says."""
+    words = " ".join(str(error).split())
+    return (words if isinstance(error, Unavailable) else f"{type(error).__name__}: {words}")[:MESSAGE_CHARACTERS]
+
+
+def end_group(code: int) -> None:
+    """Ends this process and what it started, without teardown: drivers and compilers may hang in it."""
+    sys.stderr.flush()
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(os.getpgrp(), signal.SIGTERM)
+    os._exit(code)
+
+
+def _read(requests: queue.Queue) -> None:
+    """Hands requests on. When moabench closes stdin or is gone, the process ends, also in the middle of its work."""
+    for line in sys.stdin:
+        requests.put(line)
+    end_group(0)
+
+
+def _beat(output: _Output) -> None:
+    try:
+        while True:
+            threading.Event().wait(ALIVE_S)
+            output.say({"alive": True})
+    except OSError:  # nobody listens any more
+        end_group(0)
+
+
+def serve(engine: str, describe: Callable[[], dict], handlers: dict[str, Handler]) -> None:
+    """`describe` gives {versions, device}, and may take its time: the process says meanwhile that it lives. Never returns."""
+    output = _Output()
+    requests: queue.Queue = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    threading.Thread(target=_beat, args=(output,), daemon=True).start()
+    output.say({"hello": {"protocol": PROTOCOL_VERSION, "engine": engine, **describe()}})
+    while True:
+        request = json.loads(requests.get())
+        identity, ask = request["id"], request["ask"]
+        try:
+            if ask not in handlers:
+                raise Unavailable(f"Expected one of {', '.join(handlers)} for ask but received {ask}")
+            answer = {"reply": handlers[ask](request)}
+        except Lost as error:
+            print(f"{ask}: {error}", file=sys.stderr, flush=True)
+            end_group(3)
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"failed": {"code": _code(error), "message": sentence(error), "trace": traceback.format_exc()}}
+        output.say({"id": identity, **answer})

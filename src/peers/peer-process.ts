@@ -1,0 +1,102 @@
+import type { z } from 'zod';
+import { MoaError } from '../core/errors.ts';
+import type { OnProgress } from '../core/progress.ts';
+import { type WorkerLimits, type WorkerLine, WorkerProcess } from '../core/worker-process.ts';
+import { type Answer, answerSchema, type Hello, PROTOCOL_VERSION } from './protocol.ts';
+
+export interface PeerOptions {
+  /** How sentences speak of it, after `The peer`: `pytorch-kernels`. */
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly signal: AbortSignal;
+  /** File that its stderr is added to. */
+  readonly log: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly limits?: WorkerLimits;
+}
+
+export interface PeerAskOptions {
+  /** After which a request that gets nowhere has hung. */
+  readonly standstillMs?: number;
+  readonly onProgress?: OnProgress;
+}
+
+/** It says that it lives every 5 s. Loading an engine and compiling its kernels take minutes at most. */
+const LIMITS: WorkerLimits = { silenceMs: 120_000, standstillMs: 600_000, endMs: 5_000 };
+
+/** Another engine in a process of its own, see protocol.ts and WorkerProcess. */
+export class PeerProcess {
+  readonly hello: Hello;
+  readonly #worker: WorkerProcess<Answer>;
+  readonly #name: string;
+  #requests = 0;
+
+  /** Starts a peer and waits for its `hello`. @throws MoaError INTERNAL when it crashes, hangs or says something else; UNSUPPORTED for another version. */
+  static async launch({ name, command, signal, log, env = {}, limits = LIMITS }: PeerOptions): Promise<PeerProcess> {
+    signal.throwIfAborted();
+    const worker = new WorkerProcess({ name: `The peer ${name}`, command, env, signal, log, limits, read: lineOf });
+    const answer = await worker.ask(null);
+    if ('hello' in answer && answer.hello.protocol === PROTOCOL_VERSION) return new PeerProcess(worker, name, answer.hello);
+    const error =
+      'hello' in answer
+        ? otherVersion(name, answer.hello.protocol)
+        : new MoaError(`Expected a hello from the peer ${name} but received ${JSON.stringify(answer)}`, { code: 'INTERNAL' });
+    worker.fail(error);
+    await worker.close();
+    throw error;
+  }
+
+  private constructor(worker: WorkerProcess<Answer>, name: string, hello: Hello) {
+    this.#worker = worker;
+    this.#name = name;
+    this.hello = hello;
+  }
+
+  /** What the peer replies to a request. @throws what failed, after which the peer answers on; INTERNAL when it is gone, and then always. */
+  async ask<Schema extends z.ZodType>(
+    request: { readonly ask: string; readonly [name: string]: unknown },
+    schema: Schema,
+    options: PeerAskOptions = {},
+  ): Promise<z.infer<Schema>> {
+    const id = ++this.#requests;
+    const answer = await this.#worker.ask({ id, ...request }, options);
+    if (!('id' in answer) || answer.id !== id) throw this.#wrong(`an answer to request ${id}`, answer);
+    if ('failed' in answer) throw new MoaError(answer.failed.message, { code: answer.failed.code, cause: answer.failed.trace });
+    const parsed = schema.safeParse(answer.reply);
+    if (!parsed.success) throw this.#wrong(`a reply to ${request.ask} (${parsed.error.issues[0]?.path.join('.')})`, answer.reply);
+    return parsed.data;
+  }
+
+  /** Ends the peer and waits until it is gone. */
+  async close(): Promise<void> {
+    await this.#worker.close();
+  }
+
+  /** A peer that answers something else is of another version, or confused: it is ended. */
+  #wrong(what: string, received: unknown): MoaError {
+    const text = JSON.stringify(received);
+    const shown = text.length > 120 ? `${text.slice(0, 117)}...` : text;
+    const error = new MoaError(`Expected ${what} from the peer ${this.#name} but received ${shown}`, { code: 'INTERNAL' });
+    this.#worker.fail(error);
+    return error;
+  }
+}
+
+function otherVersion(name: string, received: number): MoaError {
+  return new MoaError(`Expected version ${PROTOCOL_VERSION} of the protocol from the peer ${name} but received ${received}`, {
+    code: 'UNSUPPORTED',
+    hint: 'The peer and moabench are of different versions: install both from one package.',
+  });
+}
+
+function lineOf(line: string): WorkerLine<Answer> {
+  let answer: Answer;
+  try {
+    answer = answerSchema.parse(JSON.parse(line));
+  } catch {
+    return { is: 'garbage' };
+  }
+  if ('alive' in answer) return { is: 'alive' };
+  if ('progress' in answer) return { is: 'progress', progress: answer.progress };
+  return { is: 'reply', reply: answer };
+}

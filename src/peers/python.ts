@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { MoaError } from '../core/errors.ts';
+
+export interface PythonOptions {
+  /** The user's choice (`--python`), which no other replaces. Default: the variable MOABENCH_PYTHON, else what the PATH has. */
+  readonly asked?: string | undefined;
+  /** A module that it must have, such as `torch`. */
+  readonly module: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Looking for a module imports nothing, and takes far less. */
+const LOOK_MS = 20_000;
+
+/** The Python that peers run in: the one that was asked for, else the first `python3` of the PATH that has the module. @throws MoaError UNAVAILABLE. */
+export async function findPython({ asked, module, env = process.env }: PythonOptions): Promise<string> {
+  const chosen = asked ?? env['MOABENCH_PYTHON'];
+  if (chosen !== undefined && chosen !== '') {
+    const lack = await lackOf(chosen, module);
+    if (lack === null) return chosen;
+    const name = asked === undefined ? 'MOABENCH_PYTHON' : '--python';
+    throw new MoaError(`Expected a Python with ${module} for ${name} but received ${chosen}: ${lack}`, {
+      code: 'UNAVAILABLE',
+      hint: `Install it there: ${chosen} -m pip install ${module}`,
+    });
+  }
+  const found = pythons(env['PATH'] ?? '');
+  for (const python of found) if ((await lackOf(python, module)) === null) return python;
+  throw new MoaError(`Expected a python3 with ${module} on the PATH but ${found.length === 0 ? 'found none' : `${found.join(', ')} lack it`}`, {
+    code: 'UNAVAILABLE',
+    hint: `Install it (python3 -m pip install ${module}), or name a Python that has it with --python or MOABENCH_PYTHON.`,
+  });
+}
+
+function pythons(path: string): string[] {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, 'python3'))
+    .filter((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Why this Python cannot be used; null when it can. */
+async function lackOf(python: string, module: string): Promise<string | null> {
+  const code = `import importlib.util, sys; sys.exit(0 if importlib.util.find_spec(sys.argv[1]) else 3)`;
+  try {
+    await promisify(execFile)(python, ['-c', code, module], { timeout: LOOK_MS });
+    return null;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 3 ? `it has no ${module}` : 'it does not run';
+  }
+}

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 import { createCache } from '../../dist/model/inference/caches.js';
 import { DecodeSession } from '../../dist/model/inference/decode.js';
 import { prefillHidden } from '../../dist/model/inference/forward.js';
-import { loadModel } from '../../dist/model/load.js';
 import { influenceProfile } from '../../dist/model/profile/influence.js';
+import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
 import { wholeLayout } from '../../dist/plan/cache-layout.js';
 

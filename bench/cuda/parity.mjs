@@ -6,8 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { generateSamples } from '../../dist/data/generate.js';
-import { userTurn } from '../../dist/model/format/template/chat-template.js';
 import { createCache } from '../../dist/model/inference/caches.js';
+import { userTurn } from '../../dist/model/format/template/chat-template.js';
 import { prefill } from '../../dist/model/inference/forward.js';
 import { generate } from '../../dist/model/inference/generate.js';
 import { loadModel } from '../../dist/model/load.js';

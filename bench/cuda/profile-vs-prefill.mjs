@@ -7,8 +7,8 @@ import { pairedRatio } from '../../dist/core/statistics/timing.js';
 import { interleave } from '../../dist/measure/interleave.js';
 import { createCache } from '../../dist/model/inference/caches.js';
 import { prefillHidden } from '../../dist/model/inference/forward.js';
-import { loadModel } from '../../dist/model/load.js';
 import { influenceProfile } from '../../dist/model/profile/influence.js';
+import { loadModel } from '../../dist/model/load.js';
 import { createBackend } from '../../dist/native/backends.js';
 import { wholeLayout } from '../../dist/plan/cache-layout.js';
 

@@ -12,6 +12,7 @@ const order = [
   'data',
   'plan',
   'model',
+  'peers',
   'compress',
   'evaluate',
   'measure',

@@ -87,6 +87,11 @@ export class WorkerProcess<Reply> {
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  /** Whether it has ended or is being ended. */
+  get isGone(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Sends a request and waits for its reply; without a request, waits for what the process says by itself. */
   async ask(request: object | null, ask: AskOptions = {}): Promise<Reply> {
     if (this.#failure !== undefined) throw this.#failure;

@@ -52,6 +52,10 @@ export class PeerProcess {
     this.hello = hello;
   }
 
+  get isGone(): boolean {
+    return this.#worker.isGone;
+  }
+
   /** What the peer replies to a request. @throws what failed, after which the peer answers on; INTERNAL when it is gone, and then always. */
   async ask<Schema extends z.ZodType>(
     request: { readonly ask: string; readonly [name: string]: unknown },

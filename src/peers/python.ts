@@ -17,7 +17,7 @@ const LOOK_MS = 20_000;
 
 /** The Python that peers run in: the one that was asked for, else the first `python3` of the PATH that has the module. @throws MoaError UNAVAILABLE. */
 export async function findPython({ asked, module, env = process.env }: PythonOptions): Promise<string> {
-  const chosen = asked ?? env['MOABENCH_PYTHON'];
+  const chosen = asked ?? env.MOABENCH_PYTHON;
   if (chosen !== undefined && chosen !== '') {
     const lack = await lackOf(chosen, module);
     if (lack === null) return chosen;
@@ -27,12 +27,15 @@ export async function findPython({ asked, module, env = process.env }: PythonOpt
       hint: `Install it there: ${chosen} -m pip install ${module}`,
     });
   }
-  const found = pythons(env['PATH'] ?? '');
+  const found = pythons(env.PATH ?? '');
   for (const python of found) if ((await lackOf(python, module)) === null) return python;
-  throw new MoaError(`Expected a python3 with ${module} on the PATH but ${found.length === 0 ? 'found none' : `${found.join(', ')} lack it`}`, {
-    code: 'UNAVAILABLE',
-    hint: `Install it (python3 -m pip install ${module}), or name a Python that has it with --python or MOABENCH_PYTHON.`,
-  });
+  throw new MoaError(
+    `Expected a python3 with ${module} on the PATH but ${found.length === 0 ? 'found none' : `${found.join(', ')} lack it`}`,
+    {
+      code: 'UNAVAILABLE',
+      hint: `Install it (python3 -m pip install ${module}), or name a Python that has it with --python or MOABENCH_PYTHON.`,
+    },
+  );
 }
 
 function pythons(path: string): string[] {

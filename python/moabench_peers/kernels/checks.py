@@ -149,48 +149,54 @@ def prefill_rings(device: Device, spec: dict) -> list[Check]:
     return _prefill_checks(step, expected, layer=1)
 
 
-def gradient(device: Device, spec: dict) -> list[Check]:
-    """Backward and influence of dense causal segments of `lengths`, each run twice."""
-    lengths, kv_heads = spec["lengths"], spec["kvHeads"]
-    q, k, v = _inputs(device, sum(lengths), spec)
-    grad_out = torch.randn_like(q)
-    segments = _segments(lengths)
-    step = Prefill(device, q, k, v, segments)
+def _forward(device: Device, spec: dict) -> tuple[Prefill, torch.Tensor]:
+    """A prefill of dense causal segments of `lengths` that has run, and a gradient of its output."""
+    q, k, v = _inputs(device, sum(spec["lengths"]), spec)
+    step = Prefill(device, q, k, v, _segments(spec["lengths"]))
     step.run()
+    return step, torch.randn_like(q)
+
+
+def _rows(step: Prefill):
+    return [slice(start, start + count) for start, count, _, _ in step.segments.tolist()]
+
+
+def backward(device: Device, spec: dict) -> list[Check]:
+    """Gradients with respect to q, k and v, run twice."""
+    step, grad_out = _forward(device, spec)
     scale = softmax_scale(spec["headDim"])
-    expected = [torch.zeros_like(x, dtype=torch.float64) for x in (q, k, v)]
-    sums = torch.zeros(3, kv_heads, -(-max(lengths) // 64), dtype=torch.float64, device=q.device)
-    for start, count, _, _ in segments.tolist():
-        rows = slice(start, start + count)
-        parts = gradients(q[rows], k[rows], v[rows], grad_out[rows], scale)
+    expected = [torch.zeros_like(x, dtype=torch.float64) for x in (step.q, step.k, step.v)]
+    for rows in _rows(step):
+        parts = gradients(step.q[rows], step.k[rows], step.v[rows], grad_out[rows], scale)
         for whole, part in zip(expected, parts, strict=True):
             whole[rows] = part
-        at = [x[rows] for x in (q, k, v, step.out, grad_out)]
-        sums += influence(*at, scale, MOA_EPSILON, SINK, sums.shape[2])
-    return _backward_checks(step, grad_out, expected) + _influence_checks(step, grad_out, sums)
-
-
-def _backward_checks(step: Prefill, grad_out, expected) -> list[Check]:
-    backward = Backward(step, grad_out)
-    backward.run()
-    first = [x.clone() for x in backward.grads]
-    backward.run()
-    pairs = zip(first, backward.grads, strict=True)
+    ours = Backward(step, grad_out)
+    ours.run()
+    first = [x.clone() for x in ours.grads]
+    ours.run()
+    pairs = zip(first, ours.grads, strict=True)
     differ = sum(int((a.view(torch.int16) != b.view(torch.int16)).sum()) for a, b in pairs)
-    found = [Check("backward repeated", float(differ), "elements that differ")]
-    for which, received, wanted in zip("qkv", backward.grads, expected, strict=True):
-        found.append(Check(f"backward grad {which}", relative_error(received, wanted)))
+    found = [Check("repeated", float(differ), "elements that differ")]
+    for which, received, wanted in zip("qkv", ours.grads, expected, strict=True):
+        found.append(Check(f"grad {which}", relative_error(received, wanted)))
     return found
 
 
-def _influence_checks(step: Prefill, grad_out, sums) -> list[Check]:
+def influence_sums(device: Device, spec: dict) -> list[Check]:
+    """The three sums of influence, run twice."""
+    step, grad_out = _forward(device, spec)
+    scale, bins = softmax_scale(spec["headDim"]), -(-max(spec["lengths"]) // 64)
+    sums = torch.zeros(3, spec["kvHeads"], bins, dtype=torch.float64, device=grad_out.device)
+    for rows in _rows(step):
+        at = [x[rows] for x in (step.q, step.k, step.v, step.out, grad_out)]
+        sums += influence(*at, scale, MOA_EPSILON, SINK, bins)
     profile, again = (Influence(step, grad_out, MOA_EPSILON) for _ in range(2))
     profile.run()
     again.run()
     differ = int((again.sums != profile.sums).sum())
-    found = [Check("influence repeated", float(differ), "sums that differ")]
+    found = [Check("repeated", float(differ), "sums that differ")]
     for i, which in enumerate(("elementwise", "elementwise sink", "joint")):
-        found.append(Check(f"influence {which}", relative_error(profile.sums[i], sums[i])))
+        found.append(Check(which, relative_error(profile.sums[i], sums[i])))
     return found
 
 
@@ -201,5 +207,6 @@ CHECKS = {
     "append": append,
     "prefill": prefill,
     "prefill-rings": prefill_rings,
-    "gradient": gradient,
+    "backward": backward,
+    "influence": influence_sums,
 }

@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander';
 import { type KernelBenchOptions, runKernelBench } from '../../measure/kernel-bench.ts';
+import { SECTIONS } from '../../measure/kernels/case.ts';
 import type { FloatDType } from '../../native/backend.ts';
 import { createBackend } from '../../native/backends.ts';
 import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
 import { deviceIndex, integer } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
+import { benchPeers } from './bench-peers.ts';
 
 interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads' | 'kvHeads' | 'headDim' | 'batch'>> {
   readonly backend: keyof typeof SHAPES;
@@ -13,6 +15,14 @@ interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads'
   readonly device?: number;
   readonly dtype?: FloatDType;
   readonly rounds: number;
+  readonly peers: boolean;
+  readonly only: string[];
+  readonly processes: number;
+  readonly python?: string;
+  readonly quick: boolean;
+  readonly shrink: number;
+  readonly budget?: number;
+  readonly out?: string;
   readonly json: boolean;
 }
 
@@ -42,19 +52,37 @@ export function benchCommand(): Command {
     .option('--kv-heads <n>', `KV heads ${byBackend('kvHeads')}`, integer)
     .option('--head-dim <n>', `head dim ${byBackend('headDim')}`, integer)
     .option('--batch <n>', `sequences of the decode kernels ${byBackend('batch')}`, integer)
+    .option('--peers', "every kernel beside PyTorch's in one process, after it was compared with float64", false)
+    .option('--only <names...>', `with --peers: sections (${SECTIONS.join(', ')}) or parts of a case's name`, [])
+    .option('--processes <n>', 'with --peers: launches that time everything once each', integer, 3)
+    .option('--python <file>', 'with --peers: a Python that has torch (default: MOABENCH_PYTHON, else the first python3 that has it)')
+    .option('--quick', 'with --peers: fewer rounds', false)
+    .option('--shrink <n>', 'with --peers: divide lengths and batches, to try it on a small device', integer, 1)
+    .option('--budget <seconds>', 'with --peers: begin no case after this time', integer)
+    .option('--out <file>', 'with --peers: write the record as JSON, after every process')
     .option('--json', 'print raw samples as JSON', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  $ moabench bench --tokens 8192 --heads 32 --kv-heads 8 --head-dim 128\n  $ moabench bench --backend cuda --dtype f16 --batch 64',
+      `
+Examples:
+  $ moabench bench --tokens 8192 --heads 32 --kv-heads 8 --head-dim 128
+  $ moabench bench --backend cuda --dtype f16 --batch 64
+  $ moabench bench --peers --backend cuda --out kernels.json
+  $ moabench bench --peers --backend cuda --only decode --processes 1 --quick`,
     )
     .action(async (flags: BenchFlags) => {
-      const { backend: name, threads, device, dtype, json, ...given } = flags;
+      if (flags.peers) {
+        await benchPeers(flags);
+        return;
+      }
+      const { backend: name, threads, device, dtype, json, rounds, tokens, heads, kvHeads, headDim, batch } = flags;
+      const given = definedOf({ tokens, heads, kvHeads, headDim, batch });
       const dtypes = dtype === undefined ? {} : { activations: dtype, kvDType: dtype };
       const display = progressDisplay({ quiet: false });
       const backend = await createBackend({ name, threads, device });
       try {
         const report = await interruptible(
-          ({ signal }) => runKernelBench(backend, { ...SHAPES[name], ...given, ...dtypes, signal, onProgress: display.onProgress }),
+          ({ signal }) => runKernelBench(backend, { ...SHAPES[name], ...given, ...dtypes, rounds, signal, onProgress: display.onProgress }),
           { beforeExit: () => display.stop() },
         );
         display.stop();
@@ -63,4 +91,11 @@ export function benchCommand(): Command {
         await backend.dispose();
       }
     });
+}
+
+/** Without what was not given, so that it overwrites no default. */
+function definedOf<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

@@ -1,0 +1,129 @@
+import { mkdtempSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeFileAtomic } from '../../core/files.ts';
+import { sha256File } from '../../core/hash.ts';
+import { kernelPlan } from '../../measure/kernels/plan.ts';
+import { type KernelsBody, kernelsBody } from '../../measure/kernels/record.ts';
+import { runPeerKernels } from '../../measure/kernels/run.ts';
+import { kernelsText } from '../../measure/kernels/text.ts';
+import { cudaLibraryPath } from '../../native/cuda.ts';
+import { KernelPeer, kernelPeerCommand } from '../../peers/kernel-peer.ts';
+import { findPython } from '../../peers/python.ts';
+import { captureEnvironment, type Environment } from '../../records/environment.ts';
+import { EXIT } from '../exit-code.ts';
+import { interruptible } from '../interrupt.ts';
+import { print, tell } from '../output.ts';
+import { progressDisplay } from '../progress-display.ts';
+
+export interface PeerFlags {
+  readonly backend: 'cpu' | 'cuda';
+  readonly only: readonly string[];
+  readonly processes: number;
+  readonly python?: string;
+  readonly quick: boolean;
+  readonly shrink: number;
+  /** Seconds. */
+  readonly budget?: number;
+  readonly out?: string;
+  readonly json: boolean;
+}
+
+/** What `moabench bench --peers` writes. */
+export interface KernelsRecord extends KernelsBody {
+  readonly version: 1;
+  readonly kind: 'kernels';
+  readonly environment: Environment;
+  /** The worker of the first process. */
+  readonly peer: {
+    readonly engine: string;
+    readonly python: string;
+    readonly versions: KernelPeer['hello']['versions'];
+    readonly device: KernelPeer['hello']['device'];
+    readonly clockReader: string | null;
+    readonly library: { readonly path: string; readonly sha256: string } | null;
+  };
+  readonly processes: number;
+  readonly quick: boolean;
+  readonly shrink: number;
+  readonly seconds: number;
+}
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** moabench bench --peers: our kernels beside PyTorch's in one process, several times over. Without a GPU, PyTorch's alone. */
+export async function benchPeers(flags: PeerFlags): Promise<void> {
+  const began = performance.now();
+  const loadAverage = loadavg();
+  const python = await findPython({ asked: flags.python, module: 'torch' });
+  const plan = kernelPlan(flags);
+  const library = flags.backend === 'cuda' ? cudaLibraryPath() : null;
+  const librarySha256 = library === null ? null : await sha256File(library);
+  const log = join(mkdtempSync(join(tmpdir(), 'moabench-peers-')), 'worker.log');
+  tell(`the worker's log: ${log}\n`);
+  let first: KernelPeer | undefined;
+  const recordOf = (body: KernelsBody): KernelsRecord | undefined => {
+    if (first === undefined) return undefined;
+    const { hello, opened } = first;
+    return {
+      version: 1,
+      kind: 'kernels',
+      environment: captureEnvironment({ root: ROOT, backend: backendOf(flags.backend, first), loadAverage }),
+      peer: {
+        engine: hello.engine,
+        python,
+        versions: hello.versions,
+        device: hello.device,
+        clockReader: opened.clockReader,
+        library: library === null || librarySha256 === null ? null : { path: library, sha256: librarySha256 },
+      },
+      processes: flags.processes,
+      quick: flags.quick,
+      shrink: flags.shrink,
+      seconds: (performance.now() - began) / 1e3,
+      ...body,
+    };
+  };
+  const save = (record: KernelsRecord | undefined): void => {
+    if (flags.out !== undefined && record !== undefined) writeFileAtomic(flags.out, `${JSON.stringify(record)}\n`);
+  };
+  const display = progressDisplay({ quiet: false });
+  const found = await interruptible(
+    (signal) =>
+      runPeerKernels({
+        ...plan,
+        processes: flags.processes,
+        budgetMs: (flags.budget ?? Number.POSITIVE_INFINITY) * 1e3,
+        signal,
+        launch: async () => {
+          const peer = await KernelPeer.launch({
+            command: kernelPeerCommand(python, flags.backend),
+            library,
+            poolBytes: plan.poolBytes,
+            log,
+            signal,
+          });
+          first ??= peer;
+          return peer;
+        },
+        onProgress: display.onProgress,
+        onProcess: (run) => save(recordOf(kernelsBody(run))),
+      }),
+    { beforeExit: () => display.stop() },
+  );
+  display.stop();
+  const body = kernelsBody(found);
+  const record = recordOf(body);
+  save(record);
+  print(flags.json ? `${JSON.stringify(record)}\n` : `${kernelsText(body)}\n`);
+  const isWrong = body.failures.length > 0 || body.checks.some(({ passed }) => !passed);
+  process.exitCode = isWrong ? EXIT.someFailed : EXIT.completed;
+}
+
+/** The backend as the worker's process described it: nothing else opens the device. */
+function backendOf(name: 'cpu' | 'cuda', { hello, opened }: KernelPeer): Environment['backend'] {
+  const { library } = opened;
+  if (library === null) return { name, description: `PyTorch alone on ${hello.device.name}`, details: {} };
+  return { name, description: `cuda: ${library.name}, ${library.blas}`, details: library };
+}

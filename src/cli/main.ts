@@ -26,6 +26,7 @@ function throwing(command: Command): Command {
 const program = new Command('moabench')
   .description('Benchmark attention compression end to end: compress, score, time and compare on one code path.')
   .version(version)
+  .enablePositionalOptions() // so that options after the name of a nested command are its own
   .showSuggestionAfterError()
   .addHelpText(
     'after',

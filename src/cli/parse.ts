@@ -7,6 +7,13 @@ export function integer(text: string): number {
   return value;
 }
 
+/** A share above 0, at most 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError(`Expected a number above 0 and at most 1 but received ${text}.`);
+  return value;
+}
+
 /** The number of a device, from 0. */
 export function deviceIndex(text: string): number {
   const value = Number(text);

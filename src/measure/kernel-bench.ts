@@ -70,7 +70,7 @@ const LEAST_HOST_CEILING_MIB = 256;
  * How much the ceiling reads, and how much of that evicts everything else. Kernels then read from memory, as the ceiling does, so they
  * can't exceed it.
  */
-function ceilingSizes(timer: BackendTraits['timer']): { readonly ceilingMiB: number; readonly evictedMiB: number } {
+export function ceilingSizes(timer: BackendTraits['timer']): { readonly ceilingMiB: number; readonly evictedMiB: number } {
   if (timer === 'cuda events') return { ceilingMiB: DEVICE_CEILING_MIB, evictedMiB: DEVICE_EVICTED_MIB };
   const ceilingMiB = Math.max(LEAST_HOST_CEILING_MIB, 2 * lastLevelCacheMiB());
   return { ceilingMiB, evictedMiB: ceilingMiB };

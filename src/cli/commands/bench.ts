@@ -7,6 +7,7 @@ import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
 import { deviceIndex, integer } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
+import { opTimesCommand, profileCommand, wholeStepCommand } from './bench-model.ts';
 import { benchPeers } from './bench-peers.ts';
 
 interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads' | 'kvHeads' | 'headDim' | 'batch'>> {
@@ -36,6 +37,10 @@ const SHAPES = {
 export function benchCommand(): Command {
   const byBackend = (key: keyof (typeof SHAPES)['cpu']): string => `(default: ${SHAPES.cpu[key]} on cpu, ${SHAPES.cuda[key]} on cuda)`;
   return new Command('bench')
+    .enablePositionalOptions()
+    .addCommand(wholeStepCommand())
+    .addCommand(profileCommand())
+    .addCommand(opTimesCommand())
     .description('Time attention and GEMM kernels, interleaved, against the read ceiling of the same run')
     .addOption(new Option('--backend <name>', 'what is timed').choices(['cpu', 'cuda']).default('cpu'))
     .option('--threads <n>', 'threads of the cpu backend', integer)

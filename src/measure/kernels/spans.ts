@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { BLOCK_TOKENS, DEFAULT_SINK_TOKENS } from '../../core/blocks.ts';
-import { importPublished, readPublished } from '../../plan/import.ts';
+import { loadPlan } from '../../plan/file.ts';
 import { spansAt } from '../../plan/spans.ts';
 import { visiblePairs } from '../kernel-cases.ts';
 
@@ -15,14 +15,12 @@ export function publishedPath(name: PublishedName): string {
   return fileURLToPath(new URL(`../../../suites/plans/${PUBLISHED[name]}`, import.meta.url));
 }
 
-/** Spans of a published plan, one KV head for each query head, at N = `tokens`. */
+/** Spans of a published plan at N = `tokens`. */
 export function publishedSpans(name: PublishedName, tokens: number): LayerSpans {
-  const path = publishedPath(name);
-  const published = readPublished(path);
-  const [layers, heads] = [published.alphas.length, published.alphas[0]?.length ?? 0];
-  const model = { name, weightsHash: null, layers, heads, kvHeads: heads, headDim: 128 };
-  const spans = spansAt(importPublished(published, { name, model, lengths: [tokens], source: path }).plan, tokens);
-  return Array.from({ length: layers }, (_, layer) => [...spans.subarray(layer * heads, (layer + 1) * heads)]);
+  const plan = loadPlan(publishedPath(name));
+  const { layers, kvHeads } = plan.model;
+  const spans = spansAt(plan, tokens);
+  return Array.from({ length: layers }, (_, layer) => [...spans.subarray(layer * kvHeads, (layer + 1) * kvHeads)]);
 }
 
 /** The same number of blocks in every row, dealt out evenly. */

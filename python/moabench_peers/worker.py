@@ -57,20 +57,19 @@ def sentence(error: BaseException) -> str:
     return (words if isinstance(error, Unavailable) else f"{type(error).__name__}: {words}")[:MESSAGE_CHARACTERS]
 
 
-def end_group(code: int) -> None:
+def _end() -> None:
     """Ends this process and what it started, without teardown: drivers and compilers may hang in it."""
     sys.stderr.flush()
     if os.getpgrp() == os.getpid():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        os.killpg(os.getpgrp(), signal.SIGTERM)
-    os._exit(code)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _read(requests: queue.Queue) -> None:
     """Hands requests on. When moabench closes stdin or is gone, the process ends, also in the middle of its work."""
     for line in sys.stdin:
         requests.put(line)
-    end_group(0)
+    _end()
 
 
 def _beat(output: _Output) -> None:
@@ -79,7 +78,7 @@ def _beat(output: _Output) -> None:
             threading.Event().wait(ALIVE_S)
             output.say({"alive": True})
     except OSError:  # nobody listens any more
-        end_group(0)
+        _end()
 
 
 def serve(engine: str, describe: Callable[[], dict], handlers: dict[str, Handler]) -> None:
@@ -98,7 +97,7 @@ def serve(engine: str, describe: Callable[[], dict], handlers: dict[str, Handler
             answer = {"reply": handlers[ask](request)}
         except Lost as error:
             print(f"{ask}: {error}", file=sys.stderr, flush=True)
-            end_group(3)
+            os._exit(3)
         except Exception as error:
             traceback.print_exc()
             answer = {"failed": {"code": _code(error), "message": sentence(error), "trace": traceback.format_exc()}}

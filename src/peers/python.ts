@@ -30,7 +30,7 @@ export async function findPython({ asked, module, env = process.env }: PythonOpt
   const found = pythons(env.PATH ?? '');
   for (const python of found) if ((await lackOf(python, module)) === null) return python;
   throw new MoaError(
-    `Expected a python3 with ${module} on the PATH but ${found.length === 0 ? 'found none' : `${found.join(', ')} lack it`}`,
+    `Expected a python3 with ${module} on the PATH but found ${found.length === 0 ? 'no python3' : `only ${found.join(', ')}`}`,
     {
       code: 'UNAVAILABLE',
       hint: `Install it (python3 -m pip install ${module}), or name a Python that has it with --python or MOABENCH_PYTHON.`,

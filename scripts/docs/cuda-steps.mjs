@@ -1,5 +1,5 @@
 // Tables of what is more than a kernel on a GPU: whole decode steps, profiling, agreement with the cpu, conformance.
-import { timingRatio } from '../../dist/core/statistics/timing.js';
+import { earlierProfile, earlierSteps } from './earlier-records.mjs';
 import { median, percent, ratio, table } from './markdown.mjs';
 import { cudaReleases, readRecord, requireFormat } from './released.mjs';
 
@@ -14,24 +14,28 @@ function sources(records, file) {
 /** Whole decode steps against the roofline. */
 export function cudaSteps(root) {
   const file = 'whole-step.json';
-  const records = recordsNamed(root, file);
+  const records = recordsNamed(root, file).map(({ release, gpu, record }) => {
+    const current = record.kind === 'whole-step' ? record : earlierSteps(record);
+    return { release, gpu, record: current };
+  });
   const rows = records.flatMap(({ release, gpu, record }) =>
-    record.rows.map((row) => {
-      requireFormat(Array.isArray(row.samplesMs), release, file, 'raw samples');
-      return [
-        gpu,
-        row.id,
-        row.batch,
-        `${median(row.samplesMs).toFixed(2)} ms`,
-        row.samplesMs.length,
-        `${row.tokensPerSecond.toFixed(0)}`,
-        percent(row.rooflineShare),
-      ];
-    }),
+    record.rows
+      .filter(({ reason }) => reason === null)
+      .map(({ id, graph, batch, stepMs, tokensPerSecond, rooflineShare }) => {
+        requireFormat(Array.isArray(stepMs), release, file, 'raw samples');
+        const what = graph === undefined ? id : `${id}, graph ${graph}`;
+        const ms = `${median(stepMs.flat()).toFixed(2)} ms`;
+        return [gpu, what, batch, ms, roundsOf(stepMs), tokensPerSecond.toFixed(0), percent(rooflineShare)];
+      }),
   );
   const [{ record }] = records;
   const head = `${record.model.replace('dummy:', 'Random weights of the shape ')} at ${record.tokens} tokens in ${record.dtype}; the roofline is the time to read weights and live keys and values at the read ceiling.`;
   return `${head}\n\n${table(['GPU', 'what', 'batch', 'step', 'rounds', 'tokens/s', 'of the roofline'], rows)}\n\n${sources(records, file)}`;
+}
+
+/** `8`, or `3 x 4` of three processes. */
+function roundsOf(timings) {
+  return timings.length === 1 ? timings[0].length : `${timings.length} x ${timings[0].length}`;
 }
 
 /** One profiling sample against the dense prefill of the same tokens. */
@@ -39,13 +43,13 @@ export function cudaProfiling(root) {
   const file = 'profile-vs-prefill.json';
   const records = recordsNamed(root, file);
   const rows = records.flatMap(({ gpu, record }) =>
-    record.rows.map((row) => [
+    (record.kind === 'profile-vs-prefill' ? record : earlierProfile(record)).rows.map((row) => [
       gpu,
       row.tokens,
-      `${median(row.prefillMs).toFixed(0)} ms`,
-      `${median(row.profileMs).toFixed(0)} ms`,
-      ratio(timingRatio([row.profileMs], [row.prefillMs])),
-      row.prefillMs.length,
+      `${median(row.prefillMs.flat()).toFixed(0)} ms`,
+      `${median(row.profileMs.flat()).toFixed(0)} ms`,
+      ratio(row.ratio),
+      roundsOf(row.prefillMs),
       `${(row.peakBytes / row.tokens / 2 ** 20).toFixed(1)} MiB`,
     ]),
   );

@@ -19,6 +19,7 @@ afterEach(() => {
 const noise = [0.98, 0.99, 1, 1, 1.01, 1.02];
 const rounds = (ms: number, machine = 1): number[] => noise.map((factor) => ms * machine * factor);
 
+/** A row as earlier releases have it: one a process. */
 function kernelsRow(process: number, machine: number) {
   return {
     process,
@@ -59,6 +60,75 @@ describe('cuda-kernels', () => {
     expect(() => made('cuda-kernels', { 'cuda/2026-11-24-h200/kernels.json': old })).toThrow(
       /raw samples of several processes .* in reports\/cuda\/2026-11-24-h200\/kernels\.json/,
     );
+  });
+});
+
+describe('records of `moabench bench`', () => {
+  const estimate = (value: number) => ({ estimate: value, low: value - 0.01, high: value + 0.01 });
+  const processes = [0, 1].map((process) => ({ process, mode: 'events', hostUs: 5, samplesMs: rounds(1) }));
+  const record = {
+    version: 1,
+    kind: 'kernels',
+    peer: { device: { name: 'NVIDIA H100' } },
+    ceilings: [0, 1].flatMap((process) => [
+      { process, ceiling: 'read', best: 3.1, unit: 'TB/s' },
+      { process, ceiling: 'copy', best: 3, unit: 'TB/s' },
+      { process, ceiling: 'gemm', best: 801, unit: 'TFLOP/s' },
+    ]),
+    cases: [
+      {
+        section: 'decode',
+        name: 'dense B32',
+        time: estimate(1.383),
+        rate: { value: 3.1, unit: 'TB/s' },
+        share: estimate(0.9),
+        arms: [
+          { id: 'ours', ratio: null, processes },
+          { id: 'A/A', ratio: estimate(1.001), processes },
+          { id: 'FLASH', ratio: estimate(1.14), processes },
+          { id: 'cuDNN', ratio: null, processes: [], unavailable: 'not installed' },
+        ],
+      },
+      { section: 'sweep', name: 'd128', time: estimate(1), rate: null, share: null, arms: [{ id: 'ours', ratio: null, processes: [] }] },
+    ],
+  };
+
+  test('kernels: a row a case, with the intervals that the record has; the sweep is not in the table', () => {
+    const table = made('cuda-kernels', { 'cuda/2026-11-29-h100/kernels.json': record });
+    expect(table).toContain(
+      '6 rounds in each of 2 processes. Ceilings by process: 3.10 TB/s read, 3.00 TB/s copy, 801 TFLOP/s; 3.10 TB/s read',
+    );
+    expect(table).toContain('| dense B32 | 1.38 ms | 3.10 TB/s | 90% [89%, 91%] | FLASH 1.14x [1.13, 1.15]; cuDNN: did not run | 0.1% |');
+    expect(table).not.toContain('d128');
+  });
+
+  test('whole steps: rounds of all processes; contenders that did not fit are left out', () => {
+    const row = {
+      id: 'dense',
+      graph: 'on',
+      batch: 12,
+      reason: null,
+      stepMs: [rounds(22), rounds(22)],
+      tokensPerSecond: 544,
+      rooflineShare: 0.97,
+    };
+    const none = { ...row, id: 'moa', reason: 'no memory', stepMs: [], tokensPerSecond: 0, rooflineShare: 0 };
+    const steps = { kind: 'whole-step', model: 'dummy:vicuna-7b', tokens: 8192, dtype: 'bf16', rows: [row, none] };
+    const table = made('cuda-steps', { 'cuda/2026-11-29-h100/whole-step.json': steps });
+    expect(table).toContain('| H100 | dense, graph on | 12 | 22.00 ms | 2 x 6 | 544 | 97% |');
+    expect(table).not.toContain('moa');
+  });
+
+  test('profiling: the ratio of the record', () => {
+    const row = {
+      tokens: 8192,
+      prefillMs: [rounds(100), rounds(100)],
+      profileMs: [rounds(300), rounds(300)],
+      ratio: estimate(3),
+      peakBytes: 8192 * 2 ** 20,
+    };
+    const table = made('cuda-profiling', { 'cuda/2026-11-29-h100/profile-vs-prefill.json': { kind: 'profile-vs-prefill', rows: [row] } });
+    expect(table).toContain('| H100 | 8192 | 100 ms | 300 ms | 3.00x [2.99, 3.01] | 2 x 6 | 1.0 MiB |');
   });
 });
 

@@ -2,13 +2,15 @@ import { Command, Option } from 'commander';
 import type { CaseReport, ConformanceReport } from '../../conformance/run.ts';
 import { MoaError } from '../../core/errors.ts';
 import { groupBy } from '../../core/group-by.ts';
+import { taskNamed } from '../../data/tasks.ts';
+import type { FloatDType } from '../../native/backend.ts';
 import { createBackend } from '../../native/backends.ts';
 import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
 import { numbered } from '../../summary/phrases.ts';
 import { EXIT } from '../exit-code.ts';
 import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
-import { deviceIndex } from '../parse.ts';
+import { deviceIndex, integer, integers } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
 interface VerifyFlags {
@@ -17,6 +19,12 @@ interface VerifyFlags {
   readonly op?: string[];
   readonly quick: boolean;
   readonly repeat: boolean;
+  readonly model?: string;
+  readonly dtypes?: FloatDType[];
+  readonly tasks?: string[];
+  readonly lengths?: readonly number[];
+  readonly samples: number;
+  readonly influenceSamples: number;
   readonly json: boolean;
 }
 
@@ -32,12 +40,31 @@ export function verifyCommand(): Command {
     .option('--op <names...>', 'only these ops')
     .option('--quick', 'only two cases of each op: seconds instead of a minute', false)
     .option('--repeat', 'run every case twice; a bit that differs is a failure', false)
+    .option('--model <folder>', 'instead: answers, losses and influence of a model, on cuda against the cpu, on cpu against TensorFlow.js')
+    .addOption(
+      new Option('--dtypes <names...>', 'with --model: of activations (default: all of cuda, f32 on cpu)').choices(['bf16', 'f16', 'f32']),
+    )
+    .option('--tasks <names...>', 'with --model: generated tasks (default: eight on cuda; lines and needle on cpu)')
+    .option('--lengths <tokens...>', 'with --model: of prompts (default: 1024 2048 4096 on cuda, 256 on cpu)', integers)
+    .option('--samples <n>', 'with --model: of each task and length', integer, 4)
+    .option('--influence-samples <n>', 'with --model: of these that are profiled too, up to 2048 tokens', integer, 2)
     .option('--json', 'print every case as JSON', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  $ moabench verify --backend cuda --repeat\n  $ moabench verify --op attentionDecode attentionPrefill',
+      `
+Examples:
+  $ moabench verify --backend cuda --repeat
+  $ moabench verify --op attentionDecode attentionPrefill
+  $ moabench verify --model models/reference --backend cuda --dtypes bf16`,
     )
     .action(async (flags: VerifyFlags) => {
+      const { model, tasks, ...rest } = flags;
+      if (model !== undefined) {
+        const { verifyModel } = await import('./verify-model.ts');
+        const named = tasks === undefined ? {} : { tasks: tasks.map((name) => taskNamed(name).name) };
+        await verifyModel({ ...rest, model, ...named });
+        return;
+      }
       const display = progressDisplay({ quiet: false });
       const backend = await createBackend({ name: flags.backend, device: flags.device });
       const reference = await createTfjsBackend();

@@ -1,0 +1,138 @@
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { TaskName } from '../../data/tasks.ts';
+import type { AgreementRow } from '../../evaluate/agreement/compare-models.ts';
+import type { LanguageModel } from '../../model/inference/language-model.ts';
+import { loadModel } from '../../model/load.ts';
+import type { Backend, FloatDType } from '../../native/backend.ts';
+import { createBackend } from '../../native/backends.ts';
+import { captureEnvironment } from '../../records/environment.ts';
+import { createTfjsBackend } from '../../reference/tfjs-backend.ts';
+import { EXIT } from '../exit-code.ts';
+import { interruptible } from '../interrupt.ts';
+import { print } from '../output.ts';
+import { progressDisplay } from '../progress-display.ts';
+
+export interface VerifyModelFlags {
+  readonly backend: 'cpu' | 'cuda';
+  readonly device?: number;
+  readonly model: string;
+  readonly dtypes?: readonly FloatDType[];
+  readonly tasks?: readonly TaskName[];
+  readonly lengths?: readonly number[];
+  readonly samples: number;
+  readonly influenceSamples: number;
+  readonly json: boolean;
+}
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** What is compared unless said otherwise. TensorFlow.js, the reference of the cpu backend, takes a minute for what the cpu does in a second. */
+const DEFAULTS = {
+  cpu: { dtypes: ['f32'], tasks: ['lines', 'needle'], lengths: [256] },
+  cuda: {
+    dtypes: ['bf16', 'f16', 'f32'],
+    tasks: ['lines', 'needle', 'single_qa', 'multi_qa', 'fewshot', 'summary', 'vartrack', 'code'],
+    lengths: [1024, 2048, 4096],
+  },
+} as const satisfies Record<string, { dtypes: readonly FloatDType[]; tasks: readonly TaskName[]; lengths: readonly number[] }>;
+
+/** moabench verify --model: greedy answers, losses and influence of a model on a backend against the same on the reference. */
+export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
+  const { Agreement } = await import('../../evaluate/agreement/compare-models.ts');
+  const { dtypes, tasks, lengths } = { ...DEFAULTS[flags.backend], ...given(flags) };
+  const loadAverage = loadavg();
+  const display = progressDisplay({ quiet: false });
+  const { model: path, samples, influenceSamples } = flags;
+  // The cpu is what a GPU is compared with; TensorFlow.js, which shares no kernel with it, is what the cpu is compared with.
+  const referenceBackend = flags.backend === 'cuda' ? await createBackend({ name: 'cpu' }) : await createTfjsBackend();
+  const descriptions = { reference: referenceBackend.description, backend: '' };
+  const rows: AgreementRow[] = [];
+  await interruptible(
+    async (signal) => {
+      const reference = await loadModel({ path, backend: referenceBackend, activationDType: 'f32', text: 'required' });
+      const agreement = await Agreement.of(reference, {
+        tasks,
+        lengths,
+        samples,
+        influenceSamples,
+        signal,
+        onProgress: display.onProgress,
+      });
+      for (const dtype of dtypes) {
+        const backend = await createBackend({ name: flags.backend, device: flags.device });
+        descriptions.backend = backend.description;
+        await withModel(
+          backend,
+          await loadModel({ path, backend, weightDType: dtype, activationDType: dtype, text: 'required' }),
+          async (model) => {
+            rows.push(await agreement.compare(model));
+          },
+        );
+      }
+      reference.dispose();
+    },
+    { beforeExit: () => display.stop() },
+  );
+  await referenceBackend.dispose();
+  display.stop();
+  const record = {
+    version: 1,
+    kind: 'verify-model',
+    environment: captureEnvironment({
+      root: ROOT,
+      backend: { name: flags.backend, description: descriptions.backend, details: {} },
+      loadAverage,
+    }),
+    model: path,
+    reference: descriptions.reference,
+    rows,
+  };
+  print(flags.json ? `${JSON.stringify(record)}\n` : `${agreementText(descriptions, rows)}\n`);
+  process.exitCode = rows.some(({ faults }) => faults.length > 0) ? EXIT.someFailed : EXIT.completed;
+}
+
+async function withModel(backend: Backend, model: LanguageModel, work: (model: LanguageModel) => Promise<void>): Promise<void> {
+  try {
+    await work(model);
+  } finally {
+    model.dispose();
+    await backend.dispose();
+  }
+}
+
+function given({ dtypes, tasks, lengths }: VerifyModelFlags): Partial<Pick<VerifyModelFlags, 'dtypes' | 'tasks' | 'lengths'>> {
+  return {
+    ...(dtypes === undefined ? {} : { dtypes }),
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(lengths === undefined ? {} : { lengths }),
+  };
+}
+
+/** Answers that differ and are shown. */
+const SHOWN = 6;
+
+/** Exported for its test. */
+export function agreementText(
+  descriptions: { readonly reference: string; readonly backend: string },
+  rows: readonly AgreementRow[],
+): string {
+  return [
+    `backend    ${descriptions.backend}`,
+    `reference  ${descriptions.reference}`,
+    ...rows.flatMap(({ dtype, samples, equal, ties, different, influence, faults }) => [
+      `${faults.length === 0 ? 'pass' : 'FAIL'} ${dtype}: ${equal} of ${samples} answers are equal, ${ties} of the others a tie`,
+      ...different
+        .slice(0, SHOWN)
+        .map(
+          ({ task, length, index, token, gap }) =>
+            `     ${task} ${length}, sample ${index}: token ${token}, logits ${gap.toExponential(1)} apart`,
+        ),
+      ...(influence?.lengths ?? []).map(
+        ({ length, samples: n, loss, elementwise, elementwiseSink, joint }) =>
+          `     at ${length} tokens, over ${n} samples: loss ${loss.toExponential(1)} off, influence elementwise ${elementwise.toExponential(1)}, elementwiseSink ${elementwiseSink.toExponential(1)}, joint ${joint.toExponential(1)}`,
+      ),
+      ...faults.map((fault) => `FAIL ${dtype}: ${fault}`),
+    ]),
+  ].join('\n');
+}

@@ -65,9 +65,18 @@ def _end() -> None:
     os._exit(0)
 
 
-def _read(requests: queue.Queue) -> None:
+def _own_input():
+    """The protocol's own stdin; from then on what the engine starts reads nothing from it."""
+    stream = os.fdopen(os.dup(0), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return stream
+
+
+def _read(stream, requests: queue.Queue) -> None:
     """Hands requests on. When moabench closes stdin or is gone, the process ends, also in the middle of its work."""
-    for line in sys.stdin:
+    for line in stream:
         requests.put(line)
     _end()
 
@@ -85,7 +94,7 @@ def serve(engine: str, describe: Callable[[], dict], handlers: dict[str, Handler
     """`describe` gives {versions, device}, and may take its time: the process says meanwhile that it lives. Never returns."""
     output = _Output()
     requests: queue.Queue = queue.Queue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    threading.Thread(target=_read, args=(_own_input(), requests), daemon=True).start()
     threading.Thread(target=_beat, args=(output,), daemon=True).start()
     output.say({"hello": {"protocol": PROTOCOL_VERSION, "engine": engine, **describe()}})
     while True:

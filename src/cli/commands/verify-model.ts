@@ -13,37 +13,42 @@ import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
 import { progressDisplay } from '../progress-display.ts';
 
-export interface VerifyModelFlags {
+interface Compared {
+  readonly dtypes: readonly FloatDType[];
+  readonly tasks: readonly TaskName[];
+  readonly lengths: readonly number[];
+  readonly samples: number;
+  readonly influenceSamples: number;
+}
+
+export interface VerifyModelFlags extends Partial<Compared> {
   readonly backend: 'cpu' | 'cuda';
   readonly device?: number;
   readonly model: string;
-  readonly dtypes?: readonly FloatDType[];
-  readonly tasks?: readonly TaskName[];
-  readonly lengths?: readonly number[];
-  readonly samples: number;
-  readonly influenceSamples: number;
   readonly json: boolean;
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What is compared unless said otherwise. TensorFlow.js, the reference of the cpu backend, takes a minute for what the cpu does in a second. */
+/** What is compared unless said otherwise. TensorFlow.js, the reference of the cpu backend, takes minutes for one sample with its profile. */
 const DEFAULTS = {
-  cpu: { dtypes: ['f32'], tasks: ['lines', 'needle'], lengths: [256] },
+  cpu: { dtypes: ['f32'], tasks: ['lines'], lengths: [320], samples: 1, influenceSamples: 1 },
   cuda: {
+    samples: 4,
+    influenceSamples: 2,
     dtypes: ['bf16', 'f16', 'f32'],
     tasks: ['lines', 'needle', 'single_qa', 'multi_qa', 'fewshot', 'summary', 'vartrack', 'code'],
     lengths: [1024, 2048, 4096],
   },
-} as const satisfies Record<string, { dtypes: readonly FloatDType[]; tasks: readonly TaskName[]; lengths: readonly number[] }>;
+} as const satisfies Record<'cpu' | 'cuda', Compared>;
 
 /** moabench verify --model: greedy answers, losses and influence of a model on a backend against the same on the reference. */
 export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   const { Agreement } = await import('../../evaluate/agreement/compare-models.ts');
-  const { dtypes, tasks, lengths } = { ...DEFAULTS[flags.backend], ...given(flags) };
+  const { dtypes, ...compared }: Compared = { ...DEFAULTS[flags.backend], ...given(flags) };
   const loadAverage = loadavg();
   const display = progressDisplay({ quiet: false });
-  const { model: path, samples, influenceSamples } = flags;
+  const path = flags.model;
   // The cpu is what a GPU is compared with; TensorFlow.js, which shares no kernel with it, is what the cpu is compared with.
   const referenceBackend = flags.backend === 'cuda' ? await createBackend({ name: 'cpu' }) : await createTfjsBackend();
   const descriptions = { reference: referenceBackend.description, backend: '' };
@@ -51,14 +56,7 @@ export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   await interruptible(
     async (signal) => {
       const reference = await loadModel({ path, backend: referenceBackend, activationDType: 'f32', text: 'required' });
-      const agreement = await Agreement.of(reference, {
-        tasks,
-        lengths,
-        samples,
-        influenceSamples,
-        signal,
-        onProgress: display.onProgress,
-      });
+      const agreement = await Agreement.of(reference, { ...compared, signal, onProgress: display.onProgress });
       for (const dtype of dtypes) {
         const backend = await createBackend({ name: flags.backend, device: flags.device });
         descriptions.backend = backend.description;
@@ -101,11 +99,14 @@ async function withModel(backend: Backend, model: LanguageModel, work: (model: L
   }
 }
 
-function given({ dtypes, tasks, lengths }: VerifyModelFlags): Partial<Pick<VerifyModelFlags, 'dtypes' | 'tasks' | 'lengths'>> {
+/** What the command line says of it. */
+function given({ dtypes, tasks, lengths, samples, influenceSamples }: VerifyModelFlags): Partial<Compared> {
   return {
     ...(dtypes === undefined ? {} : { dtypes }),
     ...(tasks === undefined ? {} : { tasks }),
     ...(lengths === undefined ? {} : { lengths }),
+    ...(samples === undefined ? {} : { samples }),
+    ...(influenceSamples === undefined ? {} : { influenceSamples }),
   };
 }
 

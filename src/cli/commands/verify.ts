@@ -23,8 +23,8 @@ interface VerifyFlags {
   readonly dtypes?: FloatDType[];
   readonly tasks?: string[];
   readonly lengths?: readonly number[];
-  readonly samples: number;
-  readonly influenceSamples: number;
+  readonly samples?: number;
+  readonly influenceSamples?: number;
   readonly json: boolean;
 }
 
@@ -44,10 +44,14 @@ export function verifyCommand(): Command {
     .addOption(
       new Option('--dtypes <names...>', 'with --model: of activations (default: all of cuda, f32 on cpu)').choices(['bf16', 'f16', 'f32']),
     )
-    .option('--tasks <names...>', 'with --model: generated tasks (default: eight on cuda; lines and needle on cpu)')
-    .option('--lengths <tokens...>', 'with --model: of prompts (default: 1024 2048 4096 on cuda, 256 on cpu)', integers)
-    .option('--samples <n>', 'with --model: of each task and length', integer, 4)
-    .option('--influence-samples <n>', 'with --model: of these that are profiled too, up to 2048 tokens', integer, 2)
+    .option('--tasks <names...>', 'with --model: generated tasks (default: eight on cuda, lines on cpu)')
+    .option('--lengths <tokens...>', 'with --model: of prompts (default: 1024 2048 4096 on cuda, 320 on cpu)', integers)
+    .option('--samples <n>', 'with --model: of each task and length (default: 4 on cuda, 1 on cpu)', integer)
+    .option(
+      '--influence-samples <n>',
+      'with --model: of these that are profiled too, up to 2048 tokens (default: 2 on cuda, 1 on cpu)',
+      integer,
+    )
     .option('--json', 'print every case as JSON', false)
     .addHelpText(
       'after',

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { divergence, greedyAnswer } from '../../../src/evaluate/agreement/answers.ts';
+import { Agreement, type AgreementOptions } from '../../../src/evaluate/agreement/compare-models.ts';
+import type { LanguageModel } from '../../../src/model/inference/language-model.ts';
+import { loadModel } from '../../../src/model/load.ts';
+import type { Backend } from '../../../src/native/backend.ts';
+import { cpuBackend, overlay } from '../../model/test-backends.ts';
+
+const backend = cpuBackend();
+const options: AgreementOptions = {
+  tasks: ['lines'],
+  lengths: [320],
+  samples: 1,
+  influenceSamples: 1,
+  signal: new AbortController().signal,
+  onProgress: () => {},
+};
+const load = (on: Backend): Promise<LanguageModel> => loadModel({ path: 'models/reference', backend: on, text: 'required' });
+
+let reference: LanguageModel;
+let agreement: Agreement;
+beforeAll(async () => {
+  reference = await load(backend);
+  agreement = await Agreement.of(reference, options);
+});
+afterAll(() => reference.dispose());
+
+test('a backend agrees with itself, bit for bit', async () => {
+  expect(await agreement.compare(reference)).toMatchObject({
+    dtype: 'f32',
+    samples: 1,
+    equal: 1,
+    ties: 0,
+    different: [],
+    influence: { lengths: [{ length: 320, samples: 1, loss: 0, elementwise: 0, elementwiseSink: 0, joint: 0 }] },
+    faults: [],
+  });
+});
+
+test('a backend whose attention sees next to nothing is told by its answers, losses and influence', async () => {
+  const wrong = overlay(backend, {
+    attentionPrefill: (params) => backend.attentionPrefill({ ...params, scale: params.scale / 100 }),
+    attentionDecode: (params) => backend.attentionDecode({ ...params, scale: params.scale / 100 }),
+  });
+  const model = await load(wrong);
+  const { faults, different } = await agreement.compare(model);
+  model.dispose();
+  expect(faults).toEqual(
+    expect.arrayContaining([
+      '1 of 1 answers differ where the logits are no tie',
+      expect.stringMatching(/^loss at 320 tokens is .* off, more than 0.0001$/),
+      expect.stringMatching(/^joint at 320 tokens is .* off/),
+    ]),
+  );
+  expect(different).toMatchObject([{ task: 'lines', length: 320, index: 0, isTie: false }]);
+});
+
+test('an answer leaves another at the first token that differs, by how far the logits are apart', async () => {
+  const prompt = Int32Array.from(reference.tokenizer.encode('The sea was'));
+  const wanted = await greedyAnswer(reference, { prompt, maxNewTokens: 4, kvDType: 'f32' });
+  const at = (received: Int32Array) => divergence(reference, { prompt, wanted, received, dtype: 'f32' });
+  const last = wanted.length - 1;
+  expect(await at(wanted)).toBeNull();
+  const found = await at(wanted.map((token, i) => (i === last ? token + 1 : token)));
+  expect(found).toMatchObject({ token: last, isTie: false });
+  expect(found?.gap).toBeGreaterThan(1e-4);
+  expect(await at(wanted.subarray(0, last))).toEqual({ token: last, gap: Number.POSITIVE_INFINITY, isTie: false });
+});

@@ -32,7 +32,7 @@ export type KernelSpec =
   | { readonly op: 'matmul'; readonly n: number };
 
 /** Who computes it. `moabench`: our library; the rest is PyTorch's. */
-export type ArmBy =
+type ArmBy =
   /** `spans`: others than the case's; `repeat`: of a call; `dense`: without spans; `kernel`: one of the library's prefill kernels. */
   | { readonly by: 'moabench'; readonly spans?: LayerSpans; readonly repeat?: number; readonly dense?: boolean; readonly kernel?: string }
   /** The plan of a decode step, for all layers. */

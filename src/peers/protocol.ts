@@ -13,7 +13,7 @@ const versions = z.record(z.string(), z.string().nullable());
 /** What the peer computes on; `name` is always there. */
 const device = z.looseObject({ name: z.string() });
 
-export const helloSchema = z.strictObject({
+const helloSchema = z.strictObject({
   protocol: z.int(),
   engine: z.string(),
   versions,

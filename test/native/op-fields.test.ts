@@ -1,4 +1,4 @@
-// An op's fields are written in ops.h; here: the two places that must have the same (bench/cuda/abi.py reads them from ops.h).
+// An op's fields are written in ops.h; here: the two places that must have the same (python/moabench_peers/kernels/abi.py reads them from ops.h).
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 

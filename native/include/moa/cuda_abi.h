@@ -1,7 +1,7 @@
 #pragma once
 // The C ABI between the addon (C++ only) and libmoabench_cuda.so (everything CUDA): one exported
 // symbol fills a table of functions over plain data. The addon owns all state but streams, graphs
-// and scratch memory; Python can drive the same table with ctypes (bench/cuda).
+// and scratch memory; Python can drive the same table with ctypes (python/moabench_peers).
 //
 // Every function returns 0, or 1 + the ErrorCode of a failure whose text `last_error` gives (per
 // thread). Params are validated by the caller (ops/validate.h); `cache` fields in them are not read

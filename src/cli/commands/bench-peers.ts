@@ -31,7 +31,7 @@ export interface PeerFlags {
 }
 
 /** What `moabench bench --peers` writes. */
-export interface KernelsRecord extends KernelsBody {
+interface KernelsRecord extends KernelsBody {
   readonly version: 1;
   readonly kind: 'kernels';
   readonly environment: Environment;

@@ -8,7 +8,7 @@ import { visiblePairs } from '../kernel-cases.ts';
 export type LayerSpans = readonly (readonly number[])[];
 
 /** Plans that were published for these models, in the package. */
-export const PUBLISHED = { 'vicuna-7b': 'vicuna-7b.moa.json', 'vicuna-13b': 'vicuna-13b.moa.json' } as const;
+const PUBLISHED = { 'vicuna-7b': 'vicuna-7b.moa.json', 'vicuna-13b': 'vicuna-13b.moa.json' } as const;
 export type PublishedName = keyof typeof PUBLISHED;
 
 export function publishedPath(name: PublishedName): string {

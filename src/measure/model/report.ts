@@ -9,7 +9,7 @@ interface Ratio extends TimingRatio {
   readonly name: string;
 }
 
-export interface WholeStepRow {
+interface WholeStepRow {
   readonly id: string;
   readonly graph: 'on' | 'off';
   readonly batch: number;

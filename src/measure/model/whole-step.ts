@@ -1,4 +1,4 @@
-import { ceilToBlock } from '../../core/blocks.ts';
+import { ceilToBlock, DEFAULT_SINK_TOKENS } from '../../core/blocks.ts';
 import { MoaError } from '../../core/errors.ts';
 import type { OnProgress } from '../../core/progress.ts';
 import { median } from '../../core/statistics/descriptive.ts';
@@ -87,7 +87,7 @@ function methodLayouts(model: LanguageModel, { plan, tokens, steps }: WholeStepO
   const span = ceilToBlock(Math.round(density * tokens));
   const spans = new Int32Array(config.layers * config.kvHeads).fill(span);
   const bytes = spans.reduce((sum, slots) => sum + slots, 0) * slotBytes(dense);
-  return { dense, moa, density, uniform: { ...dense, kind: 'static', sink: 64, spans, bytes } };
+  return { dense, moa, density, uniform: { ...dense, kind: 'ring', sink: DEFAULT_SINK_TOKENS, spans, bytes } };
 }
 
 function refuseOtherModel(plan: Plan, model: LanguageModel): void {

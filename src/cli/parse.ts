@@ -7,6 +7,13 @@ export function integer(text: string): number {
   return value;
 }
 
+/** A number above 0. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError(`Expected a number above 0 but received ${text}.`);
+  return value;
+}
+
 /** A share above 0, at most 1. */
 export function share(text: string): number {
   const value = Number(text);

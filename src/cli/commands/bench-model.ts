@@ -11,7 +11,7 @@ import { loadPlan } from '../../plan/file.ts';
 import { captureEnvironment } from '../../records/environment.ts';
 import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
-import { deviceIndex, integer, share } from '../parse.ts';
+import { deviceIndex, integer, positive, share } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -64,7 +64,7 @@ export function wholeStepCommand(): Command {
     .option('--steps <n>', 'decoded in one timing', integer, 16)
     .option('--rounds <n>', 'timings of each contender in a process', integer, 4)
     .option('--processes <n>', 'launches that time everything once each', integer, 3)
-    .option('--ceiling <bytes>', 'bytes a second that were read at best elsewhere, where that is more', Number)
+    .option('--ceiling <bytes>', 'bytes a second that were read at best elsewhere, where that is more', positive)
     .addHelpText(
       'after',
       `

@@ -7,6 +7,7 @@ import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
 import { deviceIndex, integer } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
+import { refuseOptions } from '../refuse-options.ts';
 import { opTimesCommand, profileCommand, wholeStepCommand } from './bench-model.ts';
 import { benchPeers } from './bench-peers.ts';
 
@@ -26,6 +27,10 @@ interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads'
   readonly out?: string;
   readonly json: boolean;
 }
+
+/** Options that mean something with --peers only, and without it only. */
+const PEERS_ONLY = ['only', 'processes', 'python', 'quick', 'shrink', 'budget', 'out'];
+const ALONE_ONLY = ['threads', 'device', 'dtype', 'rounds', 'tokens', 'heads', 'kvHeads', 'headDim', 'batch'];
 
 /** What is timed unless said otherwise: the bundled model's attention; Llama 3 8B's, with a GiB of keys and values. */
 const SHAPES = {
@@ -75,7 +80,9 @@ Examples:
   $ moabench bench --peers --backend cuda --out kernels.json
   $ moabench bench --peers --backend cuda --only decode --processes 1 --quick`,
     )
-    .action(async (flags: BenchFlags) => {
+    .action(async (flags: BenchFlags, command: Command) => {
+      if (flags.peers) refuseOptions(command, ALONE_ONLY, '--peers has shapes of its own');
+      else refuseOptions(command, PEERS_ONLY, '--peers is not there');
       if (flags.peers) {
         await benchPeers(flags);
         return;

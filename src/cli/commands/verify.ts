@@ -12,6 +12,7 @@ import { interruptible } from '../interrupt.ts';
 import { print } from '../output.ts';
 import { deviceIndex, integer, integers } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
+import { refuseOptions } from '../refuse-options.ts';
 
 interface VerifyFlags {
   readonly backend: 'cpu' | 'cuda';
@@ -61,8 +62,11 @@ Examples:
   $ moabench verify --op attentionDecode attentionPrefill
   $ moabench verify --model models/reference --backend cuda --dtypes bf16`,
     )
-    .action(async (flags: VerifyFlags) => {
+    .action(async (flags: VerifyFlags, command: Command) => {
       const { model, tasks, ...rest } = flags;
+      if (model === undefined)
+        refuseOptions(command, ['dtypes', 'tasks', 'lengths', 'samples', 'influenceSamples'], '--model is not there');
+      else refuseOptions(command, ['op', 'repeat'], '--model compares no single ops');
       if (model !== undefined) {
         const { verifyModel } = await import('./verify-model.ts');
         const named = tasks === undefined ? {} : { tasks: tasks.map((name) => taskNamed(name).name) };

@@ -30,7 +30,7 @@ function caseLines({ name, time, rate, share, arms, targets, note }: CaseRecord)
 
 function armLine({ id, ratio, unavailable }: ArmRecord): string {
   if (ratio !== null)
-    return `    ${id}: ${interval(ratio, (x) => x.toFixed(3))} of our time, n = ${ratio.rounds} rounds in ${ratio.processes} processes`;
+    return `    ${id}: ${interval(ratio, (x) => x.toFixed(3))} of our time, n = ${ratio.rounds} rounds in ${ratio.processes === 1 ? 'one process' : `${ratio.processes} processes`}`;
   return `    ${id}: did not run beside ours${unavailable === null ? '' : ` (${unavailable})`}`;
 }
 

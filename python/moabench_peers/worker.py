@@ -1,7 +1,7 @@
 """The peer's side of the protocol of src/peers/protocol.ts: one JSON object a line on stdin and stdout.
 
-serve("engine", hello, {"ask": handler}) says hello, then answers requests one after another until stdin closes. Needs the standard
-library only. What libraries print to stdout goes to stderr, which moabench keeps in a log.
+serve("engine", describe, {"ask": handler}) says hello, then answers requests one after another until stdin closes.
+Needs the standard library only. What libraries print to stdout goes to stderr, which moabench keeps in a log.
 """
 
 import json
@@ -91,7 +91,7 @@ def _beat(output: _Output) -> None:
 
 
 def serve(engine: str, describe: Callable[[], dict], handlers: dict[str, Handler]) -> None:
-    """`describe` gives {versions, device}, and may take its time: the process says meanwhile that it lives. Never returns."""
+    """Says hello with what `describe` gives ({versions, device}; it may take its time), then answers. Never returns."""
     output = _Output()
     requests: queue.Queue = queue.Queue()
     threading.Thread(target=_read, args=(_own_input(), requests), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The peer `pytorch-kernels`: python -m moabench_peers.kernels [cuda|cpu]. Started and asked by moabench bench --peers."""
+"""The peer `pytorch-kernels`: python -m moabench_peers.kernels [cuda|cpu]. moabench bench --peers starts and asks it."""
 
 import gc
 import platform
@@ -105,7 +105,11 @@ class Kernels:
     def time(self, request: dict) -> dict:
         """One sample of every arm that a round names, in this order."""
         samples = self.device.timer.sample(request["rounds"])
-        return {"samplesMs": samples.ms, "hostUs": samples.host_us, "clocks": [list(reading) for reading in samples.clocks]}
+        return {
+            "samplesMs": samples.ms,
+            "hostUs": samples.host_us,
+            "clocks": [list(reading) for reading in samples.clocks],
+        }
 
     def release(self, _: dict) -> dict:
         """Frees the prepared case."""

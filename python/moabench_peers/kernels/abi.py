@@ -1,7 +1,7 @@
 """The C ABI of libmoabench_cuda.so in ctypes: mirrors native/include/moa/{tensor,view,cuda_abi}.h and reads ops.h.
 
-Params and the list of ops come from the headers; the other structs mirror them. check_layout.py compares sizes and offsets with a
-C++ compiler, in CI too.
+Params and the list of ops come from the headers; the other structs mirror them. check_layout.py compares sizes and
+offsets with a C++ compiler, in CI too.
 ctypes makes every field zero, so callers set what has another default in the headers (scale, transpose_b).
 """
 

@@ -1,4 +1,4 @@
-"""What the ops have in common: a case is prepared from its spec, checks what it will time, and makes an arm of each contender."""
+"""What the ops have in common: a case is made from its spec, checks what it will time, and makes an arm of a contender."""
 
 import dataclasses
 import math
@@ -22,7 +22,10 @@ class Check:
 
 
 class KernelCase:
-    """Tensors of one shape. Subclasses have `checks()` and `arm(spec)`; what an arm finds while it is made goes into `found`."""
+    """Tensors of one shape. Subclasses have `checks()` and `arm(spec)`.
+
+    What an arm finds while it is made goes into `found`.
+    """
 
     def __init__(self, device: Device, spec: dict):
         self.device, self.spec = device, spec

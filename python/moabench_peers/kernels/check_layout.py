@@ -1,4 +1,4 @@
-"""Compares the ctypes structs of abi.py with the C++ headers, field by field: python -m moabench_peers.kernels.check_layout
+"""Compares the ctypes structs of abi.py with the C++ headers: python -m moabench_peers.kernels.check_layout
 
 Needs g++ and no GPU. Exit code 1 and a list when something differs.
 """

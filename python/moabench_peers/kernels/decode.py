@@ -64,7 +64,9 @@ class DecodeCase(KernelCase):
         layer = int(skew.argmax())
         step.out.fill_(float("nan"))
         step.run(layer)
-        places = {(i * self.batch // 4, (i * 7 + 1) % self.kv_heads) for i in range(4)} | {(self.batch - 1, self.kv_heads - 1)}
+        places = {(i * self.batch // 4, (i * 7 + 1) % self.kv_heads) for i in range(4)} | {
+            (self.batch - 1, self.kv_heads - 1)
+        }
         error = float(np.max([step.error(layer, row, head) for row, head in sorted(places)]))
         whole = not bool(step.out.isnan().any())
         return [Check("attention_decode", error if whole else float("nan"), "some heads against float64")]

@@ -1,4 +1,4 @@
-"""Prefill attention of one causal sequence: our kernel, dense or with spans per head, and PyTorch's kernels on the same tensors."""
+"""Prefill attention of one causal sequence: ours, dense or with spans per head, and PyTorch's on the same tensors."""
 
 import functools
 
@@ -28,7 +28,10 @@ def inputs(device, spec: dict):
 
 
 class PrefillCase(KernelCase):
-    """spec: tokens, heads, kvHeads, headDim, dtype; spans [layers][kvHeads] or none for dense causal. A call goes through all layers."""
+    """spec: tokens, heads, kvHeads, headDim, dtype; spans [layers][kvHeads] or none for dense causal.
+
+    A call goes through all layers.
+    """
 
     def __init__(self, device, spec):
         super().__init__(device, spec)
@@ -48,7 +51,9 @@ class PrefillCase(KernelCase):
         """With spans: over an empty cache of one sequence, from which prefill takes its mask."""
         if self.spans is None:
             return self.dense
-        return self._step(BenchCache(self.device.context, self.device.pool, self.spans[None], self.spec["headDim"], (0,)))
+        return self._step(
+            BenchCache(self.device.context, self.device.pool, self.spans[None], self.spec["headDim"], (0,))
+        )
 
     @functools.cached_property
     def peer_set(self) -> list[torch.Tensor]:
@@ -79,7 +84,13 @@ class PrefillCase(KernelCase):
             span, head = int(self.spans[layer, kv_head]), kv_head * group
             seen = visible(position, position, SINK, span - SINK)
             expected, _ = attend(step.q[:, head], step.k[:, kv_head], step.v[:, kv_head], seen, scale)
-            found.append(Check(f"attention_prefill, span {span}", relative_error(step.out[:, head], expected), "a head against float64"))
+            found.append(
+                Check(
+                    f"attention_prefill, span {span}",
+                    relative_error(step.out[:, head], expected),
+                    "a head against float64",
+                )
+            )
         return found
 
     def arm(self, spec):

@@ -47,7 +47,7 @@ def _rope(q, k, cos, sin):
 
 
 class RowsCase(KernelCase):
-    """An op on `turns` sets of buffers. Subclasses give `method`, `params()`, `torch_arguments(i)` of `eager`, and `errors()`."""
+    """An op on `turns` sets of buffers. Subclasses give `method`, `params()`, `eager`, `torch_arguments(i)`, `errors()`."""
 
     method = ""
     turns = 1
@@ -182,7 +182,11 @@ class Rope(RowsCase):
         self.eager = _rope
 
     def params(self):
-        common = {"inverse_frequencies": tensor_ref(self.inverse), "segments": segment_view(self.segments), "scale": 1.0}
+        common = {
+            "inverse_frequencies": tensor_ref(self.inverse),
+            "segments": segment_view(self.segments),
+            "scale": 1.0,
+        }
         return [abi.RopeParams(q=tensor_ref(q), k=tensor_ref(k), **common) for q, k in self.sets]
 
     def torch_arguments(self, turn):

@@ -2,7 +2,8 @@
 
 Cold L2: a case goes round `rotations` sets of buffers, so many that together they exceed L2 five times.
 Calls of less than GRAPH_BELOW_MS are recorded in CUDA graphs, others timed one by one between events;
-a spinning kernel goes first, so that the host is ahead of the device and launches do not show. On the CPU every call is timed by itself.
+a spinning kernel goes first, so that the host is ahead of the device and launches do not show.
+On the CPU every call is timed by itself.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""The peer `pytorch-kernels`: python -m moabench_peers.kernels [cuda|cpu]. moabench bench --peers starts and asks it."""
+"""The peer `pytorch-kernels`: python -m moabench_peers.kernels [cuda|cpu]. `moabench bench --peers` starts it."""
 
 import gc
 import platform

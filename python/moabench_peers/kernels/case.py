@@ -1,4 +1,4 @@
-"""What the ops have in common: a case is made from its spec, checks what it will time, and makes an arm of a contender."""
+"""What the ops have in common: a case is made from a spec, checks what it will time, and makes arms."""
 
 import dataclasses
 import math

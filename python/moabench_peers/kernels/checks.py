@@ -50,7 +50,7 @@ def _decode_error(decode: Decode, layers: int) -> float:
 
 
 def decode(device: Device, spec: dict) -> list[Check]:
-    """Two layers, three sequences: `capacities` of layer 0's heads (layer 1 has them backwards), `lengths`, `windowed`."""
+    """Two layers, three sequences: `capacities` of layer 0's heads (layer 1 has them backwards), `lengths`."""
     capacities, head_dim, dtype = spec["capacities"], spec["headDim"], DTYPES[spec["dtype"]]
     slots = np.empty((3, 2, len(capacities)), np.int32)
     slots[:, 0], slots[:, 1] = capacities, capacities[::-1]

@@ -32,7 +32,7 @@ class GradientCase(KernelCase):
         )
 
     def checks(self) -> list[Check]:
-        """The timed shape's gradients against PyTorch's own in 16 bits. Nothing else computes influence at this size."""
+        """The timed shape's gradients against PyTorch's own in 16 bits. Nothing else computes influence so large."""
         if self.spec["op"] == "influence":
             return []
         with torch.enable_grad():

@@ -47,7 +47,7 @@ def _rope(q, k, cos, sin):
 
 
 class RowsCase(KernelCase):
-    """An op on `turns` sets of buffers. Subclasses give `method`, `params()`, `eager`, `torch_arguments(i)`, `errors()`."""
+    """An op on `turns` sets of buffers. Subclasses give `method`, `params`, `eager`, `torch_arguments` and `errors`."""
 
     method = ""
     turns = 1

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import {
   type ArmSpec,
@@ -15,9 +14,7 @@ import {
 } from './kernel-protocol.ts';
 import { PeerProcess } from './peer-process.ts';
 import type { Hello } from './protocol.ts';
-
-/** The folder of the package moabench_peers, beside src and dist. */
-const PYTHON_FOLDER = fileURLToPath(new URL('../../python', import.meta.url));
+import { pythonEnvironment } from './python.ts';
 
 export interface KernelPeerOptions {
   /** The command that starts it, see `kernelPeerCommand`. */
@@ -42,9 +39,7 @@ export class KernelPeer {
   readonly #process: PeerProcess;
 
   static async launch({ command, library, poolBytes, log, signal }: KernelPeerOptions): Promise<KernelPeer> {
-    const path = process.env.PYTHONPATH;
-    const env = { PYTHONPATH: path === undefined || path === '' ? PYTHON_FOLDER : `${PYTHON_FOLDER}:${path}`, PYTHONUNBUFFERED: '1' };
-    const peer = await PeerProcess.launch({ name: 'pytorch-kernels', command, log, signal, env });
+    const peer = await PeerProcess.launch({ name: 'pytorch-kernels', command, log, signal, env: pythonEnvironment() });
     try {
       return new KernelPeer(peer, await peer.ask({ ask: 'open', library, poolBytes }, openedSchema));
     } catch (error) {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { MoaError } from '../core/errors.ts';
 
@@ -10,6 +11,15 @@ export interface PythonOptions {
   /** A module that it must have, such as `torch`. */
   readonly module: string;
   readonly env?: NodeJS.ProcessEnv;
+}
+
+/** The folder of the package moabench_peers, beside src and dist. */
+const FOLDER = fileURLToPath(new URL('../../python', import.meta.url));
+
+/** Variables with which a Python finds moabench_peers, and prints what it prints at once. */
+export function pythonEnvironment(): { readonly [name: string]: string } {
+  const { PYTHONPATH: path = '' } = process.env;
+  return { PYTHONPATH: path === '' ? FOLDER : `${FOLDER}${delimiter}${path}`, PYTHONUNBUFFERED: '1' };
 }
 
 /** Looking for a module imports nothing, and takes far less. */

@@ -9,7 +9,9 @@ import { deviceIndex, integer } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 import { refuseOptions } from '../refuse-options.ts';
 import { opTimesCommand, profileCommand, wholeStepCommand } from './bench-model.ts';
+import { optimizerCommand } from './bench-optimizer.ts';
 import { benchPeers } from './bench-peers.ts';
+import { versusCommand } from './bench-versus.ts';
 
 interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads' | 'kvHeads' | 'headDim' | 'batch'>> {
   readonly backend: keyof typeof SHAPES;
@@ -46,6 +48,8 @@ export function benchCommand(): Command {
     .addCommand(wholeStepCommand())
     .addCommand(profileCommand())
     .addCommand(opTimesCommand())
+    .addCommand(versusCommand())
+    .addCommand(optimizerCommand())
     .description('Time attention and GEMM kernels, interleaved, against the read ceiling of the same run')
     .addOption(new Option('--backend <name>', 'what is timed').choices(['cpu', 'cuda']).default('cpu'))
     .option('--threads <n>', 'threads of the cpu backend', integer)

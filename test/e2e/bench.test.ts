@@ -52,6 +52,14 @@ describe('benches of a model', () => {
   });
 });
 
+test('the optimizer is timed on a synthetic model, with proven gaps', async () => {
+  const run = await moabench(['bench', 'optimizer', '--layers', '1', '--kv-heads', '2', '--beta-steps', '2', '--json']).ended;
+  const found = JSON.parse(run.stdout);
+  expect(found).toMatchObject({ layers: 1, kvHeads: 2, budget: 0.5 });
+  expect(found.points).toBeGreaterThan(0);
+  expect(found.largestGap).toBeLessThanOrEqual(0.005);
+});
+
 describe('kernels beside their peers', () => {
   /** A Python that has torch, as far as moabench can tell: it looks for the module with -c, and is the scripted worker with -m. */
   const python = (name: string, code = ''): string => {

@@ -8,11 +8,13 @@ import { loadModel } from '../../src/model/load.ts';
 import { TransformersPeer } from '../../src/peers/transformers-peer.ts';
 import { cpuBackend } from '../model/test-backends.ts';
 import { scripted } from '../peers/scripted-worker.ts';
+import { tinyModelFolder } from '../run/tiny-context.ts';
 
 const backend = cpuBackend();
+const path = `dummy:${tinyModelFolder()}`;
 let model: LanguageModel;
 beforeAll(async () => {
-  model = await loadModel({ path: 'models/reference', backend, text: 'required' });
+  model = await loadModel({ path, backend, text: 'required' });
 });
 afterAll(() => model.dispose());
 

@@ -4,7 +4,7 @@ import type { OnProgress } from '../../core/progress.ts';
 import { median } from '../../core/statistics/descriptive.ts';
 import type { LanguageModel } from '../../model/inference/language-model.ts';
 import { settle } from '../../model/inference/settle.ts';
-import { BYTES_PER_ELEMENT } from '../../native/backend.ts';
+import { type Backend, BYTES_PER_ELEMENT } from '../../native/backend.ts';
 import { type CacheLayout, cacheLayout, slotBytes, wholeLayout } from '../../plan/cache-layout.ts';
 import { lintPlan } from '../../plan/lint.ts';
 import type { Plan } from '../../plan/schema.ts';
@@ -15,6 +15,8 @@ import { readCeilingArm } from '../kernel-cases.ts';
 import type { WholeStepProcess, WholeStepRequest } from './protocol.ts';
 
 export interface WholeStepOptions extends Omit<WholeStepRequest, 'kind'> {
+  /** Bytes a second that this process read at best, see `readCeiling`. */
+  readonly readCeiling: number;
   readonly seed: string;
   readonly onProgress: OnProgress;
 }
@@ -36,7 +38,6 @@ const CEILING_ROUNDS = 8;
  */
 export async function measureWholeStep(model: LanguageModel, options: WholeStepOptions): Promise<WholeStepProcess> {
   const layouts = methodLayouts(model, options);
-  const readCeiling = await measureReadCeiling(model);
   const contenders = contendersOf(model, layouts, options);
   const { steps, rounds, seed, onProgress } = options;
   const reasons = new Map<string, string>();
@@ -60,7 +61,7 @@ export async function measureWholeStep(model: LanguageModel, options: WholeStepO
   );
   return {
     density: layouts.density,
-    readCeiling,
+    readCeiling: options.readCeiling,
     weightBytes: stepWeightBytes(model),
     rows: arms.map(({ id, graph, batch, layout, key }) => {
       const samples = timed.get(key)?.samplesMs;
@@ -115,8 +116,8 @@ function contendersOf(model: LanguageModel, { dense, uniform, moa }: MethodLayou
   ];
 }
 
-/** Bytes a second. */
-async function measureReadCeiling({ backend }: LanguageModel): Promise<number> {
+/** Bytes a second that the backend reads at best. */
+export async function readCeiling(backend: Backend): Promise<number> {
   const arm = readCeilingArm(backend, 'read ceiling', ceilingSizes(backend.traits.timer).ceilingMiB);
   try {
     const times: number[] = [];

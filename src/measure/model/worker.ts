@@ -9,7 +9,7 @@ import { OpRecorder } from './op-recorder.ts';
 import { measureOpTimes } from './op-times.ts';
 import { measureProfile } from './profile-vs-prefill.ts';
 import { type ModelBenchReply, type ModelBenchRequest, requestSchema } from './protocol.ts';
-import { measureWholeStep } from './whole-step.ts';
+import { measureWholeStep, readCeiling } from './whole-step.ts';
 
 /**
  * Entry of a measuring process (see process.ts): answers one request, and ends when its stdin closes, at once in the middle of its work. Ctrl-C
@@ -57,7 +57,7 @@ async function measure(backend: Backend, { model: path, work, seed }: ModelBench
   async function measureWork(loaded: LanguageModel, asked: ModelBenchRequest['work']): Promise<unknown> {
     switch (asked.kind) {
       case 'whole-step':
-        return measureWholeStep(loaded, { ...asked, seed, onProgress });
+        return measureWholeStep(loaded, { ...asked, readCeiling: await readCeiling(backend), seed, onProgress });
       case 'profile-vs-prefill':
         return measureProfile(loaded, { ...asked, seed, onProgress });
       case 'op-times':

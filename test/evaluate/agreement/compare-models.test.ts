@@ -5,6 +5,7 @@ import type { LanguageModel } from '../../../src/model/inference/language-model.
 import { loadModel } from '../../../src/model/load.ts';
 import type { Backend } from '../../../src/native/backend.ts';
 import { cpuBackend, overlay } from '../../model/test-backends.ts';
+import { tinyModelFolder } from '../../run/tiny-context.ts';
 
 const backend = cpuBackend();
 const options: AgreementOptions = {
@@ -15,7 +16,8 @@ const options: AgreementOptions = {
   signal: new AbortController().signal,
   onProgress: () => {},
 };
-const load = (on: Backend): Promise<LanguageModel> => loadModel({ path: 'models/reference', backend: on, text: 'required' });
+const path = `dummy:${tinyModelFolder()}`;
+const load = (on: Backend): Promise<LanguageModel> => loadModel({ path, backend: on, weightDType: 'f32', text: 'required' });
 
 let reference: LanguageModel;
 let agreement: Agreement;

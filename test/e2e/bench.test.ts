@@ -53,9 +53,9 @@ describe('benches of a model', () => {
 });
 
 test('the optimizer is timed on a synthetic model, with proven gaps', async () => {
-  const run = await moabench(['bench', 'optimizer', '--layers', '1', '--kv-heads', '2', '--beta-steps', '2', '--json']).ended;
+  const run = await moabench(['bench', 'optimizer', '--layers', '2', '--kv-heads', '2', '--json']).ended;
   const found = JSON.parse(run.stdout);
-  expect(found).toMatchObject({ layers: 1, kvHeads: 2, budget: 0.5 });
+  expect(found).toMatchObject({ layers: 2, kvHeads: 2, rules: 48, budget: 0.5 });
   expect(found.points).toBeGreaterThan(0);
   expect(found.largestGap).toBeLessThanOrEqual(0.005);
 });
@@ -75,7 +75,7 @@ describe('kernels beside their peers', () => {
     good = python('good');
   });
   const peers = (file: string, ...more: string[]) =>
-    moabench(['bench', '--peers', '--python', file, '--only', 'add 8192', '--quick', '--processes', '2', ...more]).ended;
+    moabench(['bench', '--peers', '--python', file, '--only', 'add 8192', '--quick', '--shrink', '16', '--processes', '2', ...more]).ended;
 
   test('are timed in several workers; the record has machine, peer, checks, samples and intervals', async () => {
     const out = join(folder, 'kernels.json');
@@ -117,7 +117,12 @@ describe('kernels beside their peers', () => {
     chmodSync(file, 0o755);
     const run = await peers(file);
     expect(run.stderr).toContain('Expected version 1 of the protocol from the peer pytorch-kernels but received 9');
-    expect(run.code).toBe(1);
+    expect(run.code).toBe(2);
+  });
+
+  test('are not run whole on a cpu', async () => {
+    const run = await moabench(['bench', '--peers', '--python', good]).ended;
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('Expected at least 8 for --shrink on the cpu but received 1') });
   });
 
   test('without a Python that has torch say how to get one', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { invalidArgument } from '../../core/errors.ts';
 import { writeFileAtomic } from '../../core/files.ts';
 import { sha256File } from '../../core/hash.ts';
 import { kernelPlan } from '../../measure/kernels/plan.ts';
@@ -52,8 +53,18 @@ interface KernelsRecord extends KernelsBody {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
+/** On a cpu, 14 GB of tensors and minutes a call would be of no use: it only tries PyTorch's kernels. */
+const LEAST_CPU_SHRINK = 8;
+
 /** moabench bench --peers: our kernels beside PyTorch's in one process, several times over. Without a GPU, PyTorch's alone. */
 export async function benchPeers(flags: PeerFlags): Promise<void> {
+  if (flags.backend === 'cpu' && flags.shrink < LEAST_CPU_SHRINK)
+    throw invalidArgument(
+      `at least ${LEAST_CPU_SHRINK}`,
+      '--shrink on the cpu',
+      flags.shrink,
+      'The shapes are of a GPU; with --backend cuda they are timed whole.',
+    );
   const began = performance.now();
   const loadAverage = loadavg();
   const python = await findPython({ asked: flags.python, module: 'torch' });
@@ -90,7 +101,7 @@ export async function benchPeers(flags: PeerFlags): Promise<void> {
   };
   const display = progressDisplay({ quiet: false });
   const found = await interruptible(
-    ({ signal }) =>
+    (signal) =>
       runPeerKernels({
         ...plan,
         processes: flags.processes,

@@ -84,7 +84,7 @@ function needsConfiguring(directory, settings, cuda) {
   return cuda && /^(\S*-)?NOTFOUND$/.test(cached('CMAKE_CUDA_COMPILER'));
 }
 
-/** Compiling kernels is what takes long: whoever waits should know for what. */
+/** Tells the user why the build takes minutes: it compiles the CUDA kernels. */
 function announceCuda(directory) {
   if (existsSync(join(directory, 'libmoabench_cuda.so'))) return;
   process.stderr.write(
@@ -111,7 +111,7 @@ function build({ asan, march, cuda, kernel }) {
     cmake(['-S', native, '-B', directory, ...(works('ninja') ? ['-G', 'Ninja'] : []), ...options]);
   }
   if (hasCuda) announceCuda(directory);
-  // Configured once: the build itself looks for new source files and does nothing when all is up to date.
+  // The build itself finds new source files, so it is configured only once. It does nothing when everything is up to date.
   cmake(['--build', directory, '--parallel', String(Math.max(2, availableParallelism()))], join(directory, LOG));
 }
 

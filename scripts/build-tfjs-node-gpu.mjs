@@ -1,8 +1,8 @@
 // Builds the addon of @tensorflow/tfjs-node-gpu from its own sources against a TensorFlow that is already here:
 //   node scripts/build-tfjs-node-gpu.mjs [--tensorflow FOLDER] [--package FOLDER]
-// The package's installer downloads a C library from a host that is not reachable everywhere. PyPI's `tensorflow` wheel holds the same
-// C API (libtensorflow_cc, libtensorflow_framework and headers). FOLDER is the wheel's `tensorflow` folder; by default the one that
-// python3 imports. The package itself is installed before with `npm install --ignore-scripts @tensorflow/tfjs-node-gpu@4.22.0`.
+// The package's installer downloads a C library from a host that is not reachable everywhere. PyPI's `tensorflow` wheel holds the same C API
+// (libtensorflow_cc, libtensorflow_framework and headers). FOLDER after --tensorflow is the `tensorflow` folder of that wheel; without it, the one
+// that python3 imports is taken. Install the package itself first, with `npm install --ignore-scripts @tensorflow/tfjs-node-gpu@4.22.0`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -22,7 +22,7 @@ const order = [
   'run',
   'cli',
 ];
-// Stages that must not know each other although one is listed first.
+// Pairs of stages that must not import each other, although one is listed before the other.
 const strangers = [['evaluate', 'measure']];
 const src = fileURLToPath(new URL('../src', import.meta.url));
 

@@ -1,5 +1,5 @@
-// What a reader gets holds together: README.md is short enough to be read to its end, a clone is small, links of documents lead somewhere, and
-// comments cite no document that is not here. Prints the two sizes.
+// Checks what a reader gets: README.md is short enough to be read to its end, the tracked files are small enough, links in documents lead somewhere,
+// and comments cite only documents of this repository. Prints both sizes.
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
@@ -13,7 +13,7 @@ const MEBIBYTE = 2 ** 20;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs between white space that have a letter or a digit; comments are not read. */
+/** Counts the runs between white space that have a letter or a digit. Comments do not count. */
 export function countWords(text) {
   return text
     .replaceAll(/<!--[\s\S]*?-->/g, ' ')
@@ -23,7 +23,7 @@ export function countWords(text) {
 
 const mebibytes = (bytes) => (bytes / MEBIBYTE).toFixed(1);
 
-/** One sentence for each limit that is passed. */
+/** One sentence for each limit that is exceeded. */
 export function sizeProblems({ words, bytes }) {
   return [
     ...(words > MOST_WORDS ? [`Expected at most ${MOST_WORDS} words in README.md but it has ${words}: move some to docs/`] : []),
@@ -43,7 +43,7 @@ function anchorsOf(text) {
   );
 }
 
-/** Links of a page to files or headings that are not there. `read` gives a file's text, or null. */
+/** One sentence for each link of a page to a file or heading that does not exist. `read` returns the text of a file, or null. */
 export function brokenLinks(page, read) {
   const text = (read(page) ?? '').replaceAll(/```[\s\S]*?```/g, '');
   const links = [...text.matchAll(/\]\(([^()\s]+)\)|srcset="([^"]+)"|src="([^"]+)"/g)].map((match) => match[1] ?? match[2] ?? match[3]);
@@ -57,7 +57,7 @@ export function brokenLinks(page, read) {
   });
 }
 
-/** Documents that a source's text names and that are none of `known` (base names). */
+/** One sentence for each document that the text of a source names and that is not in `known`, a set of base names. */
 export function unknownDocuments(path, text, known) {
   const named = [...text.matchAll(/[\w-]+\.md\b/g)].map(([name]) => name);
   return [...new Set(named)]
@@ -81,9 +81,9 @@ function main() {
     bytes: present.reduce((sum, path) => sum + lstatSync(join(root, path)).size, 0),
   };
   console.log(`README.md: ${sizes.words} of ${MOST_WORDS} words; tracked files: ${mebibytes(sizes.bytes)} of ${mebibytes(MOST_BYTES)} MiB`);
-  // Pages of released runs are written by `moabench report`.
+  // The pages of released runs are left out, because `moabench report` writes them.
   const pages = present.filter((path) => path.endsWith('.md') && !/^reports\/.+\/.+\//.test(path));
-  // A run folder has a report.md.
+  // Sources may name report.md: every run folder has one, tracked or not.
   const known = new Set(['report.md', ...present.filter((path) => path.endsWith('.md')).map((path) => basename(path))]);
   const sources = present.filter((path) => /^(src|native|bench|scripts)\/.*\.(ts|mjs|py|cc|cu|cuh|h)$/.test(path));
   const problems = [

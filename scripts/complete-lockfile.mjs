@@ -11,7 +11,7 @@ const lock = JSON.parse(readFileSync(path, 'utf8'));
 const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
 const cpus = ['arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'wasm32', 'x64'];
 
-/** What a package name such as `@oxc-parser/binding-linux-arm-musleabihf` says about where it installs. */
+/** On which platforms a package installs, as its name says: `@oxc-parser/binding-linux-arm-musleabihf`, for example. */
 function platformOf(name) {
   const words = name.split('/').pop().split('-');
   const os = systems.find((s) => words.includes(s));
@@ -41,7 +41,7 @@ function missingPackages() {
   return [...missing];
 }
 
-/** Entries whose tarball `npm ci` could not verify. */
+/** Entries without a hash: `npm ci` could not verify their tarballs. */
 function unverified() {
   return Object.entries(lock.packages).filter(([place, entry]) => place !== '' && !entry.link && entry.integrity === undefined);
 }

@@ -1,4 +1,5 @@
-// Formats native/ and the examples with clang-format (.clang-format beside package.json); with --check only says what would change.
+// Formats native/ and the examples with clang-format (.clang-format beside package.json); with --check it only says what would change, and fails if
+// something would.
 import { spawnSync } from 'node:child_process';
 
 const check = process.argv.includes('--check');

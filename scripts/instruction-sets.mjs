@@ -1,14 +1,14 @@
-// Instruction sets that the native code is built for besides this machine's own, as -march names them.
+// The instruction sets, as -march names them, for which the native code is built in addition to this machine's own.
 import { readFileSync } from 'node:fs';
 
-/** What /proc/cpuinfo calls the instructions that a machine needs to run the code. */
+/** The flags of /proc/cpuinfo that a machine must have to run the code. */
 const NEEDS = {
   'x86-64': [],
   'x86-64-v3': ['avx2', 'fma', 'f16c', 'bmi2'],
   'x86-64-v4': ['avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl'],
 };
 
-/** SSE2, AVX2 and AVX-512 where compilers make x86 code, else none. */
+/** SSE2, AVX2 and AVX-512 on x86 machines; elsewhere none. */
 export const INSTRUCTION_SETS = process.arch === 'x64' ? Object.keys(NEEDS) : [];
 
 export function canRun(instructionSet) {
@@ -18,6 +18,6 @@ export function canRun(instructionSet) {
     const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(/\s+/) ?? [];
     return needs.every((flag) => flags.includes(flag));
   } catch {
-    return false; // no Linux: unknown, so not tried
+    return false; // not Linux: unknown, so the code is not run
   }
 }

@@ -1,7 +1,7 @@
 // Compiles native/tests/*_test.cc, the plain programs that test headers, and runs them:
 //   node scripts/native-tests.mjs [--build] [name ...]
-// With --build they are only compiled. A program that is newer than its sources is not compiled again. What depends on the instruction set
-// is compiled for each and run where the machine has it; undefined behaviour ends it by a trap, which needs no library.
+// With --build they are only compiled. A program that is newer than its sources is not compiled again. A test that depends on the instruction set is
+// compiled for each set, and run for those that the machine has; undefined behaviour ends these programs by a trap, which needs no library.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { canRun, INSTRUCTION_SETS } from './instruction-sets.mjs';
 
 const FLAGS = ['-std=c++20', '-O1', '-Wall', '-Wextra', '-Werror', '-MMD', '-I', '.', '-I', 'include'];
 const TRAPS = ['-fsanitize=undefined', '-fsanitize-undefined-trap-on-error'];
-/** GCC's own AVX-512 header reads what it calls undefined: its warning 105593, gone in GCC 13. */
+/** GCC's own AVX-512 header reads values that it leaves uninitialized and warns about it (GCC bug 105593, fixed in GCC 13). */
 const HEADER_WARNINGS = ['-Wno-uninitialized'];
 const BY_INSTRUCTION_SET = ['simd'];
 const SUFFIX = '_test.cc';
@@ -30,7 +30,7 @@ function namesOf(wanted) {
   return wanted.length > 0 ? wanted : names;
 }
 
-/** Whether the program is newer than all that the compiler read for it, by the make rule that -MMD left beside it. */
+/** Whether the program is newer than every file that the compiler read for it. The make rule that -MMD writes beside it lists these files. */
 function isUpToDate(program) {
   const rule = `${program}.d`;
   if (!existsSync(program) || !existsSync(rule)) return false;
@@ -39,7 +39,7 @@ function isUpToDate(program) {
   return [...sources, fileURLToPath(import.meta.url)].every((source) => existsSync(source) && statSync(source).mtimeMs < built);
 }
 
-/** The compiler's own instruction set where `instructionSet` is undefined. */
+/** Compiles one test, for the compiler's default when `instructionSet` is undefined, and returns the path of the program. */
 function compile(name, instructionSet) {
   const program = `build-tests/${name}_test${instructionSet === undefined ? '' : `-${instructionSet}`}`;
   if (isUpToDate(program)) return program;

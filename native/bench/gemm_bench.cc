@@ -1,4 +1,4 @@
-// Times the GEMM kernels alone and checks them against a double-precision product.
+// Times the GEMM kernels alone and checks them against a product in double precision. Built with:
 // g++ -O3 -march=native -fopenmp -std=c++20 -Inative/include -Inative native/bench/gemm_bench.cc
 // native/cpu/gemm_*.cc
 #include <omp.h>
@@ -18,8 +18,8 @@ namespace {
 using moa::DType;
 using moa::cpu::GemmArgs;
 
-/// Seconds: of processor time with one thread, which other processes do not disturb; else of the
-/// wall clock.
+/// Seconds. With one thread this is processor time, which other processes do not disturb; otherwise
+/// it is wall-clock time.
 double now() {
   timespec t;
   clock_gettime(omp_get_max_threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);

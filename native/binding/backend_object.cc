@@ -20,8 +20,8 @@ namespace moa::binding {
 
 namespace {
 
-constexpr int64_t kMaxLimitBytes = int64_t{1}
-                                   << 53;  // largest exact integer of a JavaScript number
+// A JavaScript number holds every integer up to here exactly.
+constexpr int64_t kMaxLimitBytes = int64_t{1} << 53;
 
 MemoryKind read_memory_kind(Napi::Value value) {
   if (value.IsUndefined()) return MemoryKind::kWorkspace;
@@ -89,7 +89,8 @@ Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char
   return guarded(info.Env(), [&]() -> Napi::Value {
     ParamsReader reader(name, info[0], *session_);
     Params params = read(reader);
-    session_->expect_alive(name);  // after reading: a getter of the caller's may have disposed it
+    // Only after reading, because a getter of the caller may have disposed the backend.
+    session_->expect_alive(name);
     validate(params, session_->traits());
     const auto keep = std::make_shared<const KeepAlive>(reader.take_keep_alive());
     if (const auto& recording = session_->recording; recording != nullptr) {
@@ -97,7 +98,7 @@ Napi::Value BackendObject::enqueue_op(const Napi::CallbackInfo& info, const char
       recording->keep_alive.push_back(keep);
       if constexpr (kDependsOnLengths<Params>) {
         if (params.cache->spec().policy == CachePolicy::kDynamic)
-          throw_invalid("a ring or full cache in a recording", name, "one that grows");
+          throw_invalid("a ring or full cache in a recording", name, "a dynamic one");
         recording->checks.push_back(
             [params, validate, traits = session_->traits()] { validate(params, traits); });
       }
@@ -129,7 +130,8 @@ Napi::Value BackendObject::cache_advance(const Napi::CallbackInfo& info) {
     for (size_t i = 0; i < params.sequences.size(); ++i) {
       params.cache->enqueued_lengths[static_cast<size_t>(params.sequences[i])] += params.counts[i];
     }
-    // An observer runs also after a failure: the host's lengths and the stream's never part.
+    // An observer runs after a failure too, so the lengths of the host and those of the stream stay
+    // equal.
     session_->stream().enqueue_observer(
         [params, keep = reader.take_keep_alive()](const std::exception_ptr& failure, uint64_t) {
           params.cache->advance(params.sequences, params.counts, failure == nullptr);
@@ -190,7 +192,8 @@ Napi::Value BackendObject::time(const Napi::CallbackInfo& info) {
       backend.timer_start();
     });
     info[0].As<Napi::Function>().Call({});
-    // A task of its own: waiting for the promise must not count.
+    // Stopping the timer is a task of its own, so that the time until the promise resolves does not
+    // count.
     const auto passed = std::make_shared<double>(0);
     session_->stream().enqueue("time", [&backend, passed] { *passed = backend.timer_stop_ms(); });
     Napi::Float64Array milliseconds = Napi::Float64Array::New(info.Env(), 1);

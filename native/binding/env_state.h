@@ -8,15 +8,16 @@ struct KvCacheInit;
 struct BackendInit;
 struct GraphInit;
 
-/// What one JavaScript environment (main thread or worker) keeps of this addon; owned by node as
+/// What the addon keeps for one JavaScript environment (main thread or worker). node owns it as
 /// instance data.
 struct EnvState {
-  Napi::FunctionReference
-      error_class;  // MoaError, set by src/native/addon.ts; until then errors are plain with a code
+  // MoaError, which src/native/addon.ts sets. Before that, errors are plain ones with a code.
+  Napi::FunctionReference error_class;
   Napi::FunctionReference tensor_class, kv_cache_class, backend_class, graph_class;
-  Napi::FunctionReference
-      array_buffer_class;  // the realm's own, taken before user code can replace the global
-  // What the constructor being called from native code takes over; null when JavaScript calls it.
+  // The built-in ArrayBuffer, taken before user code can replace the global.
+  Napi::FunctionReference array_buffer_class;
+  // Native code passes an object's content to its constructor here; the constructor takes it over.
+  // All are null when JavaScript calls a constructor itself.
   TensorInit* tensor_init = nullptr;
   KvCacheInit* kv_cache_init = nullptr;
   BackendInit* backend_init = nullptr;
@@ -25,7 +26,8 @@ struct EnvState {
   static EnvState& of(Napi::Env env) { return *env.GetInstanceData<EnvState>(); }
 };
 
-/// Sets `slot` for the time of constructing `constructor`; the object takes what it points at.
+/// Constructs an object. `slot` points at `init` while the constructor runs, which moves the
+/// content of `init` into the new object.
 template <class Init>
 Napi::Object construct(const Napi::FunctionReference& constructor, Init*& slot, Init& init) {
   struct Reset {

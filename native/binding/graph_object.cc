@@ -17,7 +17,8 @@ void begin_on_device(Session& session) {
 
 void end_on_device(Session& session, const std::shared_ptr<Recording>& recording, bool keep) {
   Backend& backend = session.backend();
-  // Ends also a recording whose ops failed: later ops must run, not be recorded.
+  // A recording whose ops failed must end too: otherwise later ops would be recorded instead of
+  // run.
   session.stream().enqueue_observer(
       [&backend, recording, keep](const std::exception_ptr& failure, uint64_t) {
         if (failure != nullptr || !keep) backend.capture_abandon();
@@ -85,7 +86,7 @@ Napi::Value GraphObject::replay(const Napi::CallbackInfo& info) {
     if (recording_ == nullptr) throw_invalid("a live graph", "Graph.replay", "a disposed one");
     session_->expect_alive("Graph.replay");
     if (session_->recording != nullptr)
-      throw_invalid("a graph to be replayed outside recordings", "Graph.replay", "one within");
+      throw_invalid("a replay outside recordings", "Graph.replay", "one within a recording");
     for (const auto& check : recording_->checks) check();
     const bool on_device = session_->traits().device_graphs;
     session_->stream().enqueue("replay",
@@ -101,7 +102,8 @@ Napi::Value GraphObject::dispose(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Commands end on the stream thread, after the replays before; here when the stream has ended.
+/// The recording is destroyed on the stream thread, after the replays that were enqueued before;
+/// when the stream has ended, it is destroyed here.
 void GraphObject::release() {
   if (recording_ == nullptr) return;
   session_->stream().enqueue_observer(

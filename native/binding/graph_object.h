@@ -17,7 +17,7 @@ struct GraphInit {
 class GraphObject : public Napi::ObjectWrap<GraphObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  /// Records what calling `record` enqueues.
+  /// Calls `record` and records the ops that it enqueues.
   static Napi::Value capture(Napi::Env env, const std::shared_ptr<Session>& session,
                              Napi::Value record);
   explicit GraphObject(const Napi::CallbackInfo& info);

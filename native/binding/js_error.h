@@ -9,10 +9,10 @@
 
 namespace moa::binding {
 
-/// A MoaError (src/core/errors.ts) of this code and message; its stack is that of the JavaScript
-/// call in progress.
+/// Makes a MoaError (src/core/errors.ts) with this code and message. Its stack is that of the
+/// JavaScript call in progress.
 Napi::Value make_js_error(Napi::Env env, ErrorCode code, const std::string& message);
-/// The same of any stored exception.
+/// The same for any stored exception.
 Napi::Value make_js_error(Napi::Env env, std::exception_ptr failure);
 
 /// Runs f and turns C++ exceptions into JavaScript ones; every function that JavaScript can call
@@ -22,8 +22,9 @@ auto guarded(Napi::Env env, F&& f) -> decltype(f()) {
   try {
     return std::forward<F>(f)();
   } catch (const Napi::Error&) {
-    throw;  // a JavaScript exception on its way back: a getter of the caller's that threw, a failed
-            // allocation of V8's
+    // A JavaScript exception that only passes through: a getter of the caller threw, or V8 could
+    // not allocate.
+    throw;
   } catch (...) {
     throw Napi::Error(env, make_js_error(env, std::current_exception()));
   }

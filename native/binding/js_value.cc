@@ -9,8 +9,9 @@ namespace moa::binding {
 
 namespace {
 
-constexpr size_t kMaxDescribed = 80;                // characters of a string in a message
-constexpr int64_t kMaxElements = int64_t{1} << 46;  // bytes then stay far below int64's end
+constexpr size_t kMaxDescribed = 80;  // characters of a string in a message
+// Most elements of a tensor: their bytes then stay far below 2^63.
+constexpr int64_t kMaxElements = int64_t{1} << 46;
 
 std::string describe_number(double value) {
   char text[32];
@@ -51,7 +52,7 @@ const char* typed_array_name(napi_typedarray_type type) {
     case napi_biguint64_array:
       return "BigUint64Array";
     default:
-      break;  // kinds younger than the Node-API version we build for
+      break;  // kinds that are newer than the Node-API version of this build
   }
   return "typed array";
 }
@@ -155,8 +156,8 @@ HostArray read_typed_array(Napi::Value value, const std::string& name, const cha
     throw_invalid(what, name, "an unreadable typed array");
   }
   array.data = data;
-  array.elements =
-      data == nullptr ? 0 : static_cast<int64_t>(length);  // detached: nothing is there
+  // The data of a detached array is null.
+  array.elements = data == nullptr ? 0 : static_cast<int64_t>(length);
   return array;
 }
 

@@ -28,7 +28,7 @@ std::vector<int64_t> read_shape(Napi::Value value, const std::string& name);
 std::vector<int32_t> read_int32_array(Napi::Value value, const std::string& name);
 Napi::Object read_object(Napi::Value value, const std::string& name);
 
-/// The elements of a typed array where they are; valid until JavaScript runs again.
+/// The elements of a typed array, not copied: the pointer is valid until JavaScript runs again.
 struct HostArray {
   napi_typedarray_type type;
   const void* data;
@@ -36,8 +36,8 @@ struct HostArray {
 };
 HostArray read_typed_array(Napi::Value value, const std::string& name, const char* what);
 
-/// The native object behind a JavaScript one of our class, or null: any other value, another
-/// class's instance, a forged prototype.
+/// Returns the native object behind a JavaScript object that carries `tag`. Returns null for any
+/// other value, also for an object of another class and for one that only has our prototype.
 template <class T>
 T* unwrap_tagged(napi_env env, napi_value value, const napi_type_tag& tag) {
   napi_valuetype type;

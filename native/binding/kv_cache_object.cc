@@ -147,7 +147,8 @@ Napi::Value KvCacheObject::reset(const Napi::CallbackInfo& info) {
     const int64_t last = cache()->spec().sequences - 1;
     const int sequence = static_cast<int>(read_integer(info[0], "KvCache.reset sequence", 0, last));
     cache()->enqueued_lengths[static_cast<size_t>(sequence)] = 0;
-    // An observer runs also after a failure: the host's lengths and the stream's never part.
+    // An observer runs after a failure too, so the lengths of the host and those of the stream stay
+    // equal.
     session()->stream().enqueue_observer(
         [keep = cache(), sequence](const std::exception_ptr&, uint64_t) { keep->reset(sequence); });
     return info.Env().Undefined();

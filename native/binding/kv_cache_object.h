@@ -11,7 +11,7 @@ namespace moa::binding {
 inline constexpr napi_type_tag kKvCacheTag = {0x4be09d2761f84c35, 0xb6a80e93d17f5c24};
 
 struct KvCacheInit {
-  std::shared_ptr<Owned> owned;  // of a KvCache
+  std::shared_ptr<Owned> owned;  // its content is a KvCache
 };
 
 /// The KvCache of src/native/backend.ts.

@@ -25,8 +25,8 @@ constexpr int64_t kMaxDevices = 1024;
 constexpr int64_t kMaxGraceMs = 60'000;
 
 /// The instruction set that this build needs and the machine lacks, or undefined. The addon is
-/// built for one machine; copied to another (a shared node_modules, a container image) it would end
-/// the process at its first vector instruction.
+/// built for one machine. When it is copied to another (in a shared node_modules or a container
+/// image) that lacks the set, its first vector instruction would end the process.
 Napi::Value cpu_mismatch(const Napi::CallbackInfo& info) {
   const char* missing = nullptr;
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -81,7 +81,7 @@ Napi::Value create_cuda_backend(const Napi::CallbackInfo& info) {
   });
 }
 
-/// One line about a CUDA device; throws as createCudaBackend.
+/// One line about a CUDA device. Throws what createCudaBackend throws.
 Napi::Value describe_cuda_backend(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string library = read_string(info[0], "describeCudaBackend library", "a path");

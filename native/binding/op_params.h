@@ -1,6 +1,6 @@
 #pragma once
-// JavaScript params objects of src/native/backend.ts to the params structs of moa/ops.h: field by
-// field, nothing else.
+// Turns the JavaScript params objects of src/native/backend.ts into the params structs of
+// moa/ops.h, field by field. The checks are in ops/.
 #include "binding/params_reader.h"
 #include "moa/backend.h"
 

@@ -11,7 +11,8 @@ namespace moa::binding {
 
 namespace {
 
-constexpr size_t kUsualReferences = 8;  // tensors of most ops: one allocation of the list
+// Most ops have no more tensors than this, so their list is allocated only once.
+constexpr size_t kUsualReferences = 8;
 
 }  // namespace
 
@@ -94,7 +95,8 @@ bool ParamsReader::optional_boolean(const char* field, bool otherwise) {
 }
 
 uint64_t ParamsReader::seed(const char* field) {
-  constexpr int64_t kEnd = int64_t{1} << 53;  // what a JavaScript number counts exactly
+  // A JavaScript number holds every integer below this exactly.
+  constexpr int64_t kEnd = int64_t{1} << 53;
   return static_cast<uint64_t>(read_integer(get(field), name(field), 0, kEnd - 1));
 }
 
@@ -112,7 +114,7 @@ View<Segment> ParamsReader::segments(const char* field) {
   if (values.count % kFields != 0) {
     throw_invalid("four values per segment", name(field), std::to_string(values.count));
   }
-  // A Segment is four int32 with nothing between them.
+  // A Segment is four int32 without padding.
   return {reinterpret_cast<const Segment*>(values.data), values.count / kFields};
 }
 

@@ -29,12 +29,12 @@ void Owned::dispose() {
     Napi::MemoryManagement::AdjustExternalMemory(session_->env(), -bytes_);
 }
 
-/// One waiting promise. Its handles are used on the JavaScript thread only; the stream thread fills
-/// in the outcome.
+/// One promise that waits. Only the JavaScript thread uses its handles; the stream thread fills in
+/// the outcome.
 struct Session::Completion {
   std::weak_ptr<Session> session;
   napi_deferred deferred = nullptr;
-  napi_ref value = nullptr;  // keeps a result array alive that the stream thread writes into
+  napi_ref value = nullptr;  // keeps the result array alive, into which the stream thread writes
   bool disposes = false;
   std::exception_ptr failure;
   uint64_t epoch = 0;
@@ -60,8 +60,8 @@ void Session::open_channel() {
   if (status != napi_ok)
     throw Error(ErrorCode::kInternal, "cannot open a channel to the event loop");
   napi_unref_threadsafe_function(env_, channel_);
-  // After the channel: hooks run last in, first out, so the stream has ended before node closes the
-  // channel.
+  // The hook is added after the channel, because node runs the newest hook first: so the stream has
+  // ended before node closes the channel.
   napi_add_env_cleanup_hook(env_, &Session::end_with_environment, this);
 }
 
@@ -79,7 +79,8 @@ void Session::end_with_environment(void* data) {
   session->disposed_ = true;
   session->free_all();
   session->disposal_.SuppressDestruct();
-  std::shared_ptr<Session> last;  // may be what keeps the session: let go after everything else
+  // May be the last reference to the session, so it is released after everything else.
+  std::shared_ptr<Session> last;
   last.swap(session->self_while_waiting_);
 }
 
@@ -88,7 +89,7 @@ void Session::expect_alive(const char* name) const {
 }
 
 void Session::expect_not_recording(const char* name) const {
-  if (recording != nullptr) throw_invalid("only ops of a step in a recording", name, "a call");
+  if (recording != nullptr) throw_invalid("only recordable ops in a recording", name, "a call");
 }
 
 void Session::free_all() {
@@ -136,7 +137,8 @@ Napi::Promise Session::wait(Napi::Value value, std::function<void()> work, bool 
             completion->failure = std::current_exception();
           }
         }
-        work = nullptr;  // lets go of what it kept alive before the host can look at the account
+        // Releases what `work` kept alive before the host can read how much memory is used.
+        work = nullptr;
         auto message = std::make_unique<std::shared_ptr<Completion>>(completion);
         if (napi_call_threadsafe_function(channel, message.get(), napi_tsfn_nonblocking) == napi_ok)
           message.release();
@@ -148,21 +150,21 @@ void Session::complete(napi_env raw_env, napi_value, void*, void* data) {
   const std::unique_ptr<std::shared_ptr<Completion>> completion(
       static_cast<std::shared_ptr<Completion>*>(data));
   const std::shared_ptr<Session> session = (*completion)->session.lock();
-  if (raw_env == nullptr || !session || !session->environment_alive_)
-    return;  // nobody waits any more
+  // Nobody waits for the promise any more.
+  if (raw_env == nullptr || !session || !session->environment_alive_) return;
   const Napi::Env env(raw_env);
   const Napi::HandleScope scope(env);
   try {
     session->finish(env, **completion);
   } catch (const Napi::Error&) {
-    // Only when JavaScript cannot run any more (a terminating worker).
+    // Happens only when JavaScript cannot run any more, as in a worker that is terminating.
   }
 }
 
 void Session::finish(Napi::Env env, Completion& completion) {
   if (--waiting_ == 0) {
     napi_unref_threadsafe_function(env, channel_);
-    self_while_waiting_.reset();  // the caller still holds this
+    self_while_waiting_.reset();  // the caller still holds the session
   }
   napi_value value = env.Undefined();
   if (completion.value != nullptr) {

@@ -14,8 +14,9 @@ namespace moa::binding {
 class Session;
 struct Recording;
 
-/// What a tensor or a cache owns, shared with its views; ops that wait on the stream hold the
-/// Allocation or KvCache itself, so disposing under their feet is safe. JavaScript thread only.
+/// What a tensor or a cache owns, shared with its views. Ops that wait on the stream hold the
+/// Allocation or KvCache itself, so it is safe to dispose an Owned while they wait. JavaScript
+/// thread only.
 class Owned {
  public:
   Owned(std::shared_ptr<Session> session, std::shared_ptr<void> content, int64_t bytes);
@@ -31,15 +32,15 @@ class Owned {
  private:
   std::shared_ptr<Session> session_;
   std::shared_ptr<void> content_;  // Allocation of a tensor, KvCache of a cache
-  int64_t bytes_;                  // reported to V8: 0 for memory of a device
+  int64_t bytes_;                  // as reported to V8: 0 when the memory is a device's
 };
 
 /// One backend instance with its stream and memory, and the promises that wait for it. All methods
 /// belong to the JavaScript thread.
 ///
-/// Lifetime: shared by the Backend object and its tensors and caches, and by itself while promises
-/// wait. Its end (garbage collection, or the environment's) stops the stream: what runs is
-/// finished, what waits is dropped.
+/// Lifetime: the Backend object, its tensors and its caches share a session, and while promises
+/// wait it also holds a reference to itself. When it ends (by garbage collection, or with the
+/// environment), it stops the stream: the running task is finished, waiting tasks are dropped.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   static std::shared_ptr<Session> create(Napi::Env env, std::unique_ptr<Backend> backend);
@@ -63,11 +64,12 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Throws while a recording is in progress; `name` is the call.
   void expect_not_recording(const char* name) const;
 
-  /// A promise of `value`, resolved when the stream gets there and `work` (stream thread; may be
-  /// empty) has run. Rejects with the stretch's failure, or with what `work` throws.
+  /// Returns a promise of `value`. It resolves once the stream has run all earlier tasks and then
+  /// `work` (on the stream thread; may be empty). It rejects with the failure of an earlier task of
+  /// its epoch (runtime/stream.h), or with what `work` throws.
   Napi::Promise promise_after(Napi::Value value, std::function<void()> work);
-  /// Waits for the stream, then frees all tensors and caches and ends the stream; the same promise
-  /// at every call.
+  /// Waits for the stream, then ends it and frees all tensors and caches. Every call returns the
+  /// same promise.
   Napi::Promise dispose();
 
  private:
@@ -85,14 +87,14 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<Backend> backend_;
   DeviceTraits traits_;
   std::shared_ptr<MemoryPool> pool_;
-  napi_threadsafe_function channel_ = nullptr;  // stream thread to event loop
-  int64_t waiting_ = 0;  // promises; the event loop is kept alive while there are any
+  napi_threadsafe_function channel_ = nullptr;  // from the stream thread to the event loop
+  int64_t waiting_ = 0;  // promises that wait; while there are any, the event loop stays alive
   std::shared_ptr<Session> self_while_waiting_;
   std::unordered_set<Owned*> owned_;
   Napi::ObjectReference disposal_;  // the promise of dispose()
   bool disposed_ = false;
   bool environment_alive_ = true;
-  Stream stream_;  // last: its thread must be gone before anything above is
+  Stream stream_;  // the last member: its thread must end before anything above is destroyed
 };
 
 }  // namespace moa::binding

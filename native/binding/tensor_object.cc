@@ -18,7 +18,7 @@ int64_t bytes_of(const TensorRef& ref, int64_t elements) {
   return elements * static_cast<int64_t>(bytes_per_element(ref.dtype));
 }
 
-/// What `write` was given: elements of `dtype`, already counted.
+/// What the caller gave to `write`: `elements` values of `dtype`.
 struct HostData {
   HostArray array;
   DType dtype;
@@ -27,8 +27,8 @@ struct HostData {
 
 HostData read_host_data(const Napi::CallbackInfo& info, DType own) {
   constexpr const char* kWhat = "a Float32Array, an Int32Array or a Uint8Array";
-  // The dtype first: reading it runs no JavaScript, but nothing may come between taking the pointer
-  // and copying.
+  // The dtype is read before the array: nothing may come between taking the array's pointer and
+  // copying from it.
   const DType raw = info[1].IsUndefined() ? own : read_dtype(info[1], "Tensor.write from");
   const HostArray array = read_typed_array(info[0], "Tensor.write data", kWhat);
   switch (array.type) {
@@ -186,8 +186,8 @@ Napi::Value TensorObject::read(const Napi::CallbackInfo& info) {
     session()->expect_not_recording("Tensor.read");
     const Napi::Env env = info.Env();
     const int64_t elements = ref_.size();
-    // Through the constructor: where V8 has no memory for it, it throws; the C function would end
-    // the process.
+    // JavaScript's own constructor makes the buffer: it throws when V8 has no memory, where the C
+    // function would end the process.
     const Napi::Value buffer = EnvState::of(env).array_buffer_class.New(
         {Napi::Number::New(env, static_cast<double>(elements) * 4)});
     napi_value array = nullptr;

@@ -10,8 +10,8 @@ namespace moa::binding {
 
 inline constexpr napi_type_tag kTensorTag = {0x7a3c5e1f90b24d68, 0x8f21c6d4e5b7a913};
 
-/// What a new Tensor object takes over. `view`: it neither frees the memory nor keeps it from being
-/// freed.
+/// What a new Tensor object takes over. A `view` does not free the memory when it is disposed, and
+/// does not keep it from being freed.
 struct TensorInit {
   std::shared_ptr<Owned> owned;
   TensorRef ref;

@@ -5,8 +5,8 @@ namespace moa::cpu {
 
 namespace {
 
-/// Index of the largest, the lowest of equals, -1 when any is NaN. Two vectorizable passes: value,
-/// then place.
+/// Index of the largest element: the lowest one among equals, -1 when any element is NaN. The first
+/// pass finds the value and can be vectorized; the second finds its index.
 int32_t argmax_of(const float* x, int64_t size) {
   float largest = x[0];
   int nans = 0;

@@ -1,10 +1,10 @@
-// Backward of dense causal attention, with the weights recomputed from logSumExp (FlashAttention-2,
-// Dao 2023, section 2.3.2):
+// Backward pass of dense causal attention. The weights are recomputed from logSumExp
+// (FlashAttention-2, Dao 2023, section 2.3.2):
 //   P = 2^(S - L), G = gradOut . v, dS = P (G - delta), gradQ = scale dS K, gradK = scale dS^T Q,
 //   gradV = P^T gradOut.
-// Two passes, query rows across lanes for gradQ, then keys across lanes for gradK and gradV: every
-// output has one writer, so the result is deterministic without atomics, at 7 products where a
-// single pass with shared sums needs 5.
+// There are two passes: one with keys across lanes for gradK and gradV, one with query rows across
+// lanes for gradQ. So every output has one writer, and the result is deterministic without atomics.
+// This costs 7 matrix products, where a single pass with shared sums would need 5.
 #include <algorithm>
 #include <vector>
 
@@ -20,7 +20,7 @@ struct Inputs {
   PackedHeads of_queries, of_keys;
   float *q, *grad_out;  // packed by of_queries
   float *k, *v;         // packed by of_keys
-  float* log2_sums;     // [heads, rows] L = logSumExp in log2
+  float* log2_sums;     // [heads, rows] L = logSumExp * log2(e)
   float* deltas;        // [heads, rows] gradOut . out
   int depth, padded_depth, group;
   float to_log2;  // scale * log2(e)
@@ -77,8 +77,8 @@ struct Workspace {
   }
 };
 
-/// S and G of one tile to P and dS: rows of the tile are keys `first + j`, lanes are query rows
-/// `row + lane`.
+/// Turns S and G of one tile into P and dS. Rows of the tile are keys `first + j`, lanes are query
+/// rows `row + lane`.
 void key_tile_gradients(const Workspace& w, int count, int32_t first, int32_t row,
                         const float* log2_sums, const float* deltas) {
   for (int v = 0; v < kRowVecs; ++v) {
@@ -125,8 +125,8 @@ void query_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
       in.params.grad_q.row_stride);
 }
 
-/// As key_tile_gradients with the roles swapped: rows of the tile are query rows `first + i`, lanes
-/// are keys `key + lane`. Keeps P.
+/// Like key_tile_gradients, with the roles swapped: rows of the tile are query rows `first + i`,
+/// lanes are keys `key + lane`. It also stores P, which gradV needs.
 void row_tile_gradients(const Workspace& w, int count, int valid, int32_t first, int32_t key,
                         const float* log2_sums, const float* deltas) {
   for (int i = 0; i < count; ++i) {
@@ -180,8 +180,8 @@ void key_group(const Inputs& in, const RowGroup& group, const Workspace& w) {
                    in.params.grad_v.row<float>(row) + column, in.params.grad_v.row_stride);
 }
 
-/// Groups of query rows (gradQ) first in the list, then groups of keys; a key group costs 4/3
-/// products per row-key.
+/// The work of the two passes: groups of query rows (for gradQ) and groups of keys (for gradK and
+/// gradV). A pair of query row and key costs 4/3 as many products in a key group as in a row group.
 struct Plan {
   std::vector<RowGroup> query_groups, key_groups;
   int64_t products = 0;

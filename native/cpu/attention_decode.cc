@@ -1,7 +1,8 @@
-// One token per sequence over its live slots (flash-decoding): the slots of every (row, KV head)
-// are cut into spans of at most kSpanSlots, so that threads share the bytes evenly however spans
-// differ between heads; each span gives a partial softmax per query head of the group, merged in
-// order. The result does not depend on the number of threads.
+// Attention of one token per sequence over the live slots of its cache (flash-decoding). The slots
+// of every (row, KV head) are cut into pieces (Span) of at most kSpanSlots, so that threads share
+// the bytes evenly even when heads keep very different numbers of slots. Each piece gives one
+// partial softmax per query head of the group, and the pieces are merged in order. The result does
+// not depend on the number of threads.
 #include <algorithm>
 #include <vector>
 
@@ -13,8 +14,9 @@
 namespace moa::cpu {
 namespace {
 
-constexpr int32_t kSpanSlots = 512;  // 128 KB of f32 keys and values at D = 32: long enough to
-                                     // stream, short enough to share out
+// 128 KB of f32 keys and values at D = 32: long enough to stream from memory, short enough to be
+// divided among threads.
+constexpr int32_t kSpanSlots = 512;
 
 /// Slots [first, first + count) of one row's KV head, and where its partial results go.
 struct Span {
@@ -23,7 +25,7 @@ struct Span {
   int32_t first, count;
 };
 
-/// Unnormalized output of one query head over one span: sum of 2^(score - largest) * value.
+/// Unnormalized output of one query head over one span: the sum of 2^(score - largest) * value.
 struct Partial {
   float* out;  // [D], then largest, then sum
   int depth;
@@ -31,7 +33,8 @@ struct Partial {
   float& sum() const { return out[depth + 1]; }
 };
 
-/// scores[j] = q . keys[j] for `count` keys; to whole vectors, the rest being -infinity.
+/// scores[j] = q . keys[j] for `count` keys. Whole vectors are written; scores past `count` are
+/// -infinity.
 template <class T>
 void score_keys(const float* q, const T* keys, int count, int depth, float* scores) {
   for (int j = 0; j < count; j += kLanes) {
@@ -54,8 +57,8 @@ void score_keys(const float* q, const T* keys, int count, int depth, float* scor
   }
 }
 
-/// out[d..] += sum of weights[j] * values[j, d..] for kVecs vectors of dimensions; even and odd
-/// keys apart to hide the latency.
+/// out[d..] += sum of weights[j] * values[j, d..] for kVecs vectors of dimensions. Even and odd
+/// keys have separate sums, which hides the latency of the additions.
 template <class T, int kVecs>
 void add_values(const float* weights, const T* values, int count, int depth, float* out) {
   Vec even[kVecs], odd[kVecs] = {};
@@ -73,7 +76,7 @@ void add_values(const float* weights, const T* values, int count, int depth, flo
   for (int v = 0; v < kVecs; ++v) store(out + v * kLanes, even[v] + odd[v]);
 }
 
-/// One tile of keys and values for one query head.
+/// Adds one tile of keys and values to the partial result of one query head.
 template <class T>
 void attend_tile(const float* q, const T* keys, const T* values, int count,
                  const Partial& partial) {
@@ -109,8 +112,8 @@ void attend_tile(const float* q, const T* keys, const T* values, int count,
   }
 }
 
-/// A span for all query heads of its group, so that keys and values come from memory once; half
-/// types that several heads share are converted once per tile.
+/// Computes one span for all query heads of its group, so that keys and values come from memory
+/// once. Half-precision tiles that several heads share are converted once.
 template <class T>
 void attend_span(const Span& span, const float* queries, float* partials, int group, int depth,
                  float* tile) {
@@ -143,8 +146,8 @@ void attend_span(const Span& span, const float* queries, float* partials, int gr
   }
 }
 
-/// out = the spans' outputs weighed by 2^(their largest - the largest of all), over the sum of
-/// weights.
+/// out = the outputs of all spans, each weighted by 2^(its largest - the largest of all), divided
+/// by the sum of all weights.
 void merge_spans(const float* partials, int spans, int64_t stride, int depth, float* out) {
   float largest = partials[depth], sum = 0.0f;
   for (int s = 1; s < spans; ++s) largest = std::max(largest, partials[s * stride + depth]);
@@ -187,8 +190,8 @@ void attention_decode(const AttentionDecodeParams& params) {
   const int group = heads / params.cache->spec().kv_heads;
   int64_t slots = 0;
   for (const Span& span : spans) slots += span.count;
-  constexpr int64_t kSerialElements =
-      1 << 16;  // of keys, read in less time than waking a thread takes
+  // Elements of keys that one core reads in less time than it takes to wake a thread.
+  constexpr int64_t kSerialElements = 1 << 16;
   const int threads = threads_for(slots * depth, kSerialElements);
   const int64_t rows = static_cast<int64_t>(params.sequences.size());
   const int64_t query_floats = whole_lines(rows * heads * depth),

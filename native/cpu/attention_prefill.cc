@@ -1,7 +1,8 @@
-// Tiled attention with online softmax. Work items are blocks of query rows of one head; each walks
-// only the key tiles that some row of it sees, a tile's keys and values are read (converted) once
-// per block, and each group of rows in the block computes only the part of the tile that it sees.
-// Only tiles cut by the causal diagonal, the window's edge or a run's end are masked.
+// Tiled attention with online softmax. A work item is a block of query rows of one head. It visits
+// only the key tiles that at least one of its rows sees. The keys and values of a tile are read
+// (and converted) once per block, and each group of rows of the block computes only the part of the
+// tile that it sees. Masks are applied only in tiles that the causal diagonal, the edge of the
+// window or the end of a run cuts.
 #include <algorithm>
 #include <vector>
 
@@ -16,8 +17,9 @@ namespace {
 
 constexpr int kBlockGroups = 4;
 constexpr int kBlockRows = kBlockGroups * kGroupRows;
-constexpr float kNoScore = -1e30f;  // below every score yet finite, so that a row with nothing seen
-                                    // so far subtracts to -inf, not NaN
+// Below every score, but finite: in a row that has seen nothing yet, -infinity - kNoScore is
+// -infinity, not NaN.
+constexpr float kNoScore = -1e30f;
 constexpr float kMasked = -__builtin_inff();
 
 /// A block of rows of one query head.
@@ -26,12 +28,12 @@ struct Block {
   const KeyRuns* runs;
   int head;
   int32_t row, rows;  // within the segment
-  int64_t cost;       // row-keys, to one block
+  int64_t cost;       // pairs of row and key
 };
 
 /// Buffers of one thread, carved out of the op's scratch.
 struct Workspace {
-  int depth = 0, padded_depth = 0;  // D, and D to whole register tiles
+  int depth = 0, padded_depth = 0;  // D, and D rounded up to whole register tiles
   float* keys = nullptr;            // [kTileKeys, padded_depth]
   float* values = nullptr;          // [kTileKeys, padded_depth]
   float* scores = nullptr;          // [kTileKeys, kGroupRows]
@@ -55,7 +57,7 @@ struct Workspace {
   }
 };
 
-/// One tile of a run, readable as f32 to whole register tiles.
+/// One tile of a run, as f32, which may be read up to whole register tiles.
 struct Tile {
   const float* keys;
   const float* values;
@@ -63,8 +65,8 @@ struct Tile {
   int32_t first, count;  // positions [first, first + count)
 };
 
-/// In place where the run's own memory is f32 and may be read to whole register tiles, else copied
-/// to the workspace.
+/// The tile is used in place where the memory of the run is f32 and may be read up to whole
+/// register tiles; otherwise it is copied to the workspace.
 Tile load_tile(const KeyRun& run, int32_t first, int32_t count, const Workspace& w) {
   const int64_t skip = first - run.first;
   const bool whole = run.dtype == DType::kF32 && count % kKeyStep == 0 && w.depth % kKeyStep == 0;
@@ -84,8 +86,8 @@ Tile load_tile(const KeyRun& run, int32_t first, int32_t count, const Workspace&
   return {w.keys, w.values, w.padded_depth, first, count};
 }
 
-/// Minus infinity where row position `row + lane` does not see key position `first + j`, or where j
-/// >= valid.
+/// Sets scores to minus infinity where row position `row + lane` does not see key position `first +
+/// j`, or where j >= valid.
 void mask_scores(float* scores, int32_t first, int count, int valid, int32_t row, bool windowed,
                  int32_t window) {
   for (int j = 0; j < count; ++j) {
@@ -128,7 +130,7 @@ void softmax_step(float* scores, int count, float* out_t, int depth, float* larg
   }
 }
 
-/// The part of a tile that a group of rows, positions [row, row + rows), sees.
+/// Computes the part of a tile that a group of rows at positions [row, row + rows) sees.
 void attend_group(const Tile& tile, bool windowed, int32_t window, int32_t row, int rows,
                   const Workspace& w, int group) {
   const int32_t last_row = row + rows - 1;
@@ -199,7 +201,7 @@ void attend_block(const AttentionPrefillParams& params, const Block& block, cons
   finish_block(params, block, w);
 }
 
-/// All blocks, the costliest first, so that threads finish together.
+/// All blocks. The costliest come first, so that all threads finish at about the same time.
 std::vector<Block> plan_blocks(const AttentionPrefillParams& params,
                                const std::vector<KeyRuns>& runs) {
   const int heads = static_cast<int>(params.q.shape[1]),
@@ -249,8 +251,8 @@ void attention_prefill(const AttentionPrefillParams& params) {
   const std::vector<Block> blocks = plan_blocks(params, runs);
   int64_t cost = 0;
   for (const Block& block : blocks) cost += block.cost;
-  constexpr int64_t kSerialProducts =
-      1 << 18;  // multiply-adds that one core does in less than waking a thread takes
+  // Multiply-adds that one core does in less time than it takes to wake a thread.
+  constexpr int64_t kSerialProducts = 1 << 18;
   const int threads = threads_for(2 * cost * params.q.shape[2], kSerialProducts);
 #pragma omp parallel num_threads(threads)
   {

@@ -1,6 +1,6 @@
 #pragma once
-// What the recomputation of attention weights needs per row and query head, for the backward and
-// the influence.
+// What the backward pass and the influence both need, per row and query head, to recompute
+// attention weights.
 #include <algorithm>
 #include <vector>
 
@@ -14,10 +14,10 @@ struct RowGroup {
   size_t segment;
   int head;
   int32_t row, rows;  // within the segment; rows <= kGroupRows
-  int64_t cost;       // any unit; the costliest are done first so that threads finish together
+  int64_t cost;       // in any unit: the costliest start first
 };
 
-/// gradOut . out per row: sum over keys of A G.
+/// The delta of a row: gradOut . out, which equals the sum over its keys of A G.
 inline float row_delta(const TensorRef& out, const TensorRef& grad_out, int64_t row, int64_t head,
                        int64_t head_dim) {
   const float* x = out.row<const float>(row) + head * head_dim;
@@ -32,7 +32,7 @@ inline void sort_by_cost(std::vector<RowGroup>& groups) {
                    [](const RowGroup& a, const RowGroup& b) { return a.cost > b.cost; });
 }
 
-/// Multiply-adds that one core does in less time than waking a thread takes.
+/// Multiply-adds that one core does in less time than it takes to wake a thread.
 inline constexpr int64_t kSerialProducts = 1 << 18;
 
 }  // namespace moa::cpu

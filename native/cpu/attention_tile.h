@@ -1,8 +1,9 @@
 #pragma once
-// The arithmetic of tiled attention, for groups of kGroupRows query rows held across vector lanes:
-// queries, scores and outputs are transposed ([D, rows], [keys, rows]), so that keys and values are
-// read as they lie, one broadcast at a time, and the softmax needs no sums across lanes. The
-// backward swaps the roles: keys across lanes, queries read as they lie.
+// The arithmetic of tiled attention, for groups of kGroupRows query rows that lie across vector
+// lanes. Queries, scores and outputs are transposed ([D, rows], [keys, rows]), while keys and
+// values are read in their own order, one broadcast element at a time; so the softmax needs no sums
+// across lanes. The backward pass also uses it with the roles swapped: keys across lanes, queries
+// read in their own order.
 #include <cstdint>
 
 #include "cpu/simd.h"
@@ -11,7 +12,7 @@ namespace moa::cpu {
 
 inline constexpr int kRowVecs = 3;  // with kKeyStep = 4: 12 accumulators, 3 operands, 1 broadcast
 inline constexpr int kGroupRows = kRowVecs * kLanes;
-inline constexpr int kKeyStep = kManyRegisters ? 8 : 4;  // keys (or dimensions) per register tile
+inline constexpr int kKeyStep = kManyRegisters ? 8 : 4;  // keys or dimensions per register tile
 inline constexpr int kTileKeys = 64;  // a tile's scores, keys and values stay in L1
 inline constexpr float kLog2E = 1.4426950408889634f;
 
@@ -19,10 +20,11 @@ inline constexpr int64_t round_up(int64_t x, int64_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
 }
 
-// The two products are not inlined: their register tiles leave no register for a caller's values.
+// The two products below are not inlined, because their register tiles leave no registers for
+// values of the caller.
 
-/// products[key, row] = sum over d of keys[key, d] * rows_t[d, row], `count` keys, a multiple of
-/// kKeyStep.
+/// products[key, row] = sum over d of keys[key, d] * rows_t[d, row], for `count` keys, which is a
+/// multiple of kKeyStep.
 [[gnu::noinline]] inline void multiply_by_keys(const float* keys, int64_t stride, int count,
                                                const float* rows_t, int depth, float* products) {
   for (int j = 0; j < count; j += kKeyStep) {
@@ -43,7 +45,7 @@ inline constexpr int64_t round_up(int64_t x, int64_t multiple) {
   }
 }
 
-/// out_t[d, row] += sum over keys of values[key, d] * weights[key, row]; `depth` a multiple of
+/// out_t[d, row] += sum over keys of values[key, d] * weights[key, row]; `depth` is a multiple of
 /// kKeyStep.
 [[gnu::noinline]] inline void add_weighted_values(const float* values, int64_t stride, int count,
                                                   const float* weights, int depth, float* out_t) {

@@ -6,8 +6,9 @@ namespace moa::cpu {
 
 namespace {
 
-/// One head's tokens of a segment. A ring keeps the sinks and the last window of them: tokens that
-/// later ones of the same segment would overwrite are not written.
+/// Appends the tokens of a segment to the cache of one head. A ring keeps only the sinks and the
+/// last `window` tokens, so tokens that a later token of the same segment would overwrite are not
+/// written.
 template <class T>
 void append_head(const CacheAppendParams& params, const CpuKvCache& cache, const Segment& segment,
                  int kv_head) {

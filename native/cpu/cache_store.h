@@ -5,8 +5,8 @@
 
 namespace moa::cpu {
 
-/// Writes the token at `position` of one KV head: key and value vectors [D], converted to the
-/// cache's dtype.
+/// Writes the token at `position` to one KV head: its key [D] and value [D], converted to the dtype
+/// of the cache.
 template <class T>
 inline void store_token(const CpuKvCache& cache, const HeadSlots& head, int32_t position,
                         const float* key, const float* value) {

@@ -20,16 +20,17 @@ namespace {
 
 constexpr int64_t kAlignment = 64;  // a cache line, and the widest vector register
 
-/// calloc gives large blocks as untouched zero pages of the system, which zero-filling by hand
-/// would make resident.
+/// Uses calloc, which returns large blocks as zero pages that the system has not backed with memory
+/// yet. Filling them with zeros by hand would make all of them resident.
 class HeapAllocator final : public RawAllocator {
  public:
   void* allocate(int64_t bytes) override {
     char* block = static_cast<char*>(std::calloc(1, static_cast<size_t>(bytes + kAlignment)));
     if (block == nullptr) return nullptr;
     const auto address = reinterpret_cast<uintptr_t>(block);
-    const auto shift =
-        kAlignment - static_cast<int64_t>(address % kAlignment);  // 16 to 64: calloc aligns to 16
+    // Bytes to the aligned start: 16 to 64, because calloc aligns to 16. The last byte before the
+    // start keeps this number for release().
+    const auto shift = kAlignment - static_cast<int64_t>(address % kAlignment);
     block[shift - 1] = static_cast<char>(shift);
     return block + shift;
   }
@@ -83,7 +84,8 @@ class CpuBackend final : public Backend {
 
   void start_stream_thread() override {
 #if defined(_OPENMP)
-    omp_set_num_threads(threads_);  // per calling thread: each backend has its own
+    // The number holds for the calling thread only, so each backend has its own.
+    omp_set_num_threads(threads_);
 #endif
   }
   void upload(const void* data, DType from, const TensorRef& out) override {

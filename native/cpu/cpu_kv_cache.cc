@@ -38,7 +38,7 @@ void CpuKvCache::grow(int sequence, int layer, int32_t kept, int32_t tokens) {
   std::shared_ptr<Allocation>& grown = grown_[layer_index(sequence, layer)];
   const int64_t token = spec().token_bytes();
   const int blocks = 2 * spec().kv_heads;  // keys of every head, then values of every head
-  auto buffer = pool_->allocate(blocks * tokens * token, MemoryKind::kKv, "the growing KV cache");
+  auto buffer = pool_->allocate(blocks * tokens * token, MemoryKind::kKv, "the dynamic KV cache");
   const int64_t old_block = stored_tokens(sequence, layer) * token;
   for (int block = 0; block < blocks && kept > 0; ++block) {
     std::memcpy(static_cast<char*>(buffer->data()) + block * tokens * token,

@@ -8,18 +8,18 @@
 
 namespace moa::cpu {
 
-/// Keys and values of one KV head of one sequence in one layer, each contiguous. Elements have the
-/// cache's dtype.
+/// The keys and the values of one KV head of one sequence in one layer; each of the two is
+/// contiguous. Elements have the dtype of the cache.
 struct HeadSlots {
   void* keys = nullptr;    // [capacity, D]
   void* values = nullptr;  // [capacity, D]
   int32_t capacity = 0;    // slots; with kDynamic exactly the tokens stored
 };
 
-/// `ring` and `full`: one arena, [sequences][layers][kv_heads] blocks of keys [capacity, D] then
-/// values [capacity, D], so that a head whose span is short costs what it stores and nothing is
-/// padded. `dynamic`: per (sequence, layer) one exact-size buffer, keys [Hkv, stored, D] then values,
-/// made anew at every append. Stream thread only.
+/// `ring` and `full` use one arena: [sequences][layers][kv_heads] blocks, each with keys [capacity,
+/// D] and then values [capacity, D]. A head with a short span therefore takes only the bytes that
+/// it needs, and nothing is padded. `dynamic` uses one buffer of exact size per (sequence, layer):
+/// keys [Hkv, stored, D], then values; every append makes a new one. Stream thread only.
 class CpuKvCache final : public KvCache {
  public:
   CpuKvCache(KvCacheSpec spec, std::shared_ptr<MemoryPool> pool);
@@ -32,8 +32,8 @@ class CpuKvCache final : public KvCache {
 
   std::shared_ptr<MemoryPool> pool_;
   std::shared_ptr<Allocation> arena_;  // kRing, kFull
-  std::vector<int64_t>
-      offsets_;  // [sequences, layers, kv_heads] bytes from the arena's start to the keys
+  // [sequences, layers, kv_heads] bytes from the start of the arena to the keys of a head.
+  std::vector<int64_t> offsets_;
   std::vector<std::shared_ptr<Allocation>> grown_;  // kDynamic: [sequences, layers]
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 // One function per op, run on the stream thread with validated params. Activations are f32;
-// weights, tables and caches f32|f16|bf16. OpenMP uses the stream thread's own thread count
-// (omp_get_max_threads()).
+// weights, tables and caches may be f32, f16 or bf16. OpenMP uses the stream thread's own thread
+// count (omp_get_max_threads()).
 #include "moa/ops.h"
 
 namespace moa::cpu {

@@ -10,9 +10,9 @@ namespace moa::cpu {
 namespace {
 
 /// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). Both are
-/// made of the other logits' sum, because log-sum-exp - logit and p - 1 cancel where the target is
-/// almost certain. An ignored target gives 0 for both, a target outside the vocabulary NaN for
-/// both.
+/// computed from the sum over the other logits: where the target is almost certain, log-sum-exp -
+/// logit and p - 1 would lose their digits by cancellation. An ignored target (-1) gives 0 for
+/// both; a target outside the vocabulary gives NaN for both.
 float cross_entropy_row(const float* logits, int64_t columns, int32_t target, float* gradient,
                         float scale) {
   if (target == -1 || target < 0 || target >= columns) {

@@ -8,7 +8,8 @@ namespace moa::cpu {
 
 void fill_uniform(const FillUniformParams& params) {
   const int64_t columns = params.out.row_size();
-  const float half_width = params.deviation * 1.7320508f;  // sqrt(3): of a flat distribution
+  // The factor is sqrt(3), because the uniform distribution over [-w, w] has deviation w / sqrt(3).
+  const float half_width = params.deviation * 1.7320508f;
   dispatch_float(params.out.dtype, [&]<class T>(T) {
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < params.out.rows(); ++t) {

@@ -1,6 +1,6 @@
 #pragma once
-// f16 and bf16 to and from f32. Narrowing rounds to nearest even; NaN stays NaN; overflow becomes
-// infinity.
+// Conversions of f16 and bf16 to and from f32. Narrowing rounds to nearest even; NaN stays NaN;
+// overflow becomes infinity.
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -14,7 +14,7 @@
 
 namespace moa {
 
-/// Storage types: the bits of an element, converted by to_float and from_float.
+/// Storage types. They hold the bits of an element; to_float and from_float convert it.
 struct F16 {
   uint16_t bits;
 };
@@ -33,10 +33,11 @@ inline float to_float(F16 x) {
   return _cvtsh_ss(x.bits);
 #else
   const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000u) << 16;
-  const uint32_t magnitude = static_cast<uint32_t>(x.bits & 0x7fffu)
-                             << 13;  // exponent and mantissa in f32's places
+  // Exponent and mantissa, moved to where f32 has them.
+  const uint32_t magnitude = static_cast<uint32_t>(x.bits & 0x7fffu) << 13;
   if ((x.bits & 0x7c00u) == 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | magnitude);
-  // 2^112 moves the exponent bias from 15 to 127, and makes normal numbers of subnormal ones.
+  // The factor 2^112 moves the exponent bias from 15 to 127 and turns subnormal numbers into normal
+  // ones.
   return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f) |
                               sign);
 #endif
@@ -52,7 +53,7 @@ template <>
 inline BF16 from_float<BF16>(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  const uint32_t quiet_nan = (bits >> 16) | 0x40u;  // rounding could carry a NaN's mantissa away
+  const uint32_t quiet_nan = (bits >> 16) | 0x40u;  // rounding could turn a NaN into a number
   return BF16{static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded)};
 }
 template <>
@@ -64,10 +65,11 @@ inline F16 from_float<F16>(float x) {
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   const uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return F16{static_cast<uint16_t>(sign | 0x7e00u)};
-  if (magnitude >= 0x477ff000u)
-    return F16{static_cast<uint16_t>(sign | 0x7c00u)};  // 65520 and more round to infinity
-  if (magnitude < 0x38800000u) {  // below 2^-14: adding 0.5 aligns the subnormal's last bit with
-                                  // f32's and rounds
+  // 65520 and more round to infinity.
+  if (magnitude >= 0x477ff000u) return F16{static_cast<uint16_t>(sign | 0x7c00u)};
+  // Below 2^-14 the result is subnormal: adding 0.5 puts its last bit where f32 has its own last
+  // bit, so that the addition rounds to it.
+  if (magnitude < 0x38800000u) {
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return F16{static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u))};
   }
@@ -76,7 +78,7 @@ inline F16 from_float<F16>(float x) {
 #endif
 }
 
-/// out[i] = x[i] as f32, contiguous.
+/// out[i] = x[i] as f32, for n contiguous elements.
 inline void to_floats(const float* x, float* out, int64_t n) {
   std::memcpy(out, x, static_cast<size_t>(n) * 4);
 }
@@ -94,7 +96,7 @@ inline void to_floats(const F16* x, float* out, int64_t n) {
   for (; i < n; ++i) out[i] = to_float(x[i]);
 }
 
-/// out[i] = x[i] rounded to T, contiguous.
+/// out[i] = x[i] rounded to the type of `out`, for n contiguous elements.
 inline void from_floats(const float* x, float* out, int64_t n) {
   std::memcpy(out, x, static_cast<size_t>(n) * 4);
 }

@@ -1,4 +1,4 @@
-// GEMM with few rows: b is read once from its storage type, at memory bandwidth.
+// GEMM with few rows. b is read once, in its storage type; the speed is that of memory.
 #include <algorithm>
 
 #include "cpu/gemm_kernels.h"
@@ -8,11 +8,11 @@
 namespace moa::cpu {
 namespace {
 
-constexpr int64_t kSerialWork =
-    1 << 17;  // multiply-adds that one core does in less than waking a thread takes
+// Multiply-adds that one core does in less time than it takes to wake a thread.
+constexpr int64_t kSerialWork = 1 << 17;
 
-/// Sums over K of kRows rows of a with kLanes / kRows rows of b: one accumulator each, reduced
-/// together at the end.
+/// Dot products along K of kRows rows of a with kLanes / kRows rows of b. Each product has one
+/// accumulator; all are reduced together at the end.
 template <class T, int kRows>
 Vec dot_products(const float* a, int64_t a_stride, const T* const (&b)[kLanes], int64_t depth) {
   constexpr int kColumns = kLanes / kRows;
@@ -46,12 +46,12 @@ void write_out(const GemmArgs& args, int64_t row, int64_t column, int64_t column
   }
 }
 
-/// All rows x columns [column, column + kLanes), b's rows staying in L1 from the first pair of rows
-/// on.
+/// Computes columns [column, column + kLanes) of all rows. After the first pair of rows, the rows
+/// of b that it needs are in L1.
 template <class T>
 void dot_strip(const GemmArgs& args, int64_t column) {
   const int64_t columns = std::min<int64_t>(kLanes, args.n - column);
-  const T* b[kLanes];  // past N: the last row again, its sums unused
+  const T* b[kLanes];  // columns past N point at the last row; their sums are not used
   for (int c = 0; c < kLanes; ++c) {
     b[c] = static_cast<const T*>(args.b) +
            (column + std::min<int64_t>(c, columns - 1)) * args.b_stride;
@@ -76,7 +76,7 @@ void dot_strip(const GemmArgs& args, int64_t column) {
   }
 }
 
-/// kRows rows of out x kVecs vectors of columns, over all of K.
+/// Computes kRows rows of out x kVecs vectors of columns, over all of K.
 template <class T, int kRows, int kVecs>
 void scaled_rows(const GemmArgs& args, int64_t row, int64_t column) {
   Vec sums[kRows][kVecs] = {};

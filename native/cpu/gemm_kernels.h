@@ -1,6 +1,6 @@
 #pragma once
-// The GEMM algorithms behind gemm(): out[M, N] (+)= a[M, K] . b (+ bias). Plain pointers, so that
-// benches and tests can call each.
+// The GEMM algorithms behind gemm(): out[M, N] (+)= a[M, K] . b (+ bias). They take plain pointers,
+// so that benchmarks can call each of them.
 #include <cstdint>
 
 #include "moa/tensor.h"
@@ -19,14 +19,14 @@ struct GemmArgs {
   bool accumulate = false;
 };
 
-/// Blocked: b is packed (and converted) block by block, register tiles of fused multiply-adds. For
-/// many rows.
+/// Blocked: b is packed (and converted) block by block, and register tiles of out sum fused
+/// multiply-adds. For many rows.
 void gemm_packed(const GemmArgs& args);
-/// b [N, K] read once and in place: dot products along K, converted on the fly. For few rows, where
-/// b's bandwidth is the cost.
+/// b [N, K] is read once, in place, and converted on the way: dot products along K. For few rows,
+/// where reading b takes most of the time.
 void gemm_dot(const GemmArgs& args);
-/// b [K, N] read once and in place: rows of b scaled and summed, a strip of columns at a time. For
-/// few rows.
+/// b [K, N] is read once, in place: rows of b are scaled and summed, a strip of columns at a time.
+/// For few rows.
 void gemm_columns(const GemmArgs& args);
 
 }  // namespace moa::cpu

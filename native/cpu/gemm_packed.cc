@@ -1,6 +1,6 @@
-// Blocked GEMM after Goto and van de Geijn: a block of b is packed into panels of kPanel columns
-// (shared, L3), a panel stays in L1 while strips of kStrip rows of a pass by, and each strip x
-// panel tile of out lives in registers.
+// Blocked GEMM after Goto and van de Geijn: a block of b is packed into panels of kPanel columns,
+// which all threads share and which fit into L3. A panel stays in L1 while strips of kStrip rows of
+// a are multiplied by it, and each strip x panel tile of out lives in registers.
 #include <algorithm>
 
 #include "cpu/gemm_kernels.h"
@@ -12,20 +12,23 @@ namespace {
 
 constexpr int kPanelVecs = 2;
 constexpr int kPanel = kPanelVecs * kLanes;  // columns of out per register tile
-constexpr int kStrip =
-    kManyRegisters ? 12 : 6;        // rows: kStrip * kPanelVecs accumulators, the rest for b and a
-constexpr int64_t kMaxDepth = 384;  // of a packed panel: 384 x 16 floats are 24 KB, most of an L1
-constexpr int64_t kMaxColumns = 2048;        // of a packed block: with kMaxDepth 3 MB
-constexpr int64_t kBlockRows = 16 * kStrip;  // rows of a per task: a block of a stays in L2
-constexpr int64_t kSerialWork =
-    1 << 18;  // multiply-adds that one core does in less than waking a thread takes
+// Rows per strip: kStrip * kPanelVecs accumulators leave the other registers for b and a.
+constexpr int kStrip = kManyRegisters ? 12 : 6;
+// Depth (K) of a packed panel: 384 x 16 floats are 24 KB, most of an L1.
+constexpr int64_t kMaxDepth = 384;
+// Columns of a packed block: with kMaxDepth it has 3 MB.
+constexpr int64_t kMaxColumns = 2048;
+// Rows of a per task: a block of a stays in L2.
+constexpr int64_t kBlockRows = 16 * kStrip;
+// Multiply-adds that one core does in less time than it takes to wake a thread.
+constexpr int64_t kSerialWork = 1 << 18;
 
 struct Block {
   int64_t column, columns, depth_start, depth;
 };
 
-/// out[k, kPanel] = columns [column, column + kPanel) of b for the block's k; columns past N are
-/// zero.
+/// out[k, kPanel] = columns [column, column + kPanel) of b for the k of the block; columns past N
+/// are zero.
 template <class T>
 void pack_panel(const GemmArgs& args, const Block& block, int64_t column, float* panel) {
   const T* b = static_cast<const T*>(args.b);
@@ -61,8 +64,8 @@ void pack_panel(const GemmArgs& args, const Block& block, int64_t column, float*
   }
 }
 
-/// One register tile: out[kRows, kPanel] = a[kRows, depth] . panel, plus what `out` held when
-/// `add`, plus bias when given.
+/// One register tile: out[kRows, kPanel] = a[kRows, depth] . panel, plus what `out` held if `add`,
+/// plus `bias` unless it is null.
 template <int kRows>
 void multiply_tile(const float* a, int64_t a_stride, const float* panel, int64_t depth, float* out,
                    int64_t out_stride, bool add, const float* bias) {
@@ -94,7 +97,7 @@ void multiply_rows(int64_t rows, const float* a, int64_t a_stride, const float* 
   }
 }
 
-/// Rows [row, row + rows) x one panel of columns.
+/// Computes rows [row, row + rows) of one panel of columns.
 void multiply_panel(const GemmArgs& args, const Block& block, int64_t row, int64_t rows,
                     int64_t column, const float* panel) {
   const bool first = block.depth_start == 0;
@@ -133,8 +136,8 @@ void gemm_blocked(const GemmArgs& args) {
   const int64_t depth_step = (args.k + depth_blocks - 1) / depth_blocks;
   const int64_t columns_step = std::min(kMaxColumns, (args.n + kPanel - 1) / kPanel * kPanel);
   float* packed = scratch_floats(columns_step * std::max<int64_t>(depth_step, 1));
-  // Even blocks of rows, a whole number of strips each; when they are few, columns are shared out
-  // too.
+  // Rows are divided into equal blocks of whole strips. When there are few blocks, columns are
+  // divided among threads too.
   const int64_t row_blocks =
       std::max<int64_t>((args.m + kBlockRows - 1) / kBlockRows,
                         std::min<int64_t>(threads, (args.m + kStrip - 1) / kStrip));

@@ -1,7 +1,8 @@
-// Attention influence by distance; the formulas stand in src/native/backend.ts. Query rows lie
-// across lanes, and key tiles of one bin's 64 keys are counted back from the group's last row: of
-// tile t, all but a wedge of the nearest kGroupRows - 1 keys are in distance bin t for every row,
-// and the wedge is in bin t or t - 1. Per row only sums by bin are kept: O(N) memory.
+// Attention influence by distance; the formulas are in src/native/backend.ts. Query rows lie across
+// lanes. Key tiles have the 64 keys of one bin and are counted backwards from the last row of the
+// group. In tile t, all keys but the nearest kGroupRows - 1 (the wedge) are in distance bin t for
+// every row; a key of the wedge is in bin t or t - 1, depending on the row. Per row only sums by
+// bin are kept, so memory is O(N).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -14,10 +15,11 @@ namespace moa::cpu {
 namespace {
 
 static_assert(kBinKeys == kTileKeys && kGroupRows <= kBinKeys, "a tile spans two bins at most");
-constexpr int64_t kItemsPerHead =
-    16;  // blocks of rows of one head, each with its own sums: bounds the memory to O(N)
+// Blocks of rows of one head. Each has its own sums, so their number must be bounded to keep the
+// memory at O(N).
+constexpr int64_t kItemsPerHead = 16;
 
-/// Sums over the keys of one bin, per row, without dominant keys.
+/// Sums over the keys of one bin, per row, without dominant keys (influence_rows.h).
 struct BinSums {
   Vec weights[kRowVecs] = {};    // A
   Vec gradients[kRowVecs] = {};  // A G
@@ -27,7 +29,7 @@ struct BinSums {
 struct Inputs {
   const InfluenceParams& params;
   PackedHeads of_keys;
-  float *k, *v;
+  float *k, *v;  // packed by of_keys
   int depth, padded_depth, group;
   int64_t bins;
 
@@ -58,17 +60,18 @@ struct Workspace {
   }
 };
 
-/// Notes the keys of one vector of scores that are dominant in their rows.
+/// Keeps the weight and gradient of this key for the rows in which it is dominant.
 void take_dominants(Rows& rows, IVec dominates, Vec weight, Vec gradient, int32_t key, int vec) {
   for (int i = 0; i < kLanes; ++i) {
     if (dominates[i]) rows.dominants[vec * kLanes + i] = {weight[i], gradient[i], key};
   }
 }
 
-/// Keys [begin, end) of a tile whose buffers start at key `first`, all past the sinks or all sinks.
-/// In the wedge, the keys less than kGroupRows - 1 before the tile's end, lane c's key belongs to
-/// the tile's own bin only kGroupRows - 1 - c keys or more before the end: else to the bin before,
-/// in `nearer` (distance < 0 in tile 0, where A is made 0).
+/// Adds keys [begin, end) of a tile whose buffers start at key `first`; they are all sinks, or all
+/// past the sinks. In the wedge (keys less than kGroupRows - 1 before the end of the tile), a key
+/// belongs to the tile's own bin for lane c only when it is at least kGroupRows - 1 - c keys before
+/// the end. Otherwise it belongs to the bin before, whose sums are `nearer`; in tile 0 its distance
+/// is then negative, and A is set to 0.
 void add_keys(const Workspace& w, Rows& rows, float epsilon, int32_t first, int32_t begin,
               int32_t end, int32_t tile_end, BinSums& own, BinSums& nearer) {
   for (int v = 0; v < kRowVecs; ++v) {
@@ -110,7 +113,7 @@ void add_to_rows(const Vec (&sums)[kRowVecs], float* rows) {
   for (int v = 0; v < kRowVecs; ++v) store(rows + v * kLanes, load(rows + v * kLanes) + sums[v]);
 }
 
-/// Adds one tile's sums: bin `tile` from `own`, bin `tile` - 1 from `nearer`.
+/// Adds the sums of one tile: `own` to bin `tile`, `nearer` to bin `tile` - 1.
 void add_bins(const Workspace& w, Rows& rows, int64_t tile, bool sinks, const BinSums& own,
               const BinSums& nearer, const ItemSums& sums) {
   for (int64_t bin = tile; bin >= std::max<int64_t>(tile - 1, 0); --bin) {
@@ -240,7 +243,7 @@ void influence(const InfluenceParams& params) {
       }
     }
   }
-  // Items lie in a fixed order, whatever thread did them.
+  // Items are added in a fixed order, whichever thread computed them: the result is deterministic.
   std::vector<double> totals(static_cast<size_t>(kv_heads) * 3 * in.bins, 0.0);
   for (size_t i = 0; i < items.size(); ++i) {
     double* into = totals.data() + (items[i].head / in.group) * 3 * in.bins;

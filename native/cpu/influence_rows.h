@@ -1,6 +1,6 @@
 #pragma once
-// What the influence keeps per query row, and what it makes of it once a row's keys have all been
-// seen: |E| of the dominant key, and joint.
+// What the influence keeps per query row, and what it computes from that once all keys of a row
+// have been seen: |E| of the dominant key, and the joint influence.
 #include <cmath>
 #include <cstdint>
 
@@ -11,11 +11,12 @@ namespace moa::cpu {
 
 inline constexpr int kBinKeys = 64;  // keys per distance bin
 
-/// Above it G - delta and 1 - A cancel, so that E is made of the sums over the row's other keys. A
-/// little above 1/2: rounding must not put two keys of a row above it.
+/// A key with a larger weight A is dominant in its row. For it G - delta and 1 - A lose their
+/// digits by cancellation, so its E is computed from the sums over the other keys of the row. The
+/// bound is a little above 1/2, so that rounding cannot make two keys of a row dominant.
 inline constexpr float kDominantWeight = 0.51f;
 
-/// The key of a row with A > kDominantWeight; weight 0: none.
+/// The dominant key of a row; `weight` is 0 when there is none.
 struct DominantKey {
   float weight = 0, gradient = 0;  // A, G
   int32_t key = 0;
@@ -26,11 +27,11 @@ struct Rows {
   int32_t first, count;
   float log2_sums[kGroupRows];  // L; +infinity past the last row, so that A is 0 there
   float deltas[kGroupRows];     // gradOut . out
-  float sink_weights[kGroupRows] = {},
-        sink_gradients[kGroupRows] = {};  // sums of A and A G over the sinks
-  float own_weights[kGroupRows] = {},
-        own_gradients[kGroupRows] = {};  // A and G at the row's own key
-  DominantKey dominants[kGroupRows];     // not in any sum until finish_rows()
+  // Sums of A and A G over the sinks.
+  float sink_weights[kGroupRows] = {}, sink_gradients[kGroupRows] = {};
+  // A and G at the row's own key.
+  float own_weights[kGroupRows] = {}, own_gradients[kGroupRows] = {};
+  DominantKey dominants[kGroupRows];  // no sum contains them before finish_rows()
 };
 
 /// Sums of the rows over the keys of each bin past the sinks.
@@ -50,7 +51,7 @@ struct RowTotal {
   void add(double a, double a_g) { weight += a, gradient += a_g; }
 };
 
-/// Over all keys that the row's sums have.
+/// The total over all keys that are in the sums of row `c`.
 inline RowTotal row_total(const Rows& rows, const RowBins& bins, int c) {
   RowTotal total{rows.sink_weights[c], rows.sink_gradients[c]};
   for (int64_t b = 0; b <= (rows.first + c) / kBinKeys; ++b)
@@ -58,24 +59,27 @@ inline RowTotal row_total(const Rows& rows, const RowBins& bins, int c) {
   return total;
 }
 
-/// |E_j| from R and Q, the sums of A and A G over the other keys: with weights that sum to 1,
-/// G_j - delta = G_j R - Q and 1 - A_j = R. The weights' common error is divided out.
+/// |E_j| from R and Q, the sums of A and A G over the other keys. With weights that sum to 1, G_j -
+/// delta = G_j R - Q and 1 - A_j = R. Dividing by the actual sum removes an error that all weights
+/// share.
 inline double dominant_effect(const DominantKey& j, const RowTotal& others, double epsilon) {
   const double total = others.weight + j.weight;
   const double moved = j.weight * (j.gradient * others.weight - others.gradient),
                scale = total * (epsilon * total + others.weight);
-  // scale = 0 only without epsilon and when all other keys underflowed: nothing moves.
+  // `scale` is 0 only when epsilon is 0 and the weights of all other keys underflowed: no weight
+  // can move.
   return std::abs(scale > 0 ? moved / scale : moved);
 }
 
-/// Adds the |E| of a row's dominant key, and the key to the row's sums.
+/// Adds |E| of the dominant key of row `c` to the outputs, then the key itself to the sums of the
+/// row.
 inline void finish_dominant(Rows& rows, const RowBins& bins, const InfluenceParams& params, int c,
                             RowTotal& total, const ItemSums& sums) {
   const DominantKey& j = rows.dominants[c];
   const int32_t position = rows.first + c, bin = (position - j.key) / kBinKeys;
   const bool sink = j.key < params.sink;
   const float product = j.weight * j.gradient;
-  // Row 0 has no other key to shift weight to.
+  // Row 0 has no other key to which weight could move.
   (sink ? sums.elementwise_sink : sums.elementwise)[bin] +=
       position == 0 ? std::fabs(product) : dominant_effect(j, total, params.epsilon);
   (sink ? rows.sink_weights[c] : bins.weights[bin * kGroupRows + c]) += j.weight;
@@ -83,8 +87,8 @@ inline void finish_dominant(Rows& rows, const RowBins& bins, const InfluencePara
   total.add(j.weight, product);
 }
 
-/// joint[b] += |what the row's output gradient becomes when only the sinks and bins below b stay -
-/// delta|, delta being `total`'s.
+/// joint[b] += |delta of the row when only the sinks and the bins below b are kept - delta with all
+/// keys|.
 inline void add_joint(const Rows& rows, const RowBins& bins, const InfluenceParams& params, int c,
                       const RowTotal& total, int64_t bin_count, double* joint) {
   const int32_t position = rows.first + c, sink = params.sink;
@@ -92,7 +96,7 @@ inline void add_joint(const Rows& rows, const RowBins& bins, const InfluencePara
   const double own_weight = rows.own_weights[c], own_gradient = rows.own_gradients[c],
                delta = total.gradient / total.weight;
   const auto change = [&](double weight, double gradient) {
-    // Where all else underflowed the own key is left.
+    // When all kept weights underflowed, only the row's own key counts.
     return std::abs((weight > 0 ? gradient / weight : own_gradient) - delta);
   };
   if (position > sink)

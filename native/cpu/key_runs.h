@@ -1,6 +1,6 @@
 #pragma once
-// Where the keys that a prefill chunk may see lie, as runs in position order, and which of them a
-// row sees.
+// Where the keys are that the rows of a prefill chunk may see, as runs in order of position, and
+// which of them a row sees.
 #include <algorithm>
 #include <cstdint>
 
@@ -9,21 +9,22 @@
 
 namespace moa::cpu {
 
-/// Keys and values of consecutive positions at a constant stride.
+/// Keys and values of consecutive positions, stored at a constant stride.
 struct KeyRun {
   const void* keys = nullptr;    // [count, D]
   const void* values = nullptr;  // [count, D]
   DType dtype = DType::kF32;
   int64_t stride = 0;            // elements between positions
   int32_t first = 0, count = 0;  // positions [first, first + count)
-  bool windowed =
-      false;  // seen only by rows less than `window` positions later; else by all later rows
-  bool padded = false;  // readable to whole register tiles in both directions, zeros past the end
+  // Only rows less than `window` positions later see a key; otherwise all later rows do.
+  bool windowed = false;
+  // May be read up to whole register tiles, in rows and in columns: there are zeros past the end.
+  bool padded = false;
 };
 
 struct KeyRuns {
-  static constexpr int kMaxRuns =
-      5;  // sinks, the ring's two runs, the chunk's own sinks, the rest of the chunk
+  // The cached sinks, the two runs of the ring, the chunk's own sinks and the rest of the chunk.
+  static constexpr int kMaxRuns = 5;
   KeyRun runs[kMaxRuns];
   int count = 0;
   int32_t window = 0;
@@ -46,7 +47,8 @@ struct KeyRuns {
     return run.windowed ? std::max(run.first, row_position - window + 1) : run.first;
   }
 
-  /// Keys that any row at positions [first, last] sees: what a block of rows costs.
+  /// The number of keys that at least one row at positions [first, last] sees: the cost of a block
+  /// of rows.
   int64_t live_keys(int32_t first, int32_t last) const {
     int64_t keys = 0;
     for (int i = 0; i < count; ++i) {
@@ -57,15 +59,15 @@ struct KeyRuns {
   }
 };
 
-/// A head's keys and values of the chunk itself, padded f32 copies.
+/// The keys and values of the chunk itself for one head: padded f32 copies, [rows, D] at `stride`.
 struct ChunkRows {
   const float* keys;
   const float* values;
   int64_t stride;
 };
 
-/// The keys of one segment for one KV head: what the cache holds, then the chunk itself, which is
-/// appended only afterwards.
+/// The keys that one segment sees in one KV head: first what the cache holds, then the chunk
+/// itself, which is appended to the cache only afterwards.
 inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& segment, int kv_head,
                         const ChunkRows& rows) {
   KeyRuns result;
@@ -98,7 +100,7 @@ inline KeyRuns key_runs(const AttentionPrefillParams& params, const Segment& seg
   if (stored > oldest) {
     const int32_t slot = ring_slot(oldest, sink, capacity);
     const int32_t before_wrap = std::min(capacity - slot, stored - oldest);
-    cached.first = oldest - slot;  // so that the run starting at `slot` has position `oldest`
+    cached.first = oldest - slot;  // the run that starts at `slot` then has position `oldest`
     result.add(cached, slot, before_wrap, true);
     cached.first = oldest + before_wrap - sink;
     result.add(cached, sink, stored - oldest - before_wrap, true);

@@ -6,7 +6,7 @@
 
 namespace moa::cpu {
 
-/// The largest element, without regard to NaN; 0 where that is infinite: inf - inf would be NaN.
+/// The largest element that is not NaN, or 0 when this is infinite, because inf - inf would be NaN.
 inline float finite_shift(const float* x, int64_t size) {
   float largest = -INFINITY;
 #pragma omp simd reduction(max : largest)
@@ -14,7 +14,7 @@ inline float finite_shift(const float* x, int64_t size) {
   return std::isfinite(largest) ? largest : 0.0f;
 }
 
-/// sum(exp(x - shift)); NaN anywhere gives NaN.
+/// sum(exp(x - shift)). Any NaN in x gives NaN.
 inline float sum_exp(const float* x, int64_t size, float shift) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -22,8 +22,8 @@ inline float sum_exp(const float* x, int64_t size, float shift) {
   return sum;
 }
 
-/// log(sum(exp(x))), natural, stabilised by the maximum. NaN anywhere gives NaN; all -infinity
-/// gives -infinity.
+/// log(sum(exp(x))), the natural logarithm, stabilised by the maximum. Any NaN in x gives NaN; if
+/// all are -infinity, so is the result.
 inline float log_sum_exp(const float* x, int64_t size) {
   const float shift = finite_shift(x, size);
   return shift + std::log(sum_exp(x, size, shift));

@@ -6,32 +6,31 @@
 
 namespace moa::cpu {
 
-/// Layout of a copy of [T, H, D] in which each head's rows of a segment are contiguous and padded
-/// with zeros to whole register tiles: rows a whole token apart fall into few cache sets, and tiled
-/// attention reads each of them many times.
+/// Layout of a copy of [T, H, D] in which the rows of one head of a segment are contiguous and
+/// padded with zeros to whole register tiles. In the original, rows are a whole token apart and
+/// fall into few cache sets, while tiled attention reads each of them many times.
 class PackedHeads {
  public:
   PackedHeads(View<Segment> segments, int64_t heads, int64_t head_dim)
       : heads_(heads), depth_(head_dim), padded_depth_(round_up(head_dim, kKeyStep)) {
     for (const Segment& segment : segments) {
       starts_.push_back(rows_);
-      rows_ += round_up(segment.row_count, kKeyStep) +
-               kKeyStep;  // the last: a tile may start anywhere and reads whole steps
+      // One step more, because a tile may start at any row and reads whole steps.
+      rows_ += round_up(segment.row_count, kKeyStep) + kKeyStep;
     }
   }
 
   int64_t floats() const { return heads_ * rows_ * padded_depth_; }
   int64_t heads() const { return heads_; }
   int64_t padded_depth() const { return padded_depth_; }
-  /// Place of a segment's first row of one head among heads() * total rows: for arrays with one
-  /// value per row and head.
+  /// Index of the first row of one segment and head in an array with one value per head and row.
   int64_t row_index(size_t segment, int64_t head) const { return head * rows_ + starts_[segment]; }
   int64_t row_indices() const { return heads_ * rows_; }
   float* rows(float* buffer, size_t segment, int64_t head) const {
     return buffer + row_index(segment, head) * padded_depth_;
   }
 
-  /// Copies one head of one segment.
+  /// Copies one head of segment number `index` from `tensor` into `buffer`.
   void fill(float* buffer, const TensorRef& tensor, const Segment& segment, size_t index,
             int64_t head) const {
     const int padded = static_cast<int>(round_up(segment.row_count, kKeyStep) + kKeyStep);

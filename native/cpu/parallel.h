@@ -3,8 +3,8 @@
 
 namespace moa::cpu {
 
-/// Below this many element operations a loop stays on the stream thread: waking the OpenMP team
-/// takes 2 to 10 us, in which one core does about this much.
+/// A loop with fewer element operations stays on the stream thread: waking the OpenMP team takes 2
+/// to 10 us, and one core does about this many operations in that time.
 inline constexpr int64_t kParallelElements = 16384;
 
 }  // namespace moa::cpu

@@ -8,7 +8,8 @@ namespace moa::cpu {
 
 namespace {
 
-/// Of [T, C] or [T, H, D]: vectors to normalize in each row, and their length.
+/// The vectors to normalize in x, which is [T, C] or [T, H, D]: their number per row, and their
+/// length.
 struct Vectors {
   int64_t per_row, size;
   explicit Vectors(const TensorRef& x)

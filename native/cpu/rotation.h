@@ -5,9 +5,9 @@
 
 namespace moa::cpu {
 
-/// Cosine and sine, times the attention factor, of position * inverse_frequencies[i] for i < half.
-/// The angle is rounded to f32 before, as in Hugging Face's rotary embedding, on which models were
-/// trained and goldens were made.
+/// Cosine and sine of position * inverse_frequencies[i] for i < half, times `scale` (the attention
+/// factor). The angle is rounded to f32 first, as in Hugging Face's rotary embedding, with which
+/// models were trained and goldens were made.
 inline void rotation_of(int32_t position, const float* inverse_frequencies, int64_t half,
                         float scale, bool inverse, float* cosine, float* sine) {
   const float position_f32 = static_cast<float>(position);

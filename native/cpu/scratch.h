@@ -13,9 +13,9 @@
 
 namespace moa::cpu {
 
-/// Floats that an op needs while it runs, aligned to a cache line and not initialized. One buffer
-/// per calling thread, kept for the next op, so an op asks once, before its parallel region, for
-/// what all its threads need (an exception cannot leave the region).
+/// Returns `count` floats for the time of one op, aligned to a cache line and not initialized.
+/// There is one buffer per calling thread, which is kept for the next op. So an op calls this once
+/// for all its threads, and before its parallel region, which an exception could not leave.
 inline float* scratch_floats(int64_t count) {
   struct Free {
     void operator()(float* p) const { std::free(p); }
@@ -28,15 +28,15 @@ inline float* scratch_floats(int64_t count) {
     const int64_t rounded = (count + 1023) / 1024 * 1024;
     buffer.reset(static_cast<float*>(std::aligned_alloc(64, static_cast<size_t>(rounded) * 4)));
     if (!buffer)
-      throw Error(ErrorCode::kOutOfMemory,
-                  "No memory for " + std::to_string(rounded * 4) + " bytes of scratch");
+      throw Error(ErrorCode::kOutOfMemory, "Expected " + std::to_string(rounded * 4) +
+                                               " bytes of scratch memory but there is less");
     capacity = rounded;
   }
   return buffer.get();
 }
 
-/// Rounds a count of floats up to whole cache lines, so that threads' parts of a buffer do not
-/// share one.
+/// Rounds a count of floats up to whole cache lines, so that no two threads' parts of a buffer
+/// share a line.
 inline int64_t whole_lines(int64_t floats) {
   return (floats + 15) / 16 * 16;
 }
@@ -57,8 +57,7 @@ inline int max_threads() {
 }
 #endif
 
-/// Threads worth starting for `work` units when `grain` of them cost less than waking a thread
-/// does.
+/// How many threads to use for `work` units, when `grain` units cost less than waking a thread.
 inline int threads_for(int64_t work, int64_t grain) {
   return static_cast<int>(std::min<int64_t>(work / grain + 1, max_threads()));
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Vectors of floats by GCC/Clang vector extensions, as wide as the target's registers: 16 lanes
-// with AVX-512, 8 with AVX, else 4. Comparisons and selections are written so that NaN propagates;
-// nothing here relies on -ffast-math.
+// Vectors of floats, by the vector extensions of GCC and Clang. They are as wide as the registers
+// of the target: 16 lanes with AVX-512, 8 with AVX, else 4. Comparisons and selections are written
+// so that NaN propagates; nothing here relies on -ffast-math.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -42,14 +42,14 @@ inline void store(float* p, Vec v) {
   std::memcpy(p, &v, sizeof v);
 }
 inline Vec broadcast(float x) {
-  return x - Vec{};
-}  // x - 0 is x for every x, also -0 and NaN
+  return x - Vec{};  // x - 0 is x for every x, also for -0 and NaN
+}
 inline IVec broadcast(int32_t x) {
   return x + IVec{};
 }
 
-/// A load into a register. Compilers else repeat the load in every instruction that uses the
-/// operand, and a register tile is then bound by the load ports.
+/// A load that is kept in a register. Otherwise compilers repeat the load in every instruction that
+/// uses the operand, and the load ports then limit the speed of a register tile.
 inline Vec load_operand(const float* p) {
   Vec v = load(p);
 #if defined(__AVX512F__)
@@ -69,7 +69,7 @@ inline IVec lane_indices() {
   return v;
 }
 
-/// a * b + c, rounded once where the target can.
+/// a * b + c, rounded only once where the target can do that.
 inline Vec fmadd(Vec a, Vec b, Vec c) {
 #if defined(__AVX512F__)
   return _mm512_fmadd_ps(a, b, c);
@@ -83,7 +83,7 @@ inline Vec fmadd(float a, Vec b, Vec c) {
   return fmadd(broadcast(a), b, c);
 }
 
-/// The larger; the second where either is NaN.
+/// The larger of a and b in each lane; b where either is NaN.
 inline Vec max(Vec a, Vec b) {
 #if defined(__AVX512F__)
   return _mm512_max_ps(a, b);
@@ -93,7 +93,7 @@ inline Vec max(Vec a, Vec b) {
   return a > b ? a : b;
 #endif
 }
-/// The smaller; the second where either is NaN.
+/// The smaller of a and b in each lane; b where either is NaN.
 inline Vec min(Vec a, Vec b) {
 #if defined(__AVX512F__)
   return _mm512_min_ps(a, b);
@@ -128,8 +128,8 @@ inline float reduce_add(Vec v) {
   }
   return x[0];
 }
-/// The largest lane; any lane may be NaN, then the result is unspecified but for the exponentials
-/// that follow.
+/// The largest lane. When a lane is NaN the result is unspecified; the exponentials that follow are
+/// then NaN all the same.
 inline float reduce_max(Vec v) {
   float x[kLanes];
   store(x, v);
@@ -158,15 +158,16 @@ inline Vec load(const BF16* p) {
   return reinterpret_cast<Vec>(__builtin_convertvector(bits, UInts) << 16);
 }
 
-/// 2^x for every x: relative error below 2^-22 from 2^-126.5 to 2^127.5; 0 below, infinity above;
-/// NaN at NaN. Weights that a mask then drops may have any argument, so the ends are clamped.
-/// x = n + r with |r| <= 1/2; 2^r by a minimax polynomial, 2^n through the exponent bits, which are
-/// computed unsigned because a NaN's payload may overflow them.
+/// 2^x for every x: the relative error is below 2^-22 for results from 2^-126.5 to 2^127.5; smaller
+/// results are 0, larger ones infinity, and NaN gives NaN. Both ends are clamped, because weights
+/// that a mask drops afterwards may have any argument. With x = n + r and |r| <= 1/2, 2^r comes
+/// from a minimax polynomial and 2^n from the exponent bits. These are computed unsigned, because
+/// the payload of a NaN may overflow them.
 inline Vec exp2(Vec x) {
-  constexpr float kRoundToInteger =
-      12582912.0f;                 // 1.5 * 2^23: adding it leaves round(x) in the low mantissa bits
-  x = max(broadcast(-127.0f), x);  // n = -127 gives exponent bits 0, that is 0; keeps NaN
-  x = min(broadcast(128.0f), x);   // n = 128 gives exponent bits 255, that is infinity; keeps NaN
+  // 1.5 * 2^23: adding it leaves round(x) in the low bits of the mantissa.
+  constexpr float kRoundToInteger = 12582912.0f;
+  x = max(broadcast(-127.0f), x);  // n = -127 gives exponent bits 0: the result is 0. NaN stays
+  x = min(broadcast(128.0f), x);   // n = 128 gives exponent bits 255: infinity. NaN stays
   const Vec shifted = x + kRoundToInteger;
   const Vec r = x - (shifted - kRoundToInteger);
   const UVec power = (reinterpret_cast<UVec>(shifted) << 23) + 0x3f800000u;
@@ -205,7 +206,7 @@ inline void transpose(Vec (&v)[kLanes]) {
 #endif
 }
 
-/// Transposes kLanes vectors and adds them up: lane i of the result is the sum of v[i]'s lanes.
+/// Sums each of kLanes vectors: lane i of the result is the sum of the lanes of v[i].
 inline Vec reduce_add_each(const Vec (&v)[kLanes]) {
 #if defined(__AVX__) && !defined(__AVX512F__)
   const __m256 ab = _mm256_hadd_ps(v[0], v[1]), cd = _mm256_hadd_ps(v[2], v[3]);

@@ -10,7 +10,8 @@ namespace moa::cpu {
 
 namespace {
 
-constexpr int64_t kChunk = 1024;  // elements converted at a time through f32; 4 KiB stay in L1
+// Elements that are converted at a time, by way of f32: their 4 KiB stay in L1.
+constexpr int64_t kChunk = 1024;
 
 template <class From, class To>
 void convert(const From* x, To* out, int64_t n) {
@@ -26,7 +27,7 @@ void convert(const From* x, To* out, int64_t n) {
   }
 }
 
-/// Contiguous elements as one row: a vector is not copied element by element.
+/// Makes one row of contiguous elements, so that a tensor [n] is not copied element by element.
 TensorRef as_few_rows(TensorRef x) {
   if (!x.contiguous()) return x;
   const int64_t size = x.size();

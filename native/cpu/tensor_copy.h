@@ -3,10 +3,10 @@
 
 namespace moa::cpu {
 
-/// Host elements of `from`, contiguous, into `out`, converted to its dtype (floats only; i32 to
-/// i32).
+/// Copies contiguous host elements of dtype `from` into `out`. Floats are converted to the dtype of
+/// `out`; i32 goes only to i32.
 void upload(const void* data, DType from, const TensorRef& out);
-/// Elements in row-major order without gaps, floats as f32, i32 as i32.
+/// Copies the elements of `x` to `out` in row-major order without gaps: floats as f32, i32 as i32.
 void download(const TensorRef& x, void* out);
 
 }  // namespace moa::cpu

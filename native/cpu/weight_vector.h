@@ -6,8 +6,8 @@
 
 namespace moa::cpu {
 
-/// A [C] weight as f32: itself, or a converted copy for the time of one op. Null when the op was
-/// given none.
+/// A weight [C] as f32: the tensor's own data, or a converted copy that lives as long as one op.
+/// data() is null when the op has no such weight.
 class WeightVector {
  public:
   explicit WeightVector(const TensorRef& weight) {

@@ -16,7 +16,7 @@ foreach(architecture IN LISTS MOABENCH_CUDA_ARCHITECTURES)
   target_compile_options(moabench_cuda PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-gencode arch=compute_${architecture},code=sm_${architecture}>")
 endforeach()
-# Uncompressed, so that CI reads kernels from the library (scripts/kernels).
+# Device code stays uncompressed, so that CI can read the kernels from the library (scripts/kernels).
 target_compile_options(moabench_cuda PRIVATE
   "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-O3 --expt-relaxed-constexpr --no-compress -Xcompiler -Wall>")
 target_link_options(moabench_cuda PRIVATE -Wl,-z,now -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cuda/host/exports.map)

@@ -20,7 +20,7 @@ CudaKvCache& cuda_cache(KvCache* cache) {
   return *static_cast<CudaKvCache*>(cache);
 }
 
-/// Kernels' scratch memory, taken from the backend's account.
+/// Gives the library scratch memory for its kernels from the backend's pool, which counts it.
 class ScratchAccount {
  public:
   explicit ScratchAccount(std::shared_ptr<MemoryPool> pool) : pool_(std::move(pool)) {}
@@ -37,7 +37,7 @@ class ScratchAccount {
       self->allocations_.emplace(data, std::move(allocation));
       return data;
     } catch (...) {
-      return nullptr;  // the library reports it as out of memory
+      return nullptr;  // the library reports null as out of memory
     }
   }
   static void release(void* user, void* data) {
@@ -55,8 +55,8 @@ class ScratchAccount {
   std::unordered_map<void*, std::shared_ptr<Allocation>> allocations_;
 };
 
-/// A recorded graph with what the host does at each replay. Holds the scratch account: the device's
-/// graph may own scratch.
+/// A recorded graph, with the work that the host does at each replay. It holds the ScratchAccount,
+/// because the graph on the device may own scratch memory.
 class CudaGraph final : public CommandGraph {
  public:
   using HostEffects = std::vector<std::function<void()>>;
@@ -129,7 +129,7 @@ class CudaBackend final : public Backend {
   void give_back_memory() override {
     api().bind_thread(device_->context());
     api().drop_scratch(device_->context());
-    api().trim(device_->context());  // a lost device has nothing to give back
+    api().trim(device_->context());  // a failure is ignored: a lost device has nothing to give back
   }
 
   std::vector<std::string> substitutions() const override {
@@ -220,8 +220,8 @@ class CudaBackend final : public Backend {
     return device_->api();
   }
 
-  /// Runs now, and again at each replay of the recording in progress; what it refers to lives as
-  /// long as the graph (see binding/recording.h).
+  /// Runs `effect` now, and again at each replay of the recording in progress. What `effect` refers
+  /// to lives as long as the graph (see binding/recording.h).
   template <class F>
   void host_effect(F&& effect) {
     effect();
@@ -231,7 +231,8 @@ class CudaBackend final : public Backend {
   std::shared_ptr<CudaDevice> device_;
   std::shared_ptr<MemoryPool> pool_;
   std::shared_ptr<ScratchAccount> scratch_;
-  uint64_t recordings_ = 0, recording_ = 0;  // number of the recording in progress; 0: none
+  // `recording_` is the number of the recording in progress, or 0; `recordings_` counts them.
+  uint64_t recordings_ = 0, recording_ = 0;
   CudaGraph::HostEffects effects_;
 };
 

@@ -9,7 +9,7 @@ CudaDevice::CudaDevice(const Api& api, int device) : api_(api) {
   int32_t count = 0;
   check(api_.device_count(&count));
   if (device >= count) {
-    throw Error(ErrorCode::kUnavailable, "Expected a device below " + std::to_string(count) +
+    throw Error(ErrorCode::kUnavailable, "Expected a CUDA device below " + std::to_string(count) +
                                              " but received " + std::to_string(device));
   }
   check(api_.create(device, &context_));

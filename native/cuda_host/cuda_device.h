@@ -27,7 +27,7 @@ class CudaDevice {
   DeviceInfo info_;
 };
 
-/// Device memory in stream order, for a MemoryPool.
+/// Allocates and frees device memory in stream order, for a MemoryPool.
 class CudaAllocator final : public RawAllocator {
  public:
   explicit CudaAllocator(std::shared_ptr<CudaDevice> device) : device_(std::move(device)) {}
@@ -39,7 +39,7 @@ class CudaAllocator final : public RawAllocator {
   std::shared_ptr<CudaDevice> device_;
 };
 
-/// Device memory outside the account of tensors and caches: tables of a few bytes a head.
+/// Device memory that the pool does not count: tables with a few bytes per head.
 class DeviceTable {
  public:
   DeviceTable(std::shared_ptr<CudaDevice> device, int64_t bytes);

@@ -95,7 +95,7 @@ void CudaKvCache::plan_decode(View<int32_t> sequences, uint64_t recording) {
 void CudaKvCache::grow(int sequence, int layer, int32_t kept, int32_t tokens) {
   const int64_t head_bytes = 2 * tokens * spec().token_bytes();
   auto buffer =
-      pool_->allocate(spec().kv_heads * head_bytes, MemoryKind::kKv, "the growing KV cache");
+      pool_->allocate(spec().kv_heads * head_bytes, MemoryKind::kKv, "the dynamic KV cache");
   const size_t first = head_index(sequence, layer);
   std::vector<uint64_t> heads(static_cast<size_t>(spec().kv_heads));
   for (size_t h = 0; h < heads.size(); ++h)
@@ -112,7 +112,7 @@ void CudaKvCache::grow(int sequence, int layer, int32_t kept, int32_t tokens) {
   }
   std::copy(heads.begin(), heads.end(), heads_.begin() + static_cast<int64_t>(first));
   std::fill_n(capacities_.begin() + static_cast<int64_t>(first), spec().kv_heads, tokens);
-  // The old buffer goes back in stream order, after the copy.
+  // This frees the old buffer; as that happens in stream order, the copy is done before.
   grown_[layer_index(sequence, layer)] = std::move(buffer);
   write_layer_tables(sequence, layer);
 }

@@ -9,21 +9,22 @@
 
 namespace moa::cuda {
 
-/// Keys and values in device memory, in the tiles that CacheView describes. `ring` and `full`: one
-/// arena. `dynamic`: per (sequence, layer) one exact-size buffer, made anew at every append.
+/// Keys and values in device memory, in the tiles that CacheView describes. `ring` and `full` use
+/// one arena. `dynamic` uses one buffer of exact size per (sequence, layer); every append makes a
+/// new one.
 ///
-/// The device has its own lengths, which kernels read, so that a recorded step can be replayed; the
-/// host's are their mirror.
+/// Kernels read lengths that are on the device, so that a recorded step can be replayed. The host
+/// keeps the same lengths.
 class CudaKvCache final : public KvCache {
  public:
   CudaKvCache(KvCacheSpec spec, std::shared_ptr<CudaDevice> device,
               std::shared_ptr<MemoryPool> pool);
 
   // Stream thread.
-  /// What kernels read. Brings to the device what it does not have yet.
+  /// What kernels read. First writes to the device what is missing there.
   const CacheView& view();
-  /// Splits a step of these sequences over the device, unless that was done since lengths last
-  /// changed, in this recording or outside recordings.
+  /// Runs decode_plan for a step of these sequences, unless a valid plan exists: one that was made
+  /// since lengths last changed, in the same recording (or also outside any).
   void plan_decode(View<int32_t> sequences, uint64_t recording);
   void reset(int sequence) override;
   void advance(View<int32_t> sequences, View<int32_t> counts, bool complete) override;
@@ -46,7 +47,7 @@ class CudaKvCache final : public KvCache {
   DeviceTable device_heads_, device_capacities_, device_lengths_, device_plan_;
   CacheView view_;
   bool tables_written_ = false;
-  bool lengths_stale_ = false;              // on the device, after a failure
+  bool lengths_stale_ = false;              // the device has old lengths after a failure
   std::vector<int32_t> planned_sequences_;  // empty: no plan
   uint64_t planned_recording_ = 0;
 };

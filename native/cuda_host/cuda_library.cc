@@ -15,7 +15,8 @@ Api open_library(const std::string& path) {
   if (library == nullptr) throw Error(ErrorCode::kUnavailable, dlerror());
   const auto entry = reinterpret_cast<EntryPoint>(dlsym(library, kEntryPoint));
   if (entry == nullptr) {
-    throw Error(ErrorCode::kUnavailable, path + " has no symbol " + kEntryPoint);
+    throw Error(ErrorCode::kUnavailable, std::string("Expected the symbol ") + kEntryPoint +
+                                             " in " + path + " but it is not there");
   }
   Api api;
   const uint32_t other = entry(kAbiVersion, &api);

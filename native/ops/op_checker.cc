@@ -50,8 +50,9 @@ const char* role_dtypes(Role role, const DeviceTraits& traits) {
   return "";
 }
 
-/// Whether two views share an element. Exact for views with one row stride, such as column slices
-/// of one tensor; views of one block with different strides count as sharing when their extents do.
+/// Whether two views share an element. The answer is exact for two views with the same row stride,
+/// such as column slices of one tensor. Views with different strides count as sharing as soon as
+/// their extents overlap.
 bool overlap(const TensorRef& a, const TensorRef& b) {
   const auto bytes = [](const TensorRef& t, int64_t elements) {
     return elements * static_cast<int64_t>(bytes_per_element(t.dtype));
@@ -64,8 +65,8 @@ bool overlap(const TensorRef& a, const TensorRef& b) {
   if (a_start + extent(a) <= b_start || b_start + extent(b) <= a_start) return false;
   const int64_t stride = bytes(a, a.row_stride);
   if (a.contiguous() || b.contiguous() || stride != bytes(b, b.row_stride)) return true;
-  const int64_t shift =
-      ((b_start - a_start) % stride + stride) % stride;  // where b's rows start within a's
+  // Bytes from the start of a row of `a` to the start of the row of `b` within it.
+  const int64_t shift = ((b_start - a_start) % stride + stride) % stride;
   return shift < bytes(a, a.row_size()) || shift + bytes(b, b.row_size()) > stride;
 }
 

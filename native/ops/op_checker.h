@@ -12,8 +12,8 @@ namespace moa {
 /// "f16 [3, 32]"
 std::string describe(const TensorRef& tensor);
 
-/// A dimension that the first tensor using it fixes; messages show its name until then and its
-/// value afterwards.
+/// A dimension. The first tensor that uses it fixes its value; messages show its name before that
+/// and its value afterwards.
 struct Dim {
   const char* name;
   int64_t value = -1;
@@ -37,19 +37,21 @@ class OpChecker {
   void dtype(const char* field, const TensorRef& tensor, Role role) const;
   void same_shape(const char* field, const TensorRef& tensor, const char* other_field,
                   const TensorRef& other) const;
-  /// The outputs' memory must be apart from the other's.
+  /// The two tensors must share no memory.
   void apart(const char* field, const TensorRef& tensor, const char* other_field,
              const TensorRef& other) const;
-  /// Apart, or exactly the same elements.
+  /// The two tensors must share no memory, or be exactly the same elements.
   void apart_or_same(const char* field, const TensorRef& tensor, const char* other_field,
                      const TensorRef& other) const;
   void finite(const char* field, double value) const;
   void not_negative(const char* field, double value) const;
-  void integer_in(const char* field, int64_t value, int64_t low,
-                  int64_t end) const;                     // low <= value < end
-  void head_dim(const char* field, int64_t value) const;  // multiple of 8, 8 to 256
+  /// low <= value < end.
+  void integer_in(const char* field, int64_t value, int64_t low, int64_t end) const;
+  /// A multiple of 8 from 8 to 256.
+  void head_dim(const char* field, int64_t value) const;
   void heads(int64_t heads, int64_t kv_heads) const;
-  /// In order of rows, disjoint, within `rows`; positions from 0 that stay within int32.
+  /// Segments must be in order of rows, disjoint and within [0, rows); their positions must be in
+  /// [0, kMaxTokens).
   void segments(View<Segment> segments, int64_t rows) const;
   void layer(const KvCache& cache, int layer) const;
   void distinct_sequences(const KvCache& cache, View<int32_t> sequences) const;

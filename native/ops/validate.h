@@ -1,7 +1,7 @@
 #pragma once
 // What every native backend checks before an op is enqueued: dtypes, shapes, ranges, segments,
-// cache state, aliasing. Throws Error kInvalidArgument (kUnsupported for a dtype that the device
-// lacks) naming op and field; afterwards kernels check nothing.
+// cache state, aliasing. A check that fails throws an Error that names op and field: kUnsupported
+// for a dtype that the device lacks, else kInvalidArgument. Kernels check nothing more.
 #include "moa/backend.h"
 #include "moa/kv_cache.h"
 #include "moa/ops.h"

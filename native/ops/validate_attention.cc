@@ -1,4 +1,4 @@
-// RoPE, attention and its backward, influence.
+// Checks of RoPE, attention, its backward pass and influence.
 #include <algorithm>
 
 #include "ops/op_checker.h"
@@ -10,7 +10,8 @@ namespace {
 
 constexpr int64_t kBinTokens = 64;  // tokens per distance bin of the influence profile
 
-/// Query [T, H, D] and key [T, Hkv, D] shapes that the other tensors of the op share.
+/// The dimensions of queries [T, H, D] and keys [T, Hkv, D]; the other tensors of the op share
+/// them.
 struct Heads {
   Dim t{"T"}, h{"H"}, kv{"Hkv"}, d{"D"};
 };
@@ -35,7 +36,7 @@ void take_cache_shape(const KvCache& cache, Heads& heads) {
   heads.d.value = cache.spec().head_dim;
 }
 
-/// Each segment goes on where its sequence ends.
+/// Each segment must start at the position where its sequence ends so far.
 void check_cached_segments(const OpChecker& check, const KvCache& cache, View<Segment> segments) {
   std::vector<int32_t> sequences;
   sequences.reserve(segments.size());

@@ -8,13 +8,14 @@ namespace moa {
 
 namespace {
 
-constexpr int64_t kMaxDimension =
-    1 << 16;  // sequences, layers, KV heads: far above any model, far below overflow
+// Most sequences, layers or KV heads: far above any model, far below overflow.
+constexpr int64_t kMaxDimension = 1 << 16;
 constexpr int64_t kMaxLayerEntries = 1 << 22;  // sequences * layers
 
 void check_capacities(const OpChecker& check, const KvCacheSpec& spec) {
-  const int64_t expected =
-      spec.policy == CachePolicy::kDynamic ? 0 : int64_t{spec.sequences} * spec.layers * spec.kv_heads;
+  const int64_t expected = spec.policy == CachePolicy::kDynamic
+                               ? 0
+                               : int64_t{spec.sequences} * spec.layers * spec.kv_heads;
   if (static_cast<int64_t>(spec.capacities.size()) != expected) {
     check.fail(std::to_string(expected) + " values [sequences, layers, kvHeads]", "capacities",
                std::to_string(spec.capacities.size()));

@@ -1,4 +1,5 @@
-// Ops that work row by row on dense tensors: GEMM, embedding, norms, activations, losses.
+// Checks of the ops that work row by row on dense tensors: GEMM, embedding, norms, activations,
+// losses.
 #include <cmath>
 #include <limits>
 
@@ -37,7 +38,7 @@ void validate_embedding(const EmbeddingParams& p, const DeviceTraits& traits) {
 
 namespace {
 
-/// [T, C] or [T, H, D] with a weight of the last dimension.
+/// `x` must be [T, C] or [T, H, D], and `weight` as long as its last dimension.
 void check_normalized(const OpChecker& check, const TensorRef& x, const TensorRef& weight) {
   Dim t{"T"}, h{"H"}, c{"C"}, d{"D"};
   if (x.ndim == 3) {

@@ -7,7 +7,7 @@ namespace moa {
 
 namespace {
 
-/// `list` has the rows that `rows` names in `table`.
+/// `list` must have one row for each entry of `rows`, which is the number of a row of `table`.
 void check_rows(const OpChecker& check, const RowsParams& p, const char* list_field,
                 const TensorRef& list, const TensorRef& table) {
   const auto count = static_cast<int64_t>(p.rows.size());

@@ -10,7 +10,7 @@ void Backend::capture_begin() {
 }
 
 std::unique_ptr<CommandGraph> Backend::capture_end() {
-  throw Error(ErrorCode::kInternal, "no recording to end");
+  throw Error(ErrorCode::kInternal, "Expected a recording for capture_end but none was begun");
 }
 
 }  // namespace moa

@@ -17,7 +17,8 @@ KvCache::KvCache(KvCacheSpec spec)
 void KvCache::expect_stored(int sequence, int layer, int32_t tokens) const {
   const auto name = [&] { return "sequence " + std::to_string(sequence) + " of the KV cache"; };
   if (incomplete_[static_cast<size_t>(sequence)]) {
-    throw_invalid("a reset", name(), "an op: its tokens were lost to an earlier failure");
+    throw_invalid("a reset before any other use", name(),
+                  "an op: an earlier failure lost its tokens");
   }
   const int32_t stored = stored_tokens(sequence, layer);
   if (stored < tokens) {
@@ -45,8 +46,9 @@ std::vector<double> KvCache::resident_bytes_per_head() const {
   std::vector<double> bytes(layers * heads, 0.0);
   for (size_t row = 0; row < layer_index(spec_.sequences, 0); ++row) {
     for (size_t h = 0; h < heads; ++h) {
-      const int32_t slots = spec_.policy == CachePolicy::kDynamic ? stored_[row].load()
-                                                               : spec_.capacities[row * heads + h];
+      const int32_t slots = spec_.policy == CachePolicy::kDynamic
+                                ? stored_[row].load()
+                                : spec_.capacities[row * heads + h];
       bytes[row % layers * heads + h] += 2.0 * slots * static_cast<double>(spec_.token_bytes());
     }
   }

@@ -33,7 +33,7 @@ std::shared_ptr<Allocation> MemoryPool::allocate(int64_t bytes, MemoryKind kind,
     throw Error(ErrorCode::kOutOfMemory,
                 "Expected " + std::to_string(bytes) + " bytes of free memory for " + name +
                     " but there is less (in use here: " + std::to_string(total_) +
-                    "; other processes and fragments take room too)");
+                    "; other processes and fragmentation take room too)");
   }
   std::shared_ptr<Allocation> allocation;
   try {

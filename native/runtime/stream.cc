@@ -10,8 +10,8 @@ namespace moa {
 
 namespace {
 
-/// The running exception as an Error whose message names the op; other exceptions are translated by
-/// what they are.
+/// Returns the exception in flight as an Error whose message names the op. Exceptions that are not
+/// an Error get the code that fits their type.
 std::exception_ptr named_failure(const char* name) {
   const std::string prefix = std::string(name) + " failed: ";
   try {
@@ -60,8 +60,8 @@ void Stream::push(Item item) {
 }
 
 void Stream::stop() {
-  std::deque<Item>
-      dropped;  // destroyed outside the lock: a task may own the last reference to memory
+  // Destroyed outside the lock, because a task may own the last reference to memory.
+  std::deque<Item> dropped;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -83,8 +83,9 @@ void Stream::work(const std::function<void()>& on_start) {
       queue_.pop_front();
     }
     run(item);
-  }  // the task dies here, before the next starts: memory it held is free when a later observer
-     // looks
+    // `item` is destroyed here, before the next task starts: an observer that comes later finds the
+    // memory of this task free.
+  }
 }
 
 void Stream::run(Item& item) {

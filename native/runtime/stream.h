@@ -11,15 +11,17 @@ namespace moa {
 
 /// One worker thread that runs tasks in the order they were enqueued.
 ///
-/// Failures: when a task throws, its error is kept and the tasks of that stretch are skipped. The
-/// stretch ends where the host has learned of the error: every task carries the host's epoch, and
-/// `acknowledge` starts a new one. So of two reads enqueued after a failure both are told, and
-/// neither gives what a skipped op never wrote.
+/// Failures: when a task throws, its error is kept, and later tasks are skipped until the host has
+/// learned of it. To that end every task carries the epoch in which the host enqueued it, and
+/// `acknowledge` starts a new epoch: a failure skips the rest of its epoch. So of two reads that
+/// were enqueued before the host knew of a failure, both report it, and neither returns what a
+/// skipped op never wrote.
 class Stream {
  public:
-  /// A task that is skipped in a failed stretch.
+  /// A task that is skipped when an earlier task of its epoch has failed.
   using Task = std::function<void()>;
-  /// A task that always runs; `failure` is null unless the stretch failed. Must not throw.
+  /// A task that always runs. `failure` is null unless an earlier task of its epoch has failed.
+  /// Must not throw.
   using Observer = std::function<void(std::exception_ptr failure, uint64_t epoch)>;
 
   explicit Stream(std::function<void()> on_start);
@@ -27,13 +29,14 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// `name` must be a literal: it says in the error which op failed.
+  /// `name` says in the error which op failed. It must be a string literal.
   void enqueue(const char* name, Task task);
   void enqueue_observer(Observer observer);
-  /// The host knows of the failure that an observer got in `epoch`: what is enqueued from now on
-  /// runs again.
+  /// The host calls this once it knows of the failure that an observer got in `epoch`: tasks that
+  /// are enqueued from then on run again.
   void acknowledge(uint64_t epoch);
-  /// Drops what has not started, waits for the task that runs, ends the thread. Idempotent.
+  /// Drops the tasks that have not started, waits for the one that runs, then ends the thread.
+  /// Idempotent.
   void stop();
 
  private:

@@ -1,6 +1,6 @@
-// Properties of the decode plan's arithmetic over random shapes: cuda/decode/plan.h,
-// cuda/decode/softmax_state.h, cuda/cache/tile.h, moa/ring.h. Prints what failed with the seed that
-// shows it, and returns 1.
+// Property tests, over random shapes, of the arithmetic of the decode plan: cuda/decode/plan.h,
+// cuda/decode/softmax_state.h, cuda/cache/tile.h, moa/ring.h. The first failure is printed with the
+// seed that shows it, and the program returns 1.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -47,7 +47,7 @@ class Random {
   std::mt19937 engine_;
 };
 
-/// Items' live slots: mostly skewed, sometimes one long item.
+/// The live slots of each item. They are mostly skewed; sometimes one item is long.
 std::vector<int32_t> random_items(Random& random) {
   std::vector<int32_t> slots(static_cast<size_t>(random.integer(1, 200)));
   const int32_t limits[] = {1, 64, 65, 128, 1000, 40000};
@@ -56,9 +56,9 @@ std::vector<int32_t> random_items(Random& random) {
   return slots;
 }
 
-/// Every tile belongs to one CTA, whose share is even; every item's CTAs are those that
-/// ctas_of_item gives; partials do not share slots; the first item of every CTA is where its first
-/// tile is.
+/// Every tile belongs to one CTA, and all CTAs have equal shares. The CTAs of an item are those
+/// that ctas_of_item gives. No two partials share a slot. The first item of a CTA is the one that
+/// contains its first tile.
 void check_partition(Random& random) {
   const std::vector<int32_t> slots = random_items(random);
   const auto items = static_cast<int32_t>(slots.size());
@@ -109,7 +109,8 @@ void check_partition(Random& random) {
   }
 }
 
-/// The groups of an item's CTAs cover them once, and what they leave fits one merge.
+/// The merge groups of an item contain each of its CTAs once, and their results fit into one final
+/// merge.
 void check_merge_groups(Random& random) {
   const int32_t first = random.integer(0, kMaxDecodeCtas - 1);
   const CtaRange item{first, random.integer(first, kMaxDecodeCtas - 1)};
@@ -157,8 +158,8 @@ SoftmaxPart merge_all(const std::vector<SoftmaxPart>& parts) {
       [&](int32_t i) { return parts[i].sum; }, [&](int32_t i) { return parts[i].values; });
 }
 
-/// Cut anywhere (empty parts included) and merged in any grouping, attention is that over all keys
-/// at once; NaNs arrive.
+/// Attention that is cut anywhere (also into empty parts) and merged in any grouping equals
+/// attention over all keys at once. A NaN in a part reaches the result.
 void check_merging(Random& random) {
   std::vector<Key> keys(static_cast<size_t>(random.integer(1, 500)));
   const auto deviation = static_cast<float>(random.integer(0, 60));
@@ -172,7 +173,7 @@ void check_merging(Random& random) {
   std::sort(cuts.begin(), cuts.end());
   std::vector<SoftmaxPart> parts;
   for (size_t i = 0; i + 1 < cuts.size(); ++i) parts.push_back(part_of(keys, cuts[i], cuts[i + 1]));
-  while (parts.size() > 1) {  // merge runs of random length until one part is left
+  while (parts.size() > 1) {  // runs of random length are merged until one part is left
     std::vector<SoftmaxPart> merged;
     for (size_t i = 0; i < parts.size();) {
       const size_t end = std::min(parts.size(), i + static_cast<size_t>(random.integer(1, 5)));
@@ -204,7 +205,7 @@ void check_ring(Random& random) {
   std::vector<int32_t> slots(static_cast<size_t>(capacity), -1);
   int32_t length = 0;
   for (int32_t step = random.integer(1, 12); step > 0; --step) {
-    // A chunk writes only the newest token of a slot, then attention of the last one follows.
+    // A chunk writes only the newest token of each slot; then its last token attends.
     const int32_t count = random.integer(1, random.integer(0, 3) == 0 ? 2 * capacity : 3);
     const int32_t end = length + count;
     for (int32_t t = length; t < end; ++t) {
@@ -225,8 +226,8 @@ void check_ring(Random& random) {
   }
 }
 
-/// Elements of keys and values fill a head's bytes exactly once, and eight consecutive rows of one
-/// chunk lie in eight different groups of four banks.
+/// The elements of keys and values fill the bytes of a head exactly once. The same chunk of eight
+/// consecutive rows lies in eight different groups of four banks.
 void check_layout(Random& random) {
   const DType dtypes[] = {DType::kF32, DType::kF16, DType::kBF16};
   const DType dtype = random.one_of(dtypes);
@@ -260,8 +261,8 @@ void check_layout(Random& random) {
   }
 }
 
-/// CTAs of the kernels fit the SM as often as the grid counts them, with 64 KB in flight where
-/// there is room.
+/// As many CTAs fit an SM as the grid assumes, and together they keep 64 KB of loads in flight
+/// where there is room.
 void check_launches() {
   const SharedLimits hopper{228 * 1024, 227 * 1024, 1024}, a100{164 * 1024, 163 * 1024, 1024};
   const SharedLimits ada{100 * 1024, 99 * 1024, 1024};

@@ -1,4 +1,4 @@
-// Distance bins against their definition, by exhaustion over small shapes.
+// Checks distance bins against their definition, over all small shapes.
 #include "cuda/gradient/distance_bins.h"
 
 #include <cstdio>
@@ -13,10 +13,10 @@ int failures = 0;
 void expect(bool condition, const char* what, int a, int b, int c) {
   if (condition) return;
   ++failures;
-  std::printf("Expected %s but not at (%d, %d, %d)\n", what, a, b, c);
+  std::printf("Expected %s but it does not hold at (%d, %d, %d)\n", what, a, b, c);
 }
 
-/// Every key below a row is visited once, as the kind it is.
+/// Every key is visited once: sinks as sinks, the others as keys past the sinks.
 void test_walk() {
   for (int sink = 0; sink <= 300; ++sink) {
     for (int tiles = 1; tiles <= 6; ++tiles) {
@@ -42,7 +42,7 @@ void test_walk() {
   }
 }
 
-/// Which bins mask something of a row.
+/// Which bins mask at least one key of a row.
 void test_masking_bins() {
   for (int sink = 0; sink <= 200; ++sink) {
     for (int row = 0; row <= 500; ++row) {
@@ -58,13 +58,13 @@ void test_masking_bins() {
   }
 }
 
-/// The parts of a warp's fragments against the bins of their elements.
+/// Checks the bin of each part of a warp's fragments against the bins of its elements.
 void test_fragments() {
   for (int half = 0; half < 2; ++half) {
     for (int n_tile = 0; n_tile < 8; ++n_tile) {
       for (int row_tile = 0; row_tile < 2; ++row_tile) {
-        for (int element = 0; element < 256;
-             ++element) {  // lane * 8 + upper * 4 + odd (and unused)
+        // element = lane * 8 + upper * 4 + odd; the other values repeat these.
+        for (int element = 0; element < 256; ++element) {
           const int lane = element / 8, upper = element / 4 % 2, odd = element % 2;
           const int g = lane / 4, t = lane % 4;
           const int r = 32 * half + 16 * row_tile + 8 * upper + g;

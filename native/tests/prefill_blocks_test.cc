@@ -1,6 +1,6 @@
-// Properties of the blocks that prefill attention visits, against the mask itself: every visible
-// pair lies in exactly one visited block, no visited block is all masked, blocks flagged as whole
-// are, keys past block_keys() are seen by nobody, and a gathered source holds every visible key.
+// Checks the blocks that prefill attention visits against the mask itself. Every visible pair lies
+// in exactly one visited block. No visited block is completely masked. Blocks flagged as whole have
+// no masked pair. No row sees a key past block_keys(). A gathered source holds every visible key.
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -17,7 +17,7 @@ using moa::cuda::PrefillItem;
 using moa::cuda::PrefillMask;
 
 struct Shape {
-  int32_t sink, window, length, rows;  // window 0: causal; `length` tokens cached before
+  int32_t sink, window, length, rows;  // window 0 means causal; `length` tokens are cached before
 };
 
 int failures = 0;
@@ -29,7 +29,7 @@ void expect(bool holds, const char* what, const Shape& s, const PrefillItem& ite
                what, s.sink, s.window, s.length, s.rows, item.position, item.rows, block);
 }
 
-/// `step` blocks of 64 are visited at a time, as a kernel with blocks of 64 * step keys does.
+/// Visits `step` blocks of 64 keys at a time, like a kernel with blocks of 64 * step keys.
 void check_item(const Shape& s, const PrefillItem& item, const std::vector<int32_t>& source,
                 int32_t step) {
   std::vector<int32_t> visits(static_cast<size_t>(item.end()), 0);
@@ -92,7 +92,8 @@ int main() {
   for (int round = 0; round < 3000; ++round) {
     Shape s{};
     s.sink = 64 * below(4);
-    // Capacities are multiples of 64; other windows must be right all the same.
+    // Caches have capacities that are multiples of 64, but the arithmetic must hold for other
+    // windows too.
     s.window = round % 4 == 0 ? 0 : round % 4 == 1 ? 1 + below(400) : 64 * (1 + below(6));
     if (s.window == 0) s.sink = 0;
     s.length = below(3) == 0 ? 0 : below(700);

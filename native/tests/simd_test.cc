@@ -1,5 +1,5 @@
-// The cpu backend's vector exponential against the C library: over its whole range, past both of
-// its ends, and at infinity and NaN.
+// Checks the vector exponential of the cpu backend against the C library: over its whole range,
+// past both ends, at infinity and at NaN.
 #include "cpu/simd.h"
 
 #include <bit>
@@ -24,7 +24,7 @@ void expect(bool condition, const char* what, float x, float y) {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// 2^x, computed in every lane alike.
+/// 2^x. Every lane computes it and must give the same bits.
 float exp2_of(float x) {
   const Vec y = moa::cpu::exp2(broadcast(x));
   for (int i = 1; i < kLanes; ++i) {
@@ -33,7 +33,7 @@ float exp2_of(float x) {
   return y[0];
 }
 
-/// 20,000 values of x a unit, the ends and the halves between integers included.
+/// Tests 20,000 values of x per unit, with both ends and the midpoints between integers.
 void test_range() {
   for (int step = -126 * 20000; step <= 127 * 20000; ++step) {
     const auto x = static_cast<float>(step / 20000.0);
@@ -52,7 +52,8 @@ void test_ends() {
   }
 }
 
-/// With every payload: its low bits get into the exponent's arithmetic.
+/// Tests NaNs with many payloads, because the low bits of the payload get into the arithmetic of
+/// the exponent.
 void test_nan() {
   for (uint32_t payload = 1; payload < 1u << 10; ++payload) {
     for (const uint32_t sign : {0u, 1u << 31}) {

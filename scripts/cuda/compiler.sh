@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A CUDA compiler from NVIDIA's wheels on PyPI, for machines without a toolkit (it compiles; nothing runs without a driver). Prints the
-# folder to put on the PATH, or says why there is none and exits with 1. 300 MB in a cache folder, where the next call finds them:
+# Installs a CUDA compiler from NVIDIA's wheels on PyPI, for machines without a toolkit (it compiles; running needs a driver). Prints the
+# folder to put on the PATH, or says why there is none and exits with 1. The 300 MB stay in a cache folder, where the next call finds them:
 #   PATH="$(bash scripts/cuda/compiler.sh):$PATH" npm run build:native
 set -euo pipefail
 wheels=$(dirname "$(realpath "$0")")/wheels.txt
@@ -21,9 +21,9 @@ install() {
     echo 'cuda: no compiler: its wheels could not be installed from PyPI' >&2
     return 1
   fi
-  ln -s lib "$fresh/nvidia/cu13/lib64" # where nvcc looks when it links, as CMake's check of it does
+  ln -s lib "$fresh/nvidia/cu13/lib64" # nvcc looks here when it links, as in CMake's check of the compiler
   chmod 755 "$fresh"
-  mv -T "$fresh" "$folder" 2>/dev/null || [[ -x $folder/nvidia/cu13/bin/nvcc ]] # or another call was first
+  mv -T "$fresh" "$folder" 2>/dev/null || [[ -x $folder/nvidia/cu13/bin/nvcc ]] # or another call has installed it meanwhile
 }
 
 [[ -x $folder/nvidia/cu13/bin/nvcc ]] || install

@@ -1,10 +1,10 @@
-// Tables of the benches on the CPU: PyTorch beside us, kernels against the read ceiling, the optimizer.
+// Tables of the benchmarks on the CPU: moabench beside PyTorch, kernels against the read ceiling, and the optimizer.
 import { readdirSync } from 'node:fs';
 import { timingRatio } from '../../dist/core/statistics/timing.js';
 import { median, percent, ratio, table } from './markdown.mjs';
 import { newest, readRecord, requireFormat } from './released.mjs';
 
-/** Prefill and decode beside PyTorch: ratios are made again from the raw rounds, the first of which warms up. */
+/** Prefill and decode beside PyTorch. Ratios are computed again from the raw rounds; the first round is a warm-up and is left out. */
 export function versusPytorch(root) {
   const release = newest(root, 'bench', 'versus-pytorch.json');
   const record = readRecord(release, 'versus-pytorch.json');
@@ -30,7 +30,7 @@ export function versusPytorch(root) {
   return `${table(['', 'moabench', 'PyTorch', 'PyTorch / moabench', 'rounds'], rows)}\n\n${head} From \`${release.shown}/versus-pytorch.json\`.`;
 }
 
-/** Attention and matrix products on the CPU: rates, and ratios with their intervals. */
+/** Attention and matrix products on the CPU, with rates, and ratios with their intervals. */
 export function cpuKernels(root) {
   const release = newest(root, 'bench');
   const files = readdirSync(release.path)
@@ -64,7 +64,7 @@ function kernelTable(release, file) {
   return `${head}\n\n${table(['kernel', 'time', 'read', 'rate', 'of the read ceiling'], rows)}\n\n${compared}`;
 }
 
-/** The optimizer on an instance of a 7B model's size. */
+/** The optimizer, on a problem of the size of a 7B model. */
 export function optimizer(root) {
   const release = newest(root, 'bench', 'optimizer-7b.json');
   const { layers, kvHeads, rules, seconds, solves, points, largestGap } = readRecord(release, 'optimizer-7b.json');

@@ -11,7 +11,10 @@ const TITLES = {
   rows: 'Row-wise ops',
 };
 
-/** The benchmarks of every released GPU that have raw samples of every process. @throws MissingRecord when there are none. */
+/**
+ * The released benchmarks of all GPUs: `current` are those with the raw samples of every process, `left` are the others.
+ * @throws MissingRecord when none has raw samples.
+ */
 function kernelRecords(root) {
   const found = cudaReleases(root, 'kernels.json').map((release) => ({ release, record: readKernels(release) }));
   const current = found.filter(({ record }) => record !== null);

@@ -1,4 +1,4 @@
-// Tables of what is more than a kernel on a GPU: whole decode steps, profiling, agreement with the cpu, conformance.
+// Tables of more than single kernels on a GPU: whole decode steps, profiling, agreement with the cpu backend, and conformance.
 import { earlierProfile, earlierSteps } from './earlier-records.mjs';
 import { median, percent, ratio, table } from './markdown.mjs';
 import { cudaReleases, readRecord, requireFormat } from './released.mjs';
@@ -56,7 +56,7 @@ export function cudaProfiling(root) {
   return `${table(['GPU', 'tokens', 'prefill', 'profiling', 'profiling / prefill', 'rounds', 'memory a token'], rows)}\n\n${sources(records, file)}`;
 }
 
-/** Greedy answers, losses and influence of the bundled model on the GPU against the cpu. */
+/** Greedy answers, losses and influence of the bundled model: the GPU against the cpu backend. */
 export function cudaParity(root) {
   const file = 'parity.json';
   const records = recordsNamed(root, file);
@@ -73,7 +73,7 @@ export function cudaParity(root) {
   return `${table(header, rows)}\n\n${sources(records, file)}`;
 }
 
-/** By how much the larger of a sample's two losses is above the smaller. */
+/** The largest relative difference, over all samples, between the two losses of a sample. */
 function largestLossDifference({ samples }) {
   return Math.max(...samples.map(({ loss }) => Math.max(...loss) / Math.min(...loss) - 1));
 }

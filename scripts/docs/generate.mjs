@@ -1,8 +1,8 @@
 // Writes the tables of README.md and docs/*.md, and README.md's picture, from the released records, so that no figure in the text can
 // differ from its record:
 //   node scripts/docs/generate.mjs [--check]
-// A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`; tables.mjs has the names. With --check nothing is
-// written, and a document that would change is an error. A block whose record is missing stays as it is, and is an error. Needs the built dist/.
+// A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`; tables.mjs has the names. With --check nothing is written, and a
+// document that would change is an error. A block whose record is missing stays as it is; this is an error too. Needs `npm run build:ts` first.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ const { values } = parseArgs({ options: { check: { type: 'boolean', default: fal
 const BLOCK = /(<!-- figures: ([a-z0-9-]+) -->\n)([\s\S]*?)(<!-- end of figures -->)/g;
 
 const missing = [];
-/** What `make` gives; `otherwise` where its record is missing, which is noted. */
+/** Returns what `make` returns. When its record is missing, notes that and returns `otherwise`. */
 async function recorded(place, make, otherwise) {
   try {
     return await make();

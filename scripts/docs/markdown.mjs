@@ -1,11 +1,11 @@
-// Markdown tables and the forms of numbers in them.
+// Markdown tables, and how numbers are written in them.
 
 export function table(header, rows) {
   const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
 }
 
-/** `1.66x [1.65, 1.67]`; an estimate alone where there is no interval. */
+/** `1.66x [1.65, 1.67]`, or the estimate alone when there is no interval. */
 export function ratio({ estimate, low, high }) {
   const short = (value) => (value >= 10 ? value.toFixed(1) : value.toFixed(2));
   return low === null ? `${short(estimate)}x` : `${short(estimate)}x [${short(low)}, ${short(high)}]`;

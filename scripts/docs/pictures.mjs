@@ -7,7 +7,7 @@ import { requireFormat } from './released.mjs';
 import { releasedSummary } from './suite-tables.mjs';
 import { FIVE_METHODS } from './tables.mjs';
 
-/** GitHub's dark page, and the palette's colours for dark backgrounds. */
+/** The colours of GitHub's dark pages, with the palette's colours for dark backgrounds. */
 const darkTheme = {
   ...lightTheme,
   ink: '#e6edf3',
@@ -18,7 +18,7 @@ const darkTheme = {
   method: (index) => METHOD_COLOURS[index % METHOD_COLOURS.length].dark,
 };
 
-/** Mean retrieval accuracy against resident KV bytes. The chart shows memory where nothing was timed, so timings are left out. */
+/** Mean retrieval accuracy against resident KV bytes. The chart shows memory only when there are no timings, so they are left out. */
 async function accuracyByMemory(root, theme) {
   const { release, summary } = releasedSummary(root, 'reference');
   const methods = summary.methods

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-/** A record that a table needs is not there, or has a format without what it needs: the message names the file and how it is made. */
+/** A record that a table needs does not exist, or lacks something that the table needs. The message names the file and says how it is made. */
 export class MissingRecord extends Error {}
 
 function subfolders(folder) {
@@ -24,7 +24,10 @@ function releaseOf(root, name, folder) {
   return { path: join(root, 'reports', name, folder), shown: `reports/${name}/${folder}` };
 }
 
-/** The newest release under reports/<name>: folders begin with their day. With `file`: the newest that has this file. @throws MissingRecord */
+/**
+ * The newest release under reports/<name>, whose folders have names that begin with their day. With `file`, the newest that has this file.
+ * @throws MissingRecord when there is none.
+ */
 export function newest(root, name, file) {
   const releases = subfolders(join(root, 'reports', name)).map((folder) => releaseOf(root, name, folder));
   const last = releases.filter((release) => file === undefined || pathOf(release, file) !== null).at(-1);
@@ -45,12 +48,15 @@ export function readRecord(release, file) {
   }
 }
 
-/** @throws MissingRecord where a record is of a format without what its table needs. */
+/** @throws MissingRecord unless `holds`: the record lacks `what`, which its table needs. */
 export function requireFormat(holds, release, file, what) {
   if (!holds) throw new MissingRecord(`Expected ${what} in ${release.shown}/${file} but its format has none: make the record again`);
 }
 
-/** For every GPU its newest folder under reports/cuda (`<day>-<gpu>`) that has the file, H200 first. @throws MissingRecord when there is none. */
+/**
+ * For every GPU, its newest folder under reports/cuda (`<day>-<gpu>`) that has the file; H200 comes first.
+ * @throws MissingRecord when no GPU has one.
+ */
 export function cudaReleases(root, file) {
   const byGpu = new Map();
   for (const folder of subfolders(join(root, 'reports', 'cuda'))) {

@@ -17,7 +17,10 @@ export function releasedSummary(root, name) {
   }
 }
 
-/** The headline table of a release; `methods` and `columns` choose among its rows and columns, in their order. `from`: the folder of the document. */
+/**
+ * The headline table of a release. `methods` and `columns` choose among its rows and columns, whose order stays. `from` is the path from
+ * the document's folder to the root.
+ */
 export function headlineTable({ release, summary }, { methods, columns, from = '' } = {}) {
   const { columns: all, rows } = headline(summary);
   const chosen = all.map((column, index) => ({ ...column, index })).filter(({ name }) => columns === undefined || columns.includes(name));
@@ -43,7 +46,7 @@ export function headlineTable({ release, summary }, { methods, columns, from = '
   return `${table(['', ...chosen.map(({ name }) => name)], lines)}\n\n${source}`;
 }
 
-/** What a released run printed at its end: the table whole, and as many lines of what follows. */
+/** What a released run printed at its end: the whole table, and the first `sentences` lines of what follows it. */
 export function terminalBlock(root, name, { sentences }) {
   const found = releasedSummary(root, name);
   const [head, rest = ''] = splitOnce(headlineText(found.summary), '\n\n');
@@ -61,7 +64,7 @@ function splitOnce(text, separator) {
 const GPU_SUITES = ['cuda-vicuna-7b', 'cuda-vicuna-13b', 'cuda-llama-3-8b'];
 const GPU_COLUMNS = ['Decode speed', 'Prefill speed', 'Largest batch'];
 
-/** Speed and memory of the shapes of real models on a GPU: a table a suite. */
+/** Speed and memory, on a GPU, of models with the shapes of real ones: one table per suite. */
 export function gpuSuites(root) {
   return GPU_SUITES.map((name) => {
     const found = releasedSummary(root, name);
@@ -75,7 +78,7 @@ function deviceOf({ release }) {
   return /^cuda: (.*?) \(/.exec(description)?.[1] ?? description;
 }
 
-/** What the reference suite concluded, sentence by sentence. */
+/** The verdicts of a suite, as a list of sentences. */
 export function verdicts(root, name) {
   return releasedSummary(root, name)
     .summary.verdicts.map((sentence) => `- ${sentence}`)

@@ -1,4 +1,4 @@
-// Every generated block by its name. `from` is the folder of the document that has it, for links.
+// Every generated block by its name. `from` is the path to the root from the folder of the document that has the block, for links.
 import { cpuKernels, optimizer, versusPytorch } from './bench-tables.mjs';
 import { cudaKernels } from './cuda-kernels.mjs';
 import { cudaConformance, cudaParity, cudaProfiling, cudaSteps } from './cuda-steps.mjs';

@@ -44,7 +44,7 @@ CHINESE = dict(
     answers=["工程师林马拉", "林马拉"],
     outputs=["林马拉", "渡轮由工程师林马拉修理。", "委员会批准了预算。", "\n林马拉\n问题：谁付了钱？", ""],
 )
-# What differs from the two items above.
+# How the items of some data sets differ from the two above.
 SPECIAL = {
     "trec": dict(input="Question: Where is Harbor Row?\nType:", answers=["Location"], all_classes=["Location", "Human", "Human group"],
                  outputs=["Location", " Human group", "\nLocation or Human\nQuestion: x", ""]),

@@ -51,7 +51,7 @@ BASE = dict(hidden_size=64, intermediate_size=32, num_hidden_layers=2, num_atten
             rms_norm_eps=1e-5, max_position_embeddings=256, hidden_act="silu", bos_token_id=1, eos_token_id=2)
 LLAMA3 = dict(architectures=["LlamaForCausalLM"], model_type="llama", tie_word_embeddings=False, attention_bias=False, mlp_bias=False)
 MODELS = {
-    # both key styles of rope parameters occur: before and after transformers 5
+    # Both forms of the rope parameters occur: the one before transformers 5 and the one since.
     "llama2": (dict(BASE, architectures=["LlamaForCausalLM"], model_type="llama", num_key_value_heads=4, rope_theta=10000.0, rope_scaling=None,
                     tie_word_embeddings=False, torch_dtype="float32"), torch.float32, 1),
     "llama3": (dict(BASE, **LLAMA3, rope_theta=500000.0, torch_dtype="bfloat16", rope_scaling=dict(
@@ -194,7 +194,8 @@ def make(name, spec, seed):
                                output_scores=True, return_dict_in_generate=True)
             continuation.append(g.sequences[0, tokens:].tolist())
             gaps = [(s[0].topk(2).values[0] - s[0].topk(2).values[1]).item() for s in g.scores]
-        if continuation[0] != continuation[1] or min(gaps) < 5e-3:  # a near tie: rounding could turn the continuation
+        # nearly a tie: rounding could change the continuation
+        if continuation[0] != continuation[1] or min(gaps) < 5e-3:
             return make(name, spec, seed + 100)
         golden.update(rows=rows, continuation=continuation[0], leastTopTwoGap=min(gaps))
     save_file({k: v.contiguous() for k, v in arrays.items()}, os.path.join(folder, "golden.safetensors"))

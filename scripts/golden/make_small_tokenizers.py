@@ -44,7 +44,7 @@ def bytes_vocab(tokenizer_json):
 
 
 def sentencepiece_bpe():
-    # Trained word by word; used on whole texts, as the converted files of Llama 2 are.
+    # It is trained word by word but used on whole texts, like the converted files of Llama 2.
     t = Tokenizer(models.BPE(unk_token="<unk>"))
     t.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     t.train_from_iterator(corpus(), trainers.BpeTrainer(vocab_size=VOCAB, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False))

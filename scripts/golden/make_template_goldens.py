@@ -25,7 +25,7 @@ DATE = datetime(2026, 3, 5, 14, 7, 9)
 
 LOOP = "{% for m in messages %}"
 TEMPLATES = [
-    # loops that are left after they printed
+    # loops that are left after they have printed something
     LOOP + "[{{ m.role }}{% if m.role == 'user' %}{% break %}{% endif %};]{% endfor %}end",
     LOOP + "[{{ m.role }}{% if m.role == 'user' %}!{% continue %}{% endif %};]{% endfor %}end",
     LOOP + "{% for c in m.role %}{% if loop.index > 2 %}{% break %}{% endif %}{{ c }}{% endfor %}|{% endfor %}",
@@ -61,7 +61,7 @@ TEMPLATES = [
     # dates
     "{{ strftime_now('%d %b %Y') }}|{{ strftime_now('%A, %B %d, %Y %H:%M:%S %p %j') }}",
     "{% if strftime_now is defined %}{{ strftime_now('%Y-%m-%d') }}{% endif %}",
-    # the ways of published templates
+    # forms that published templates use
     "{{- bos_token }}{%- if not date_string is defined %}{%- if strftime_now is defined %}{%- set date_string = strftime_now('%d %b %Y') %}"
     "{%- else %}{%- set date_string = '26 Jul 2024' %}{%- endif %}{%- endif %}\n{%- if messages[0]['role'] == 'system' %}"
     "{%- set system_message = messages[0]['content']|trim %}\n    {%- set messages = messages[1:] %}{%- else %}{%- set system_message = '' %}"
@@ -118,7 +118,7 @@ def main() -> None:
         "messages": MESSAGES,
         "variables": VARIABLES,
         "date": DATE.isoformat(),
-        # null: an error
+        # null stands for an error
         "templates": [{"template": t, "rendered": render(t)} for t in TEMPLATES],
         "dates": [{"date": d.isoformat(), "fields": {f: d.strftime(f"%{f}") for f in FORMATS}} for d in DATES],
     }

@@ -44,7 +44,8 @@ def sentence_piece() -> Tokenizer:
     special = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)]
     tokenizer.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=640, special_tokens=special, show_progress=False))
     fields = json.loads(tokenizer.to_str())
-    fields["added_tokens"] = [t for t in fields["added_tokens"] if t["id"] < 3]  # bytes are plain tokens, as in Llama's files
+    # bytes are plain tokens, as in Llama's files
+    fields["added_tokens"] = [t for t in fields["added_tokens"] if t["id"] < 3]
     tokenizer = Tokenizer.from_str(json.dumps(fields))
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
@@ -86,7 +87,8 @@ def write(name: str, tokenizer: Tokenizer, config: dict, special: dict | None = 
     for prompt, answer in PAIRS:
         ids = official(prompt)["input_ids"]
         whole = official(prompt + answer)["input_ids"]
-        # Where prompt and answer grow together there is no official split, only the rule that the prompt stays.
+        # When a token spans the end of the prompt and the start of the answer, there is no official split, only the
+        # rule that the prompt's tokens stay.
         answer_ids = whole[len(ids) :] if whole[: len(ids)] == ids else None
         cases.append({"prompt": prompt, "answer": answer, "promptIds": ids, "answerIds": answer_ids})
     bos = official.bos_token
@@ -113,7 +115,7 @@ def main() -> None:
     first.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
     first.post_processor = begins_with("<s>", 1)
     bos = "<s>"
-    # special_tokens_map.json alone names the BOS of the second
+    # In the second folder only special_tokens_map.json names the BOS.
     write("sentencepiece-first", first, {"bos_token": bos, "eos_token": "</s>", "unk_token": "<unk>"})
     write("bos-in-map", first, {}, {"bos_token": bos, "eos_token": "</s>", "unk_token": "<unk>"})
 

@@ -1,7 +1,7 @@
 // Compares the kernels of libmoabench_cuda.so with native/cuda/kernels.json, without a GPU:
 //   node scripts/kernels/check.mjs [--library <.so>] [--table <kernels.json>] [--log <output of the build>]
-// Fails on a difference in resources or opcodes, on local memory, stack or calls in hot kernels, on matrix kernels without matrix instructions and, with
-// --log, on ptxas's advice about lost performance. Kernels whose code (its hash) no GPU record has timed are only listed.
+// Fails on a difference in resources or opcodes, on local memory, stack or calls in hot kernels, on matrix kernels without matrix instructions and,
+// with --log, on advice of ptxas about lost performance. Kernels whose code (by its hash) was timed in no GPU record are only listed.
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,7 @@ function list(title, lines) {
   if (lines.length > 0) console.log(`kernels: ${title}\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }
 
-/** Whether the library is as recorded; says what is not. */
+/** Whether the library is as the table says. Prints what differs. */
 function matchesTable(library) {
   if (!existsSync(tablePath)) {
     console.log(`kernels: expected ${shown(tablePath)} but found none: write it with \`node scripts/kernels/update.mjs\``);

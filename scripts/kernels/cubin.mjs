@@ -1,20 +1,20 @@
-// Reads what ptxas made of each kernel: registers, stack, static shared memory, opcodes and code from the cubins of a library.
-// Dynamic shared memory is chosen at the launch and is in no cubin.
+// Reads what ptxas made of each kernel: registers, stack, static shared memory, opcodes and code from the cubins of a library. Dynamic shared memory
+// is missing here: it is chosen at the launch and is in no cubin.
 import { createHash } from 'node:crypto';
 import { readElf, viewOf } from './elf.mjs';
 import { displayName, stableSymbol } from './kernel-name.mjs';
 import { countOpcodes } from './opcodes.mjs';
 
 const EM_CUDA = 190;
-const STO_CUDA_ENTRY = 0x10; // in a symbol's `other`: a kernel, not a device function
+const STO_CUDA_ENTRY = 0x10; // in the `other` field of a symbol: it is a kernel, not a device function
 const EIFMT_SVAL = 4; // an attribute of .nv.info whose value has a 16-bit size; all other formats are 4 bytes in total
 const EIATTR_FRAME_SIZE = 0x11;
 const EIATTR_MIN_STACK_SIZE = 0x12;
 const EIATTR_REGCOUNT = 0x2f;
-const RESERVED_SHARED_BYTES = 1024; // of every block from sm_90 on: in the section's size, not in what ptxas -v prints
+const RESERVED_SHARED_BYTES = 1024; // per thread block from sm_90 on: part of the section's size, but not of what ptxas -v prints
 const HASH_DIGITS = 16;
 
-/** `{ compiler, kernels }` of one cubin; a kernel is what the table records and `subroutines`, the functions that it calls. */
+/** `{ compiler, kernels }` of one cubin. A kernel has what the table records, and `subroutines`, the functions that it calls. */
 export function readCubin(bytes) {
   const elf = readElf(bytes);
   if (elf.machine !== EM_CUDA) throw new Error(`Expected a cubin but received an ELF file for machine ${elf.machine}`);
@@ -43,22 +43,29 @@ function readKernel(elf, arch, attributes, { name, index, section }) {
   };
 }
 
-/** `$__internal_1_$__cuda_sm3x_div_rn_noftz_f32_slowpath` is `div_rn_noftz_f32_slowpath`; functions of ours are `$<kernel>$<function>`. */
+/**
+ * `$__internal_1_$__cuda_sm3x_div_rn_noftz_f32_slowpath` becomes `div_rn_noftz_f32_slowpath`. The symbols of our own functions are
+ * `$<kernel>$<function>`.
+ */
 function subroutineName({ name }) {
   return displayName(stableSymbol(name.slice(name.lastIndexOf('$') + 1))).replace(/^__cuda_sm\w\w_|^__internal_/, '');
 }
 
-/** The note of ptxas about itself: "Cuda compilation tools, release 13.0, V13.0.88 ... -arch sm_90a"; the ELF flags lack the "a". */
+/**
+ * Reads compiler and architecture from the note that ptxas leaves: "Cuda compilation tools, release 13.0, V13.0.88 ... -arch sm_90a". The
+ * ELF flags lack the "a".
+ */
 function readToolInfo(elf) {
   const note = elf.sections.find(({ name }) => name === '.note.nv.tkinfo')?.bytes ?? new Uint8Array();
   const text = Buffer.from(note).toString('latin1');
   const compiler = /release [\d.]+, V[\d.]+/.exec(text)?.[0] ?? 'unknown';
-  // CUDA 13 writes ABI version 8 with the architecture in the second byte of the flags, CUDA 12 version 7 with it in the first.
+  // CUDA 13 writes ABI version 8, with the architecture in the second byte of the flags; CUDA 12 writes version 7, with the architecture in the first
+  // byte.
   const number = (elf.abiVersion >= 8 ? elf.flags >> 8 : elf.flags) & 0xff;
   return { compiler, arch: /-arch[ =](sm_\w+)/.exec(text)?.[1] ?? `sm_${number}` };
 }
 
-/** `"<attribute> <symbol>"` -> value, of the attributes in .nv.info that are a symbol and a value. */
+/** A map `"<attribute> <symbol>"` -> value, of those attributes in .nv.info that consist of a symbol and a value. */
 function readAttributes(elf) {
   const info = elf.sections.find(({ name }) => name === '.nv.info')?.bytes ?? new Uint8Array();
   const view = viewOf(info);

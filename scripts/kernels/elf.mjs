@@ -5,14 +5,14 @@ const HEADER_BYTES = 64;
 const SECTION_HEADER_BYTES = 64;
 const SYMBOL_BYTES = 24;
 const SHT_SYMTAB = 2;
-const SHT_NOBITS = 8; // takes no room in the file: .bss, and shared memory in a cubin
+const SHT_NOBITS = 8; // sections without bytes in the file: .bss, and in a cubin shared memory
 
-/** Whether an ELF file starts here. */
+/** Whether these bytes start with an ELF file. */
 export function isElf(bytes) {
   return bytes.length >= HEADER_BYTES && viewOf(bytes).getUint32(0, true) === MAGIC;
 }
 
-/** `{ machine, abiVersion, flags, sections: [{ name, type, size, bytes }], symbols: [{ name, other, section }] }`; throws when it is no ELF64. */
+/** `{ machine, abiVersion, flags, sections: [{ name, type, size, bytes }], symbols: [{ name, other, section }] }`; throws for anything else. */
 export function readElf(bytes) {
   if (!isElf(bytes) || bytes[4] !== 2 || bytes[5] !== 1) throw new Error('Expected a 64-bit little-endian ELF file');
   const view = viewOf(bytes);

@@ -1,5 +1,5 @@
-// Finds the cubins inside a library that nvcc built: its section .nv_fatbin is a row of containers, each a row of entries with
-// one cubin or PTX text. NVIDIA documents neither header; the layout is what nvcc 13.0 writes:
+// Finds the cubins inside a library that nvcc built. Its section .nv_fatbin is a sequence of containers; a container is a sequence of entries, and an
+// entry has one cubin or PTX text. NVIDIA documents neither header; this is the layout that nvcc 13.0 writes:
 //   container: u32 magic, u16 version, u16 header bytes, u64 bytes of entries
 //   entry:     u16 kind (1 PTX, 2 cubin), u16 version, u32 header bytes, u64 payload bytes, ...
 import { isElf, readElf, viewOf } from './elf.mjs';
@@ -7,7 +7,7 @@ import { isElf, readElf, viewOf } from './elf.mjs';
 const MAGIC = 0xba55ed50;
 const KIND_CUBIN = 2;
 
-/** The bytes of every cubin of a shared library or object file; throws where nvcc compressed them. */
+/** The bytes of every cubin of a shared library or object file. Throws when nvcc has compressed them. */
 export function cubinsOf(library) {
   return readElf(library)
     .sections.filter(({ name }) => name === '.nv_fatbin')

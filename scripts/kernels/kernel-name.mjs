@@ -1,4 +1,5 @@
-// Names of kernels from their mangled symbols (Itanium C++ ABI, section 5.1): one that is the same on every machine, and one to read.
+// Makes two names of a kernel from its mangled symbol (Itanium C++ ABI, section 5.1): one that is the same on every machine, and one that is easy to
+// read.
 
 const BUILTIN = {
   v: 'void',
@@ -17,15 +18,15 @@ const BUILTIN = {
   f: 'float',
   d: 'double',
 };
-// As native/cuda/device/element.cuh calls them.
+// The names that native/cuda/device/element.cuh has for these types.
 const ALIAS = { __half: 'Half', __nv_bfloat16: 'BFloat16' };
 
 const UNNAMED_NAMESPACE = /(\d+)_GLOBAL__N__[0-9a-f]{8}_(\d+)_/;
 const HASH_SUFFIX = '_01234567'.length;
 
 /**
- * The symbol without what depends on where it was compiled: nvcc names an unnamed namespace after hashes of the file's path and
- * content, `39_GLOBAL__N__47e4d027_7_anon_cu_07edabd1`; here that becomes `19_GLOBAL__N__anon_cu`.
+ * The symbol without the parts that depend on where it was compiled. nvcc puts hashes of the file's path and content into the name of
+ * an unnamed namespace, as in `39_GLOBAL__N__47e4d027_7_anon_cu_07edabd1`; here that becomes `19_GLOBAL__N__anon_cu`.
  */
 export function stableSymbol(symbol) {
   const match = UNNAMED_NAMESPACE.exec(symbol);
@@ -35,12 +36,15 @@ export function stableSymbol(symbol) {
   const fileEnd = fileAt + Number(fileLength);
   const length = start.length - digits.length + Number(fileLength) + HASH_SUFFIX;
   const name = `_GLOBAL__N__${symbol.slice(fileAt, fileEnd)}`;
-  // Digits before the length belong to the name in front of it.
+  // Digits before the length are part of the name in front of it.
   const before = symbol.slice(0, match.index + digits.length - String(length).length);
   return `${before}${name.length}${name}${stableSymbol(symbol.slice(fileEnd + HASH_SUFFIX))}`;
 }
 
-/** The kernel's own name with its template arguments, without namespaces: `gemm_mma_kernel<Half, 64>`; the symbol where it has a form unknown here. */
+/**
+ * The name of a kernel with its template arguments, without namespaces: `gemm_mma_kernel<Half, 64>`. For a symbol of a form that is unknown
+ * here, the symbol itself.
+ */
 export function displayName(symbol) {
   try {
     return new Demangler(symbol).kernelName();
@@ -52,7 +56,7 @@ export function displayName(symbol) {
 
 class UnknownForm extends Error {}
 
-/** Names, types and literals of the grammar; no expressions, function types or standard library abbreviations. */
+/** Reads names, types and literals of the grammar. It does not know expressions, function types and abbreviations for the standard library. */
 class Demangler {
   #text;
   #at = 0;
@@ -90,7 +94,10 @@ class Demangler {
     return name;
   }
 
-  /** A type's name can be referred to later as a whole, a function's only as the prefix that its template arguments follow. */
+  /**
+   * Reads a name. Later parts of a symbol may refer back to the whole name of a type, but of a function only to the prefix before its
+   * template arguments.
+   */
   #name(isType) {
     const nested = this.#skip('N');
     let name;
@@ -126,7 +133,8 @@ class Demangler {
   #templateArguments() {
     const list = [];
     while (!this.#skip('E')) {
-      if (this.#skip('J')) continue; // a pack's arguments follow in the list; its E ends it like the list's
+      // The arguments of a pack are read as part of the list, which then ends at the E of the pack.
+      if (this.#skip('J')) continue;
       list.push(this.#skip('L') ? this.#literal() : this.#type());
     }
     return `<${list.join(', ')}>`;

@@ -1,8 +1,8 @@
-// The kernels of a built library, in the order of the table.
+// Reads the kernels of a built library, in the order of the table.
 import { readCubin } from './cubin.mjs';
 import { cubinsOf } from './fatbin.mjs';
 
-/** `{ compiler, kernels }` of a shared library's bytes; kernels by architecture, name and symbol, each once. */
+/** `{ compiler, kernels }` of the bytes of a shared library. Kernels are sorted by architecture, name and symbol; each is there once. */
 export function readLibrary(bytes) {
   const cubins = cubinsOf(bytes).map(readCubin);
   const kernels = withoutCopies(cubins.flatMap((cubin) => cubin.kernels));
@@ -13,7 +13,7 @@ export function readLibrary(bytes) {
   };
 }
 
-/** A template that two files instantiate is in both of their cubins. */
+/** Removes copies: when two files instantiate the same template, it is in both of their cubins. */
 function withoutCopies(kernels) {
   const kept = new Map();
   for (const kernel of kernels) {

@@ -7,13 +7,13 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const defaultLibrary = fileURLToPath(new URL('../../native/build/libmoabench_cuda.so', import.meta.url));
 export const defaultTable = fileURLToPath(new URL('../../native/cuda/kernels.json', import.meta.url));
 
-/** As it is written in messages: from the repository's root where it is inside. */
+/** A path as messages show it: relative to the root of the repository, if it is inside. */
 export function shown(path) {
   const inside = relative(root, path);
   return inside.startsWith('..') ? path : inside;
 }
 
-/** Why there is no library to look at. */
+/** Why there is no library. */
 export function whyNotBuilt(library) {
   const hasCompiler = spawnSync('nvcc', ['--version'], { stdio: 'ignore' }).status === 0;
   return `${shown(library)} is not built${hasCompiler ? ': run `npm run build:native`' : ' and nvcc is not installed'}`;

@@ -1,10 +1,10 @@
-// What holds for kernels whatever the table says, by their names.
+// Rules that kernels must follow, whatever the table says. Which rules apply to a kernel depends on its name.
 import { labelOf } from './table.mjs';
 
 const NONE = /^$/;
 /**
- * Kernels whose time counts, and the subroutines that each may call. The slow paths of a correctly rounded division or square root
- * are called for subnormal and huge numbers only, but what chooses them is too much for an inner loop.
+ * Kernels whose time counts, and the subroutines that each may call. The slow path of a correctly rounded division or square root is
+ * called only for subnormal and huge numbers, but even the test for it takes too long in an inner loop.
  */
 const HOT = [
   { name: /^influence_(mma|wgmma)_/, calls: /_slowpath$/ }, // they divide at the end of rows
@@ -12,13 +12,13 @@ const HOT = [
   { name: /^(cache_append|decode_append|rope|embedding|argmax|add)_/, calls: NONE },
   { name: /^(rms_norm|silu_mul)_(?!backward_)/, calls: /_slowpath$/ },
 ];
-// What ptxas calls on sm_80 where a warp that shuffles has diverged, which ours do not.
+// Subroutines that ptxas calls on sm_80 in case a warp that shuffles has diverged. In our kernels none has.
 const DIVERGED = /^(warpsync|shflsync_|votesync_|matchsync_)/;
 
-// Known and not worth more: 24 bytes at 255 registers, on an architecture whose speed nobody has measured.
+// Kernels that are allowed to spill: 24 bytes with 255 registers, on an architecture on which nobody has measured the speed.
 const SPILLING = [{ arch: 'sm_80', name: /^attention_backward_queries_mma_kernel<.*, 128>/ }];
 
-/** The rules that kernels break, a line each. */
+/** One line for each rule that a kernel breaks. */
 export function brokenRules(kernels) {
   return kernels.flatMap((kernel) => brokenBy(kernel).map((text) => `${labelOf(kernel)}: ${text}`));
 }
@@ -36,7 +36,7 @@ function brokenBy({ arch, name, opcodes, stackBytes, subroutines }) {
     [hot && called.length > 0, `hot, but it calls ${called.join(', ')}`],
     [/_mma_/.test(name) && HMMA === 0, 'named mma, but it has no HMMA instruction'],
     [wgmma && HGMMA === 0, 'named wgmma, but it has no HGMMA instruction'],
-    // ptxas gives every wgmma a fence and a wait of its own when accumulators are touched in between or registers run out.
+    // When accumulators are touched between wgmma, or registers run out, ptxas gives every wgmma its own fence and wait.
     [wgmma && HGMMA > 0 && WARPGROUP >= 2 * HGMMA, `its wgmma are serialized (${HGMMA} HGMMA, ${WARPGROUP} fences and waits)`],
   ];
   return rules.filter(([broken]) => broken).map(([, text]) => text);

@@ -1,18 +1,18 @@
-// The committed table of kernels (native/cuda/kernels.json): what the compiler made of each, and which GPU record timed that code.
+// The committed table of kernels (native/cuda/kernels.json): what the compiler made of each kernel, and which GPU record timed that code.
 
-const MEASURED_ARCH = 'sm_90a'; // the only one that we have a GPU of
-// Not the hash: code that costs the same is no failure, only unmeasured.
+const MEASURED_ARCH = 'sm_90a'; // the only architecture on which kernels were timed
+// The hash is not among them: other code with the same resources is no failure, only unmeasured.
 const FIELDS = ['registers', 'stackBytes', 'sharedBytes'];
 
-/** The table's text: one kernel a line, so that a diff reads like a list of changes. */
+/** The text of the table: one kernel per line, so that a diff reads like a list of changes. */
 export function formatTable({ compiler, kernels }) {
   const lines = kernels.map((kernel) => `    ${JSON.stringify(kernel)}`);
   return `{\n  "compiler": ${JSON.stringify(compiler)},\n  "kernels": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
 /**
- * The table of a built library. A kernel keeps the record that `previous` has for it, also when its file has another name since then but
- * its code is the same; with `record`, every kernel's code as it is now counts as measured by that record.
+ * The table of a built library. A kernel keeps the record that `previous` has for it, even if its file was renamed since then, as long as
+ * its code is the same. With `record`, the present code of every kernel counts as measured by that record.
  */
 export function tableOf({ compiler, kernels }, previous, record) {
   const measured = new Map(previous.kernels.map((kernel) => [keyOf(kernel), kernel.measured ?? null]));
@@ -25,7 +25,7 @@ export function tableOf({ compiler, kernels }, previous, record) {
   return { compiler, kernels: rows };
 }
 
-/** What differs between the table and the library, a line a kernel: `sm_90a rope_kernel<Half>: registers 40 -> 48`. */
+/** What differs between the table and the library, one line per kernel: `sm_90a rope_kernel<Half>: registers 40 -> 48`. */
 export function differences(table, library) {
   const sameCompiler = table.compiler === library.compiler;
   const recorded = new Map(table.kernels.map((kernel) => [keyOf(kernel), kernel]));
@@ -33,14 +33,14 @@ export function differences(table, library) {
   for (const kernel of library.kernels) {
     const before = recorded.get(keyOf(kernel));
     recorded.delete(keyOf(kernel));
-    // Another compiler makes other code of the same source.
+    // Another compiler makes other code from the same source, so fields are not compared.
     const changes = before === undefined ? ['added'] : sameCompiler ? changedFields(before, kernel) : [];
     if (changes.length > 0) lines.push(`${labelOf(kernel)}: ${changes.join(', ')}`);
   }
   return [...lines, ...[...recorded.values()].map((kernel) => `${labelOf(kernel)}: removed`)];
 }
 
-/** Kernels whose code no GPU record has timed, the instances of a template in one line: `rope_kernel<Half> and 2 more (never measured)`. */
+/** Kernels whose code no GPU record has timed, with the instances of a template on one line: `rope_kernel<Half> and 2 more (never measured)`. */
 export function unmeasured(table, library) {
   const recorded = new Map(table.kernels.map((kernel) => [keyOf(kernel), kernel.measured ?? null]));
   const groups = new Map();

@@ -1,7 +1,7 @@
 // Writes native/cuda/kernels.json from libmoabench_cuda.so:
 //   node scripts/kernels/update.mjs [--measured reports/<folder>] [--library <.so>] [--table <kernels.json>]
-// With --measured, every kernel's code as built now counts as timed by that record, which the heads of native/cuda/*/*.cu then name: run it
-// before the code is changed again.
+// With --measured, the present code of every kernel counts as timed by that record, and the heads of native/cuda/*/*.cu then name it. Run it before
+// the code changes again.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ const { values } = parseArgs({ options: { library: { type: 'string' }, table: { 
 const libraryPath = resolve(values.library ?? defaultLibrary);
 const tablePath = resolve(values.table ?? defaultTable);
 
-/** The record's folder as the table names it; its file must be there. */
+/** The folder of the record, as the table names it. It must exist. */
 function recordOf(folder) {
   const name = shown(resolve(folder));
   if (name.startsWith('reports/') && existsSync(join(root, name))) return name;
@@ -23,7 +23,7 @@ function recordOf(folder) {
   return process.exit(2);
 }
 
-/** Heads of the sources that kernels come from name the record, too. */
+/** Writes the record into the head of every source with kernels. */
 function nameRecord(name) {
   const folder = dirname(defaultTable);
   for (const file of readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.cu'))) {

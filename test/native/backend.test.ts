@@ -50,7 +50,7 @@ describe('stream', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
     expect(outcomes[1]).toMatchObject({ reason: { name: 'MoaError', code: 'OUT_OF_MEMORY' } });
     expect(String(outcomes[2]?.status === 'rejected' && outcomes[2].reason)).toMatch(
-      /cacheAppend failed: Expected at most 1 bytes for the growing KV cache but received a request for 256/,
+      /cacheAppend failed: Expected at most 1 bytes for the dynamic KV cache but received a request for 256/,
     );
     backend.setMemoryLimit(0);
     expect(await x.read()).toEqual(Float32Array.of(5, 5)); // the second fill belonged to the failed stretch

@@ -1,6 +1,6 @@
-// k, v [T, Hkv, D] of prefilled segments -> the slots of a cache that their positions have
-// (cache/tile.h), converted to its dtype. A thread moves a vector of 8 elements; rows that the
-// segment itself evicts again are left out.
+// k, v [T, Hkv, D] of prefilled segments -> the slots of the cache that belong to their positions
+// (cache/tile.h), converted to its dtype. A thread moves a vector of 8 elements. Rows that the
+// segment itself would evict again are left out.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 
@@ -12,24 +12,25 @@ namespace moa::cuda {
 namespace {
 
 constexpr int kAppendThreads = 256;
-constexpr int32_t kListedSegments = 128;  // 2 KB of params
+constexpr int32_t kListedSegments = 128;  // per launch: 2 KB of params
 
 template <class T>
 struct AppendParams {
   CacheStore cache;
   RowAccess<T> k, v;  // [T, Hkv, D]
-  bool aligned;       // their vectors
+  bool aligned;       // vectors of both tensors are 16-byte aligned
   Segment segments[kListedSegments];
 };
 
-/// Whether a later token of the segment takes the same slot of a ring: only the newest is written.
+/// Whether a later token of the segment takes the same slot of a ring. Only the newest token of a
+/// slot is written.
 __device__ __forceinline__ bool overwritten(const Segment& segment, int32_t position, int32_t sink,
                                             int32_t capacity) {
   const int32_t end = segment.first_position + segment.row_count;
   return position >= sink && position < end - (capacity - sink);
 }
 
-/// blockIdx.y: segment.
+/// blockIdx.y is the segment.
 template <class T>
 __global__ void __launch_bounds__(kAppendThreads)
     cache_append_scatter_kernel(const __grid_constant__ AppendParams<T> params) {
@@ -59,7 +60,7 @@ __global__ void __launch_bounds__(kAppendThreads)
   cache.store(head, capacity, slot, value, element, kVectorElements, true, x);
 }
 
-/// What a thread counts with; 2^34 elements are 32 GiB of keys and values.
+/// Threads count vectors with 32 bits. 2^31 vectors are 2^34 elements: 32 GiB of keys and values.
 constexpr int64_t kMostVectors = int64_t{1} << 31;
 
 template <class T>
@@ -79,7 +80,7 @@ void launch(Context& context, const CacheAppendParams& params, const CacheView& 
     const int64_t vectors = rows * 2 * cache.kv_heads * (cache.head_dim / kVectorElements);
     if (vectors > kMostVectors) {
       throw Error(ErrorCode::kUnsupported,
-                  "Expected at most 2^34 elements at once for cacheAppend");
+                  "Expected at most 2^34 elements in one call for cacheAppend but received more");
     }
     const auto blocks = static_cast<unsigned>((vectors + kAppendThreads - 1) / kAppendThreads);
     const dim3 grid(blocks, static_cast<unsigned>(count));

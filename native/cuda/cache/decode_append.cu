@@ -1,6 +1,8 @@
-// One decode step's RoPE and append in one launch: positions are lengths on the device. Rotations
-// are computed once per CTA; then a thread takes a vector of the low half of a head and the same of
-// the high half, with which it is rotated.
+// q [B, H, D], k, v [B, Hkv, D] of one decode step, inverse frequencies [D / 2], a cache -> q and k
+// rotated in place (RoPE), k and v appended to the cache, all in one launch. The positions are the
+// lengths on the device. Each CTA computes its rotations once. Then a thread takes a vector of the
+// low half of a head and the vector at the same place of the high half, because RoPE rotates these
+// two together.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/cache/sequence_list.h"
 #include "cuda/cache/store.cuh"
@@ -19,16 +21,16 @@ struct StepParams {
   CacheStore cache;
   const int32_t* lengths;            // [sequences]
   const float* inverse_frequencies;  // [D / 2]
-  RowAccess<T> q, k, v;              // [B, H, D], [B, Hkv, D]; q and k in place
+  RowAccess<T> q, k, v;              // [B, H, D], [B, Hkv, D] twice; q and k in place
   int32_t heads;
   float scale;
-  bool aligned;  // vectors of halves
+  bool aligned;  // vectors of both halves of a head are 16-byte aligned
   int32_t first_row;
   SequenceList sequences;
 };
 
 struct Rotation {
-  float cosine[kMaxHalfHeadDim], sine[kMaxHalfHeadDim];  // of each pair (i, i + D / 2)
+  float cosine[kMaxHalfHeadDim], sine[kMaxHalfHeadDim];  // for each pair (i, i + D / 2)
 };
 
 __device__ __forceinline__ void compute_rotation(const float* inverse_frequencies, int32_t position,
@@ -53,7 +55,8 @@ __device__ __forceinline__ void rotate(const Rotation& rotation, int first, int 
   }
 }
 
-/// blockIdx.x: row; blockIdx.y: which of its vectors, over query heads, key heads, value heads.
+/// blockIdx.x is the row. blockIdx.y and the thread select one of its vectors, over query heads,
+/// then key heads, then value heads.
 template <class T>
 __global__ void __launch_bounds__(kStepThreads)
     decode_append_rotate_kernel(const __grid_constant__ StepParams<T> params) {

@@ -1,6 +1,7 @@
-// A growing cache's reallocation: rows move as they are, because their swizzle depends on the slot
-// only; the values of the last tile move within it, because it has exactly as many slots as it
-// holds tokens.
+// Heads of one layer of a dynamic cache, at their old and new addresses -> the same tokens in the
+// new storage. Rows are copied unchanged, because their swizzle depends only on the slot. Only the
+// values of the last tile change their place within the tile, because it has exactly as many slots
+// as tokens. A thread copies one 16-byte chunk.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 
@@ -12,19 +13,19 @@ namespace moa::cuda {
 namespace {
 
 constexpr int kGrowThreads = 256;
-constexpr int32_t kGrownHeads = 64;  // addresses of a launch: 1 KB
+constexpr int32_t kGrownHeads = 64;  // per launch: 1 KB of addresses
 
 struct GrowKernelParams {
   uint64_t old_heads[kGrownHeads], new_heads[kGrownHeads];
   int32_t tokens, old_capacity, new_capacity, row_bytes;
 };
 
-/// blockIdx.y: head; a thread moves one chunk.
+/// blockIdx.y is the head; a thread copies one chunk.
 __global__ void __launch_bounds__(kGrowThreads)
     cache_grow_copy_kernel(const __grid_constant__ GrowKernelParams params) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * kGrowThreads + threadIdx.x;
   const int32_t chunks = params.row_bytes / kChunkBytes;
-  const int64_t row = index / chunks;  // keys and values of a token side by side
+  const int64_t row = index / chunks;  // the key and the value of a token alternate
   if (row >= 2 * static_cast<int64_t>(params.tokens)) return;
   const auto slot = static_cast<int32_t>(row / 2);
   const bool value = row % 2 != 0;

@@ -1,5 +1,5 @@
-// Lengths of sequences += counts, or 0 at a reset, on the device: kernels read them there, so that
-// recorded steps can be replayed. One thread a sequence.
+// lengths [sequences] on the device += counts; a reset sets one of them to 0. Kernels read lengths
+// on the device, so that recorded steps can be replayed. One thread per sequence.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/cache/sequence_list.h"
 #include "cuda/host/ops.h"

@@ -1,6 +1,6 @@
 #pragma once
-// Sequences within kernel params, so that nothing is copied from host memory when a launch is
-// captured or replayed.
+// Lists of sequences inside kernel params, so that a launch that is captured or replayed copies
+// nothing from host memory.
 #include <algorithm>
 #include <cstdint>
 
@@ -8,7 +8,7 @@
 
 namespace moa::cuda {
 
-/// 2 KB of params a launch; longer lists take more launches.
+/// Sequences per launch: 2 KB of params. Longer lists take several launches.
 constexpr int32_t kListedSequences = 512;
 
 struct SequenceList {
@@ -16,8 +16,8 @@ struct SequenceList {
   int32_t values[kListedSequences];
 };
 
-/// Calls f(first, list) for runs of `sequences` in order; `first` is the index of the run's first
-/// one.
+/// Calls f(first, list) for consecutive parts of `sequences`; `first` is the index of the part's
+/// first sequence.
 template <class F>
 void for_each_sequence_list(View<int32_t> sequences, F f) {
   const auto total = static_cast<int32_t>(sequences.count);

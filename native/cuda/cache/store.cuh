@@ -1,5 +1,5 @@
 #pragma once
-// Writing tokens into a cache: see CacheView in moa/cuda_abi.h for the layout.
+// Writes tokens into a cache. CacheView in moa/cuda_abi.h describes the layout.
 #include "cuda/cache/tile.h"
 #include "cuda/device/element.cuh"
 #include "cuda/device/row_access.cuh"
@@ -7,7 +7,7 @@
 
 namespace moa::cuda {
 
-/// One layer of a cache as kernels that write it take it.
+/// One layer of a cache, as a parameter of the kernels that write it.
 struct CacheStore {
   const uint64_t* heads;      // [sequences, layers, kv_heads] addresses of tile 0
   const int32_t* capacities;  // [sequences, layers, kv_heads]
@@ -30,15 +30,15 @@ struct CacheStore {
   __device__ int64_t head_index(int32_t sequence, int32_t kv_head) const {
     return (static_cast<int64_t>(sequence) * layers + layer) * kv_heads + kv_head;
   }
-  /// Where the token at `position` goes, -1 if a cache that is no ring has no slot for it.
+  /// The slot of the token at `position`; -1 when a cache that is not a ring has no slot for it.
   __device__ int32_t slot_of(int32_t position, int32_t capacity) const {
     if (windowed) return ring_slot(position, sink, capacity);
     return position < capacity ? position : -1;
   }
 
-  /// Elements [element, element + count) of a slot's key or value, each rounded to the cache's
-  /// dtype. `chunk`: element and count are whole vectors of 8, which are 16-byte chunks of 16-bit
-  /// rows.
+  /// Writes elements [element, element + count) of the key or value of a slot, rounded to the dtype
+  /// of the cache. `chunk` promises that element is a multiple of 8 and count is 8, so that the
+  /// vector is one 16-byte chunk of a 16-bit row.
   __device__ void store(int64_t head, int32_t capacity, int32_t slot, bool value, int32_t element,
                         int count, bool chunk, const float (&x)[kVectorElements]) const {
     char* base = reinterpret_cast<char*>(heads[head]);

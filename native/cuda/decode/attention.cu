@@ -1,7 +1,8 @@
 // q [rows, H, D], a cache -> out [rows, H, D]: attention of one token per sequence over its live
-// slots, of all rows and heads in one balanced launch. Which CTA reads what is in the plan
-// (decode/plan.h), because lengths live on the device and the launch is replayed while they grow.
-// Here: the choice between decode/mma.cu and decode/simt.cu.
+// slots, for all rows and heads in one balanced launch. The plan (decode/plan.h) says which CTA
+// reads what. It is computed on the device, because the lengths are there and the launch is
+// replayed while they grow. This file chooses between decode/mma.cu and decode/simt.cu, where the
+// measurements are named.
 #include "cuda/decode/attention.cuh"
 #include "cuda/host/ops.h"
 

@@ -1,24 +1,25 @@
 #pragma once
-// What the two decode kernels share on the host side. Both follow the plan; see decode/plan.h.
+// What the two decode kernels share. Both follow the plan of decode/plan.h.
 #include "cuda/decode/partials.cuh"
 #include "cuda/decode/plan.h"
 #include "cuda/host/context.h"
 
 namespace moa::cuda {
 
-/// One layer's step as kernels take it, besides its tensors.
+/// What a kernel needs for the step of one layer, besides its tensors.
 struct DecodeInput {
   PlanView plan;
   const uint64_t* heads;      // [sequences, layers, kv_heads] addresses of tile 0
   const int32_t* capacities;  // [sequences, layers, kv_heads]
   PartialStore partials;
-  int32_t layer, layers, kv_heads, group;  // group: query heads of a KV head
+  int32_t layer, layers, kv_heads, group;  // group: query heads per KV head
   float scale_log2;                        // scale * log2(e): scores are in the exp2 domain
 
   __device__ int64_t head_index(int32_t sequence, int32_t kv_head) const {
     return (static_cast<int64_t>(sequence) * layers + layer) * kv_heads + kv_head;
   }
-  /// Of the CTA's block of query heads, the first and how many, within the group.
+  /// The first query head of the CTA's block of heads, within the group, and the number of heads of
+  /// the block.
   __device__ int32_t first_head() const { return static_cast<int32_t>(blockIdx.y) * kDecodeHeads; }
   __device__ int32_t block_heads() const { return min(kDecodeHeads, group - first_head()); }
 };
@@ -33,15 +34,15 @@ inline int32_t decode_grid(const Context& context, const CacheView& cache) {
   return decode_grid(cache.dtype, cache.head_dim, shared_limits(context),
                      context.multiprocessors());
 }
-/// Of a cache's plan. The grid is the largest of any head dim and dtype, so that layouts depend on
-/// neither.
+/// The layout of a cache's plan. It is sized for the largest grid of any head dim and dtype, so
+/// that it depends on neither.
 inline PlanLayout plan_layout(const Context& context, int sequences, int kv_heads) {
   return {static_cast<int64_t>(sequences) * kv_heads,
           std::min(kMaxDecodeCtas, kMostCtas * context.multiprocessors())};
 }
 
-/// Lets `kernel` take `bytes` of dynamic shared memory, and the SM as much of its L1 for it as it
-/// has.
+/// Lets `kernel` use `bytes` of dynamic shared memory, and makes as much of the SM's L1 shared
+/// memory as possible.
 template <class Kernel>
 void allow_shared_memory(Kernel* kernel, int64_t bytes) {
   MOA_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -50,12 +51,12 @@ void allow_shared_memory(Kernel* kernel, int64_t bytes) {
                                       cudaSharedmemCarveoutMaxShared));
 }
 
-/// Tensor cores: q, out and cache of one half type, head dims with swizzled rows, q readable by
-/// pairs and out writable by fours.
+/// Whether the tensor-core kernel can do it: q, out and cache have one half type, the rows of the
+/// cache are swizzled, q can be read by pairs of elements and out can be written by fours.
 bool attention_decode_mma_takes(const AttentionDecodeParams& params, const CacheView& cache);
 void attention_decode_mma(Context& context, const AttentionDecodeParams& params,
                           const CacheView& cache, const DecodeInput& input);
-/// Any dtypes and head dims, float32 arithmetic.
+/// Takes any dtypes and head dims; the arithmetic is float32.
 void attention_decode_simt(Context& context, const AttentionDecodeParams& params,
                            const CacheView& cache, const DecodeInput& input);
 

@@ -1,5 +1,6 @@
-// Decode attention on tensor cores (decode/mma.cuh has the kernel and its algorithm): launches for
-// each element type and head dim that it is compiled for.
+// q [B, H, D], a cache with 16-bit elements -> out [B, H, D]: decode attention on tensor cores. The
+// kernel and its algorithm are in decode/mma.cuh; this file launches it for each element type and
+// head dim.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/decode/mma.cuh"
 

@@ -1,14 +1,16 @@
 #pragma once
-// Decode attention on tensor cores, stream-K over heads of different spans (decode/plan.h).
+// Decode attention on tensor cores, divided by stream-K over heads with different spans
+// (decode/plan.h).
 //
-// Operands are swapped: tokens are the m of mma.m16n8k16 and the query heads of a group its n, so
-// that a group of 1 costs what a group of 8 does and memory stays the limit. Per tile of 64 tokens
-// each of four warps takes 16:
-//   S^T [16 tokens, 8 heads] = K Q^T;  P^T = 2^(S^T - maximum), per column;  O^T [D, 8 heads] +=
-//   V^T P^T.
-// P^T goes from accumulator to B operand by two 8x8 transposes. Warps keep their own maxima, sums
-// and O^T until the item (or the CTA's range) ends, so that tiles need no barrier but those of the
-// pipeline.
+// The operands are swapped: tokens are the m of mma.m16n8k16, and the query heads of a group are
+// its n. A group of 1 then costs as much as a group of 8, and memory remains the limit for both.
+// Each of four warps takes 16 tokens of a tile of 64:
+//   S^T [16 tokens, 8 heads] = K Q^T
+//   P^T = 2^(S^T - maximum of the column)
+//   O^T [D, 8 heads] += V^T P^T
+// Two 8x8 transposes turn P^T from an accumulator into a B operand. Each warp keeps its own maxima,
+// sums and O^T until the item or the range of the CTA ends. So tiles need no barriers except those
+// of the pipeline.
 #include "cuda/decode/attention.cuh"
 #include "cuda/decode/tiles.cuh"
 #include "cuda/device/mma.cuh"
@@ -18,7 +20,7 @@ namespace moa::cuda {
 constexpr int kWarpTokens = 16;
 static_assert(kConsumerWarps * kWarpTokens == kTileTokens);
 constexpr int kConsumers = 32 * kConsumerWarps;
-constexpr int kDecodeMmaThreads = kConsumers + 32;  // and the warp that starts copies
+constexpr int kDecodeMmaThreads = kConsumers + 32;  // and one warp that starts the copies
 
 template <class T>
 struct DecodeMmaParams {
@@ -29,7 +31,7 @@ struct DecodeMmaParams {
   int32_t stages;
 };
 
-/// What warps leave to each other at the end of an item, in shared memory.
+/// The results of the warps at the end of an item, in shared memory, where they are merged.
 template <int kHeadDim>
 struct WarpResults {
   static constexpr int kRow = kHeadDim + kMergePadding;
@@ -55,7 +57,7 @@ struct WarpResults {
   }
 };
 
-/// One warp's attention of the block's query heads over its tokens. Lane 4 g + t holds columns
+/// The attention of the block's query heads over the tokens of one warp. Lane 4 g + t holds columns
 /// (heads) 2 t and 2 t + 1 of S^T and O^T, and head g of Q^T.
 template <class T, int kHeadDim>
 struct WarpAttention {
@@ -66,20 +68,21 @@ struct WarpAttention {
   float out[kSteps][4];
   float maximum[2], sum[2];  // sums of this lane's tokens only
   int group_lane, pair_lane, first_token;
-  uint32_t key_offset, value_offset;  // of this lane's ldmatrix rows in a block of keys, of values
+  uint32_t key_offset, value_offset;  // of the rows that this lane gives to ldmatrix
 
   __device__ WarpAttention(int warp, int lane)
       : group_lane(lane / 4), pair_lane(lane % 4), first_token(warp * kWarpTokens) {
-    // Keys, as A [16 tokens, 16 dims]: matrices of tokens 0-7 and 8-15, then the same of the next
-    // chunk of dims.
+    // Keys as A [16 tokens, 16 dims]: the matrices of tokens 0-7 and 8-15 for one chunk of dims,
+    // then both for the next chunk.
     key_offset = Rows::lane_offset(first_token + lane % 16, lane / 16);
-    // Values, transposed, as A [16 dims, 16 tokens]: matrices of tokens 0-7 and both chunks of
-    // dims, then tokens 8-15.
+    // Values, transposed, as A [16 dims, 16 tokens]: the matrices of both chunks of dims for tokens
+    // 0-7, then for tokens 8-15.
     value_offset =
         Rows::kBlockBytes + Rows::lane_offset(first_token + lane % 8 + lane / 16 * 8, lane / 8 % 2);
   }
 
-  /// Q^T as B [16 dims, 8 heads] of every step; columns of no head are zero. `rows`: [heads, D].
+  /// Loads Q^T as B [16 dims, 8 heads] for every step; columns past `heads` are zero. `rows` is
+  /// [heads, D].
   __device__ __forceinline__ void load_query(const T* rows, int heads) {
     const auto* pairs = reinterpret_cast<const uint32_t*>(rows + group_lane * kHeadDim) + pair_lane;
 #pragma unroll
@@ -99,7 +102,7 @@ struct WarpAttention {
     for (int i = 0; i < 2; ++i) maximum[i] = kEmptyMaximum, sum[i] = 0.0f;
   }
 
-  /// The tile at a shared address, of which the first `live` tokens count.
+  /// Adds the tile at a shared address, of which only the first `live` tokens count.
   __device__ __forceinline__ void attend(uint32_t tile, int live, float scale_log2) {
     if (first_token >= live) return;
     if (first_token + kWarpTokens > live) clear_dead_values(tile, live);
@@ -131,11 +134,12 @@ struct WarpAttention {
     }
   }
 
-  /// S^T in the exp2 domain: tokens g and g + 8 of heads 2 t and 2 t + 1; -infinity for dead
-  /// tokens, whatever their keys hold.
+  /// S^T in the exp2 domain, for tokens g and g + 8 of heads 2 t and 2 t + 1. Dead tokens get
+  /// -infinity, whatever their keys contain.
   __device__ __forceinline__ void scores(uint32_t tile, int live, float scale_log2,
                                          float (&x)[4]) const {
-    float even[4] = {0, 0, 0, 0}, odd[4] = {0, 0, 0, 0};  // two chains: mma waits for its sum
+    // Two chains of sums, because an mma waits for the sum that it adds to.
+    float even[4] = {0, 0, 0, 0}, odd[4] = {0, 0, 0, 0};
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
       uint32_t keys[4];
@@ -149,7 +153,7 @@ struct WarpAttention {
     }
   }
 
-  /// A weight of 0 times what happens to lie in a dead slot may be a NaN.
+  /// Sets the values of dead slots to zero: a weight of 0 times their old content could be NaN.
   __device__ __forceinline__ void clear_dead_values(uint32_t tile, int live) const {
     const uint32_t first = tile + Rows::kBlockBytes + live * Rows::kRowBytes;
     const uint32_t bytes = (first_token + kWarpTokens - live) * Rows::kRowBytes;
@@ -159,7 +163,7 @@ struct WarpAttention {
     __syncwarp();
   }
 
-  /// Adds up the lanes' sums and leaves all to the other warps.
+  /// Adds up the sums of the lanes and writes everything where the other warps read it.
   __device__ __forceinline__ void leave(const WarpResults<kHeadDim>& results, int warp) {
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
@@ -178,7 +182,8 @@ struct WarpAttention {
   }
 };
 
-/// Four elements of the output; every sum is at least 1 (the largest weight), or NaN.
+/// Writes four elements of the output. The sum is at least 1 (the largest weight), or NaN, so the
+/// division is safe.
 template <class T>
 __device__ __forceinline__ void write_output(T* to, const SoftmaxPart& part) {
   const float(&v)[4] = part.values.v;
@@ -187,8 +192,8 @@ __device__ __forceinline__ void write_output(T* to, const SoftmaxPart& part) {
                                              pack_pair<T>(v[2] * inverse, v[3] * inverse));
 }
 
-/// Merges the warps' results of an item and writes the output, or the CTA's partial and, in the
-/// last CTA of the item, the output.
+/// Merges the warps' results of an item. If the CTA has the whole item, it writes the output.
+/// Otherwise it writes its partial, and the last CTA of the item to arrive writes the output.
 template <class T, int kHeadDim>
 __device__ __forceinline__ void finish_item(const DecodeMmaParams<T>& params,
                                             const WarpResults<kHeadDim>& results, int32_t item,
@@ -215,10 +220,10 @@ __device__ __forceinline__ void finish_item(const DecodeMmaParams<T>& params,
     }
   }
   if (!whole) merge_item<kConsumers>(store, ctas, blockIdx.x, results.values, results.flag, write);
-  named_barrier_sync<kConsumers>();  // all have read the results
+  named_barrier_sync<kConsumers>();  // all warps have read the results
 }
 
-/// The four warps over the CTA's tiles, in the order of cta_work.
+/// The four consumer warps go over the tiles of the CTA, in the order of cta_work.
 template <class T, int kHeadDim, class Pipeline>
 __device__ __forceinline__ void consume_tiles(const DecodeMmaParams<T>& params, Pipeline& pipeline,
                                               const WarpResults<kHeadDim>& results,
@@ -226,7 +231,8 @@ __device__ __forceinline__ void consume_tiles(const DecodeMmaParams<T>& params, 
   const DecodeInput& input = params.input;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int32_t heads = input.block_heads();
-  const auto head_offset = [&](const PlanItem& entry, int32_t index) {  // of the block's first head
+  // Elements from the start of a row to the first head of the block.
+  const auto head_offset = [&](const PlanItem& entry, int32_t index) {
     const int32_t kv_head = index - entry.row * input.kv_heads;
     return (static_cast<int64_t>(kv_head) * input.group + input.first_head()) * kHeadDim;
   };
@@ -250,7 +256,7 @@ __device__ __forceinline__ void consume_tiles(const DecodeMmaParams<T>& params, 
       pipeline.release();
     }
     attention.leave(results, warp);
-    // In flight during the merge.
+    // These loads are in flight during the merge.
     if (!last)
       attention.load_query(params.q + next.row * params.q_stride + head_offset(next, next_item),
                            heads);
@@ -273,7 +279,8 @@ __global__ void __launch_bounds__(kDecodeMmaThreads, decode_mma_ctas(kHeadDim))
   using Rows = TileRows<kHeadDim>;
   const PlanView& plan = params.input.plan;
   const int32_t cta = blockIdx.x;
-  // An older plan's when this CTA has no tiles.
+  // When this CTA has no tiles, these entries are left over from an older plan; it then returns
+  // below.
   const CtaWork work = cta_work(plan.ctas[cta], plan.ctas[cta + 1]);
   if (cta >= plan.header->ctas) return;
   const int warp = threadIdx.x / 32;

@@ -1,18 +1,18 @@
 #pragma once
-// Where CTAs that share an item meet: partial softmaxes in scratch memory and arrival counters.
-// Whoever arrives last merges, in the CTAs' order, so that results are the same bits from run to
-// run.
+// How CTAs that share an item combine their results: they write partial softmaxes and arrival
+// counters to scratch memory. The CTA that arrives last merges the partials in the order of the
+// CTAs, so that every run gives the same bits.
 #include "cuda/decode/plan.h"
 #include "cuda/decode/softmax_state.h"
 #include "cuda/device/ticket.cuh"
 
 namespace moa::cuda {
 
-/// Maxima, then sums, of kDecodeHeads heads: behind a partial's values.
+/// The maxima, then the sums, of kDecodeHeads heads. They follow the values of a partial.
 constexpr int32_t kPartialStates = 2 * kDecodeHeads;
 
-/// Partials of one block of heads: slot s is values [heads, D] (sums, not divided), maxima [8],
-/// sums [8].
+/// The partials of one block of heads. A slot holds values [heads, D] (weighted sums, not yet
+/// divided), maxima [8] and sums [8].
 struct PartialStore {
   float* partials;    // [blocks of heads][2 grid][slot_floats]
   uint32_t* tickets;  // [blocks of heads][2 levels][2 grid]; zero between launches
@@ -31,7 +31,7 @@ struct PartialStore {
   }
 };
 
-/// Past L1, which may hold a line from before another CTA wrote to it.
+/// Loads past L1, which may hold an old line from before another CTA wrote to it.
 __device__ __forceinline__ Quad load_quad_l2(const float* from) {
   const float4 x = __ldcg(reinterpret_cast<const float4*>(from));
   return {x.x, x.y, x.z, x.w};
@@ -41,8 +41,8 @@ __device__ __forceinline__ void store_quad(float* to, const Quad& x) {
 }
 
 /// Merges the partials of CTAs first, first + step, ... of an item that starts at `item_first`, and
-/// calls write(head, element, part) for every quad of the result. `staging` is shared: [count,
-/// kPartialStates].
+/// calls write(head, element, part) for every quad of the result. `staging` is shared memory
+/// [count, kPartialStates].
 template <int kThreads, class Write>
 __device__ __forceinline__ void merge_partials(const PartialStore& store, int32_t item_first,
                                                int32_t first, int32_t count, int32_t step,
@@ -66,7 +66,7 @@ __device__ __forceinline__ void merge_partials(const PartialStore& store, int32_
   }
 }
 
-/// Writes a quad of a partial; the head's first quad brings its state.
+/// Writes a quad of a partial. The first quad of a head also writes the head's maximum and sum.
 __device__ __forceinline__ void store_partial(const PartialStore& store, float* slot, int32_t head,
                                               int32_t element, const SoftmaxPart& part) {
   store_quad(slot + head * store.head_dim + element, part.values);
@@ -75,9 +75,9 @@ __device__ __forceinline__ void store_partial(const PartialStore& store, float* 
   store.states(slot)[kDecodeHeads + head] = part.sum;
 }
 
-/// After all threads stored the CTA's partial of `item`: merges if this CTA is the last of its
-/// group, and goes on with the groups' results if it is the last of all. write(head, element, part)
-/// gets the result of the item once, from one CTA.
+/// Called after all threads have stored the CTA's partial of `item`. The last CTA of a group to
+/// arrive merges the group's partials; the last of these CTAs merges the results of the groups. So
+/// exactly one CTA calls write(head, element, part) with the result of the item.
 template <int kThreads, class Write>
 __device__ __forceinline__ void merge_item(const PartialStore& store, CtaRange item, int32_t cta,
                                            float* staging, int32_t* flag, Write write) {
@@ -88,8 +88,8 @@ __device__ __forceinline__ void merge_item(const PartialStore& store, CtaRange i
     merge_partials<kThreads>(store, item.first, item.first, group.count, 1, staging, write);
     return;
   }
-  // In place: a thread overwrites only values that it alone has read, and states after all read
-  // them.
+  // The merge is in place: a thread overwrites only values that no other thread reads, and states
+  // are overwritten only after all threads have read them.
   float* merged = store.slot(leader);
   merge_partials<kThreads>(store, item.first, group.leader, group.count, 1, staging,
                            [&](int32_t head, int32_t element, const SoftmaxPart& part) {

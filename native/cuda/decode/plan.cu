@@ -1,5 +1,5 @@
-// Lengths and capacities of a step's sequences -> the plan of one decode step for every layer, by
-// the arithmetic of decode/plan.h.
+// lengths [sequences] and capacities [sequences, layers, kv_heads] -> the plan of one decode step,
+// for every layer. Prefix sums over the items' tiles, with the arithmetic of decode/plan.h.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/cache/sequence_list.h"
 #include "cuda/decode/attention.cuh"
@@ -18,7 +18,8 @@ struct PlanParams {
   PlanLayout layout;
   int32_t layers, kv_heads, grid, min_tiles;
   bool windowed;
-  int32_t first_row, rows;  // of the step; these are in `sequences`
+  // Of the step's `rows`, this launch takes those in `sequences`; `first_row` is the first of them.
+  int32_t first_row, rows;
   SequenceList sequences;
 };
 
@@ -31,7 +32,8 @@ __device__ int32_t slots_of(const PlanParams& params, int32_t layer, int32_t ite
   return decode_slots(params.lengths[sequence], capacity, params.windowed);
 }
 
-/// The sum of `value` over threads before this one; `total` over all.
+/// Returns the sum of `value` over the threads before this one; `total` gets the sum over all
+/// threads.
 __device__ int32_t sum_before(int32_t value, int32_t* total) {
   constexpr int kWarps = kPlanThreads / 32;
   __shared__ int32_t warp_sums[kWarps];
@@ -52,8 +54,8 @@ __device__ int32_t sum_before(int32_t value, int32_t* total) {
   return earlier + inclusive - value;
 }
 
-/// One CTA a layer. A step of more rows than a launch takes is written by several, the last of
-/// which cuts the tiles.
+/// One CTA per layer. A step with more rows than one launch takes needs several launches; the last
+/// of them divides the tiles among CTAs.
 __global__ void __launch_bounds__(kPlanThreads)
     decode_plan_prefix_sum_kernel(const __grid_constant__ PlanParams params) {
   const int32_t layer = blockIdx.x;
@@ -79,7 +81,7 @@ __global__ void __launch_bounds__(kPlanThreads)
   }
   if (params.first_row + params.sequences.count < params.rows) return;
 
-  __syncthreads();  // items are written
+  __syncthreads();  // all items are written
   const int32_t tiles = before + total;
   const int32_t ctas = cta_count(tiles, params.grid, params.min_tiles);
   if (threadIdx.x == 0) *plan.header = {ctas, tiles, end, 0};

@@ -1,12 +1,13 @@
 #pragma once
-// How one decode step is cut over the device (stream-K; LeanAttention, arXiv 2405.10480, section
-// 4): host and device arithmetic, tested on the CPU.
+// How the work of one decode step is divided over the device (stream-K; LeanAttention, arXiv
+// 2405.10480, section 4). Host and device share this arithmetic, which is tested on the CPU.
 //
-// An item is one KV head of one row of the step; items of all rows follow one another, KV heads of
-// a row side by side. Its live slots are cut into tiles of 64, and the tiles of all items, end to
-// end, are cut into as many equal ranges as there are CTAs. So every CTA reads the same number of
-// bytes however spans differ between heads. A CTA whose range ends or starts within an item writes
-// a partial softmax; the last CTA of an item to arrive merges them, in the CTAs' order.
+// An item is one KV head of one row of the step. Items are ordered by row, then by KV head. The
+// live slots of an item are cut into tiles of 64. The tiles of all items, one item after the other,
+// are cut into as many equal ranges as there are CTAs. So every CTA reads the same number of bytes,
+// even when heads have very different spans. A CTA whose range starts or ends within an item writes
+// a partial softmax; the CTA of this item that arrives last merges all its partials, in the order
+// of the CTAs.
 #include <algorithm>
 #include <cstdint>
 
@@ -14,24 +15,26 @@
 
 namespace moa::cuda {
 
-/// Query heads that a CTA takes at once: the n of mma.m16n8k16. Larger groups read their item once
-/// per block of heads.
+/// Query heads that a CTA computes together: the n of mma.m16n8k16. A group with more heads has
+/// several blocks of heads, and each of them reads the item.
 constexpr int32_t kDecodeHeads = 8;
 
-/// Partials merged at once. An item over more CTAs is merged in two levels, because one CTA reads
-/// partials at no more than some 100 GB/s: 264 of them at d128 are a megabyte.
+/// Most partials that are merged in one level. An item with more CTAs is merged in two levels,
+/// because one CTA reads partials at only about 100 GB/s, and 264 partials at D = 128 are a
+/// megabyte.
 constexpr int32_t kMergeGroup = 16;
 constexpr int32_t kMaxDecodeCtas = 1024;
-constexpr int32_t kMaxMerge = kMaxDecodeCtas / kMergeGroup;  // partials of the second level
+constexpr int32_t kMaxMerge = kMaxDecodeCtas / kMergeGroup;  // most partials of the second level
 static_assert(kMaxMerge >= kMergeGroup);
 
-/// Less than this is not worth a CTA: an SM needs some 24 KB in flight (4.5 TB/s * 0.7 us / 132),
-/// and a merge costs 1 to 2 us, in which it reads about as much.
+/// Least bytes that are worth a CTA of their own. An SM needs about 24 KB of loads in flight (4.5
+/// TB/s * 0.7 us / 132), and a merge takes 1 to 2 us, in which the SM could read about as much as
+/// this.
 constexpr int64_t kMinCtaBytes = 64 * 1024;
 
-/// Slots that the step's query sees once its own token, at position `length`, is appended. A
-/// growing cache has these slots only when its layer is reached, later than the plan: its capacity
-/// is not asked.
+/// Slots that the query of the step sees once its own token, at position `length`, has been
+/// appended. `capacity` counts only for a ring: a dynamic cache grows after the plan is made, when
+/// the step reaches the layer.
 MOA_HOST_DEVICE int32_t decode_slots(int32_t length, int32_t capacity, bool windowed) {
   return windowed ? live_slots(length + 1, capacity) : length + 1;
 }
@@ -43,7 +46,7 @@ MOA_HOST_DEVICE int32_t min_tiles_per_cta(int32_t row_bytes) {
   return tiles < 1 ? 1 : static_cast<int32_t>(tiles);
 }
 
-/// CTAs that get tiles, of the `grid` that are launched.
+/// How many of the `grid` CTAs that are launched get tiles.
 MOA_HOST_DEVICE int32_t cta_count(int32_t tiles, int32_t grid, int32_t min_tiles) {
   const int32_t wanted = (tiles + min_tiles - 1) / min_tiles;
   return wanted < grid ? wanted : grid;
@@ -52,7 +55,7 @@ MOA_HOST_DEVICE int32_t cta_count(int32_t tiles, int32_t grid, int32_t min_tiles
 MOA_HOST_DEVICE int32_t cta_first_tile(int32_t cta, int32_t tiles, int32_t ctas) {
   return static_cast<int32_t>(static_cast<int64_t>(tiles) * cta / ctas);
 }
-/// CTAs whose first tile is before `tile`: the inverse of the above.
+/// The number of CTAs whose first tile is before `tile`: the inverse of cta_first_tile.
 MOA_HOST_DEVICE int32_t ctas_before(int32_t tile, int32_t tiles, int32_t ctas) {
   return static_cast<int32_t>((static_cast<int64_t>(tile) * ctas + tiles - 1) / tiles);
 }
@@ -66,14 +69,16 @@ MOA_HOST_DEVICE CtaRange ctas_of_item(int32_t first_tile, int32_t end_tile, int3
   return {ctas_before(first_tile + 1, tiles, ctas) - 1, ctas_before(end_tile, tiles, ctas) - 1};
 }
 
-/// Where a CTA's partial of an item goes. It has at most two: one of an item that came in from the
-/// CTA before, and one of an item that starts with it (first_cta) and goes on in the next.
+/// The slot of a CTA's partial of an item. A CTA has at most two partials: one of an item that an
+/// earlier CTA started, and one of an item that it starts itself (cta == first_cta) and that the
+/// next CTA continues.
 MOA_HOST_DEVICE int32_t partial_slot(int32_t cta, int32_t first_cta) {
   return 2 * cta + (cta == first_cta ? 1 : 0);
 }
 
-/// The partials that a CTA's partial is merged with first: of CTAs [leader, leader + count), into
-/// the leader's. There are `groups` of them, led by item.first, item.first + kMergeGroup, ...
+/// The first level of a merge. The partials of CTAs [leader, leader + count) are merged into the
+/// slot of the leader. An item has `groups` such groups, with leaders item.first, item.first +
+/// kMergeGroup, ...
 struct MergeGroup {
   int32_t leader, count, groups;
 };
@@ -92,14 +97,15 @@ struct alignas(16) PlanHeader {
 struct alignas(16) PlanItem {
   int32_t first_tile, slots, sequence, row;
 };
-/// Where a CTA's tiles start, and where the item that holds this tile does.
+/// The first tile of a CTA, the item that contains this tile, and the first tile of that item.
 struct alignas(16) PlanCta {
   int32_t first_tile, first_item, item_first_tile, unused;
 };
 
-/// In which order a CTA takes its tiles [begin, end): those of its last item first, when the item
-/// goes on in the next CTA; then [begin, body_end). So partials are left early, and merges of split
-/// items overlap with what follows instead of ending the launch.
+/// The order in which a CTA takes its tiles [begin, end). If its last item continues in the next
+/// CTA, the tiles of that item (the tail) come first; then come tiles [begin, body_end). So the
+/// partial of the tail is written early, and the merges of split items overlap with other work
+/// instead of coming at the end of the launch.
 struct CtaWork {
   int32_t begin, body_end, end;
   int32_t first_item, tail_item;
@@ -116,11 +122,12 @@ MOA_HOST_DEVICE CtaWork cta_work(const PlanCta& start, const PlanCta& next) {
 struct PlanView {
   PlanHeader* header;
   PlanItem* items;   // [items]
-  PlanCta* ctas;     // [ctas + 1]; the last is where all end, at an item past the last
-  CtaRange* shared;  // [items] the CTAs of each
+  PlanCta* ctas;     // [ctas + 1]; the last entry is the end of all tiles
+  CtaRange* shared;  // [items] the CTAs of each item
 };
 
-/// Sizes that do not depend on the step: for `items` of all sequences and `grid` CTAs.
+/// Where the parts of a plan lie. The sizes are those for `items` of all sequences and `grid` CTAs,
+/// so they do not depend on the step.
 struct PlanLayout {
   int64_t items = 0;
   int32_t grid = 0;
@@ -132,7 +139,7 @@ struct PlanLayout {
   MOA_HOST_DEVICE int64_t shared_offset() const {
     return ctas_offset() + (grid + 1) * static_cast<int64_t>(sizeof(PlanCta));
   }
-  /// Whole lines of L2, so that layers do not share one.
+  /// Whole lines of L2, so that no two layers share a line.
   MOA_HOST_DEVICE int64_t layer_bytes() const {
     return (shared_offset() + items * static_cast<int64_t>(sizeof(CtaRange)) + 127) / 128 * 128;
   }
@@ -148,7 +155,7 @@ struct PlanLayout {
 /// The last item that starts at or before `tile`; first_tile(i) increases with i.
 template <class FirstTile>
 MOA_HOST_DEVICE int32_t item_at(int32_t tile, int32_t items, FirstTile first_tile) {
-  int32_t low = 0, high = items;  // first_tile(low) <= tile, and > tile from high on
+  int32_t low = 0, high = items;  // first_tile(low) <= tile, first_tile(high) > tile
   while (high - low > 1) {
     const int32_t middle = low + (high - low) / 2;
     if (first_tile(middle) <= tile) {
@@ -160,12 +167,11 @@ MOA_HOST_DEVICE int32_t item_at(int32_t tile, int32_t items, FirstTile first_til
   return low;
 }
 
-// Shared memory, which decides how many CTAs an SM holds and so the grid.
+// Shared memory. It decides how many CTAs fit an SM, and so the grid.
 
-constexpr int32_t kConsumerWarps = 4;  // of attention_decode_mma: 16 tokens of a tile each
+constexpr int32_t kConsumerWarps = 4;  // of attention_decode_mma: each takes 16 tokens of a tile
 constexpr int32_t kMaxStages = 8;
-constexpr int32_t kMergePadding =
-    4;  // floats between rows of merged values, against bank conflicts
+constexpr int32_t kMergePadding = 4;  // floats between rows of values: avoids bank conflicts
 
 struct SharedLimits {
   int64_t per_multiprocessor = 0, per_cta = 0, reserved_per_cta = 0;  // bytes
@@ -175,8 +181,8 @@ struct DecodeLaunch {
   int64_t shared_bytes = 0;
 };
 
-/// Of attention_decode_mma beside its stages: the warps' values, maxima and sums, barriers of the
-/// stages, a flag.
+/// Shared memory of attention_decode_mma besides its stages: values, maxima and sums of the warps,
+/// the barriers of the stages and a flag.
 constexpr int64_t decode_mma_merge_floats(int32_t head_dim) {
   return kConsumerWarps * kDecodeHeads * (head_dim + kMergePadding);
 }
@@ -184,12 +190,12 @@ constexpr int64_t decode_mma_fixed_bytes(int32_t head_dim) {
   return 4 * (decode_mma_merge_floats(head_dim) + 2 * kConsumerWarps * kDecodeHeads) +
          2 * 8 * kMaxStages + 16;
 }
-/// CTAs of attention_decode_mma on one SM: smaller heads have less to do per tile and barrier, and
-/// need more warps.
+/// CTAs of attention_decode_mma on one SM. Smaller heads have less work per tile and barrier, so
+/// they need more warps.
 constexpr int32_t decode_mma_ctas(int32_t head_dim) {
   return head_dim <= 64 ? 3 : head_dim <= 128 ? 2 : 1;
 }
-/// As many stages as fit, and fewer CTAs where that would be one only.
+/// As many stages as fit. Where only one would fit, fewer CTAs share the SM.
 inline DecodeLaunch decode_mma_launch(int32_t head_dim, const SharedLimits& limits) {
   const int64_t tile = 2 * kTileTokens * 2 * head_dim, fixed = decode_mma_fixed_bytes(head_dim);
   DecodeLaunch launch;
@@ -205,11 +211,11 @@ inline DecodeLaunch decode_mma_launch(int32_t head_dim, const SharedLimits& limi
   return launch;
 }
 
-constexpr int32_t kSimtCtas = 3;   // of attention_decode_simt on one SM at most: its registers
-constexpr int32_t kSimtRows = 16;  // heads that its threads read weights of, some of them no heads
+constexpr int32_t kSimtCtas = 3;   // most CTAs of attention_decode_simt on an SM, by registers
+constexpr int32_t kSimtRows = 16;  // heads whose weights its threads read; not all exist
 
-/// Of attention_decode_simt: keys or values of a tile, padded rows (later what is merged); queries;
-/// weights; softmax states.
+/// Floats that attention_decode_simt keeps for one tile: its keys or its values, in padded rows.
+/// The same memory later holds the states of partials that are merged.
 MOA_HOST_DEVICE int32_t decode_simt_tile_floats(int32_t head_dim) {
   const int32_t tile = kTileTokens * (head_dim + kMergePadding);
   return tile < kMaxMerge * 2 * kDecodeHeads ? kMaxMerge * 2 * kDecodeHeads : tile;
@@ -223,10 +229,11 @@ inline DecodeLaunch decode_simt_launch(int32_t head_dim, const SharedLimits& lim
   return launch;
 }
 
-constexpr int32_t kMostCtas =
-    std::max(decode_mma_ctas(0), kSimtCtas);  // on one SM, of either kernel
+// The most CTAs of either kernel on one SM.
+constexpr int32_t kMostCtas = std::max(decode_mma_ctas(0), kSimtCtas);
 
-/// CTAs that attention_decode launches over a cache, whichever kernel runs: the plan does not know.
+/// CTAs that attention_decode launches over a cache. The number is the same for both kernels,
+/// because the plan does not know which of them will run.
 inline int32_t decode_grid(DType dtype, int32_t head_dim, const SharedLimits& limits,
                            int32_t multiprocessors) {
   const DecodeLaunch launch = cache_swizzled(dtype, head_dim)

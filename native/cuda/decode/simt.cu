@@ -1,7 +1,8 @@
-// Decode attention in float32 for any mix of dtypes and any head dim, over the same plan as
-// attention_decode_mma. A CTA converts a tile's keys, then its values, to float rows in shared
-// memory; threads own (token, heads) for scores and (dim, heads) for sums. No copy runs ahead:
-// several CTAs on an SM hide each other's latency.
+// q [B, H, D], a cache -> out [B, H, D]: decode attention in float32, for any mix of dtypes and any
+// head dim, over the same plan as attention_decode_mma. A CTA converts first the keys, then the
+// values of a tile to float rows in shared memory. For scores a thread owns a token and some heads,
+// for sums a dim and some heads. Tiles are not copied ahead: several CTAs on an SM hide each
+// other's latency.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/decode/attention.cuh"
 #include "cuda/device/block_reduce.cuh"
@@ -13,21 +14,21 @@ namespace {
 
 constexpr int kSimtThreads = 256;
 constexpr int kTokenGroups = kSimtThreads / kTileTokens;  // threads that share a token's scores
-static_assert(kSimtThreads / 32 == kDecodeHeads, "a warp for every head's softmax");
+static_assert(kSimtThreads / 32 == kDecodeHeads, "one warp per head computes its softmax");
 
 struct DecodeSimtParams {
   DecodeInput input;
   TensorRef q, out;         // [B, H, D]
   int32_t inverse_vectors;  // i / (D / 8) = i * inverse_vectors >> 16 for all i within a tile
-  bool swizzled;            // the cache's rows: their elements have 16 bits, a vector is a chunk
+  bool swizzled;            // rows of the cache; then a vector is a 16-byte chunk
 };
 
-/// The CTA's shared memory.
+/// The shared memory of a CTA.
 struct SimtShared {
   float* tile;     // [64, D + 4]; later the states of partials to merge
   float* query;    // [heads, D], scaled
   float* weights;  // [kSimtRows, 64] scores, then weights
-  float* shrink;   // [kSimtRows] what earlier sums are worth after this tile
+  float* shrink;   // [kSimtRows] factor of earlier sums after this tile
   float* maxima;   // [heads]
   float* sums;     // [heads]
   int32_t* flag;
@@ -52,8 +53,8 @@ __device__ __forceinline__ void store_element(void* data, DType dtype, int64_t i
   }
 }
 
-/// Eight elements of a cache on their way, loaded as global memory so that loads pass earlier
-/// stores.
+/// Eight elements of a cache in registers. They are loaded as read-only memory, so that the loads
+/// need not wait for earlier stores.
 template <class T>
 struct RawVector {
   uint4 words[sizeof(T) / 2];
@@ -70,11 +71,11 @@ struct RawVector {
   }
 };
 
-/// `rows` rows [rows, D] of a cache to floats, in order of elements.
+/// Converts rows [rows, D] of a cache to floats, with the swizzle undone.
 template <class T>
 __device__ __forceinline__ void load_rows(const DecodeSimtParams& params, const T* from, int rows,
                                           float* tile) {
-  constexpr int kBatch = 8 / sizeof(T);  // 64 bytes in flight a thread
+  constexpr int kBatch = 8 / sizeof(T);  // 64 bytes in flight per thread
   const int head_dim = params.input.partials.head_dim, vectors = head_dim / kVectorElements;
   const int count = rows * vectors;
   const auto row_of = [&](int i) { return i * params.inverse_vectors >> 16; };
@@ -97,7 +98,7 @@ __device__ __forceinline__ void load_rows(const DecodeSimtParams& params, const 
   }
 }
 
-/// weights[head][token] = q . k in the exp2 domain; -infinity past the live tokens.
+/// weights[head][token] = q . k in the exp2 domain, or -infinity for tokens that are not live.
 __device__ __forceinline__ void score_tile(const SimtShared& shared, int live, int heads,
                                            int head_dim) {
   const int token = threadIdx.x % kTileTokens;
@@ -120,7 +121,7 @@ __device__ __forceinline__ void score_tile(const SimtShared& shared, int live, i
   }
 }
 
-/// A warp for every head: scores become weights, and the head's state goes on.
+/// One warp per head turns scores into weights and updates the maximum and the sum of the head.
 __device__ __forceinline__ void update_softmax(const SimtShared& shared, int heads) {
   const int head = threadIdx.x / 32, lane = threadIdx.x % 32;
   if (head >= heads) return;
@@ -141,7 +142,7 @@ __device__ __forceinline__ void update_softmax(const SimtShared& shared, int hea
 }
 
 /// out[i] = out[i] * shrink + sum of weight * value over the live tokens, for dim `dim` of heads
-/// first + i. Heads past the block's hold anything.
+/// first + i. Results for heads past those of the block mean nothing.
 template <int kHeads>
 __device__ __forceinline__ void add_values(const SimtShared& shared, int live, int head_dim,
                                            int dim, int first, float (&out)[kDecodeHeads]) {
@@ -169,8 +170,8 @@ __device__ __forceinline__ void add_values(const SimtShared& shared, int live, i
   }
 }
 
-/// A thread's part of the outputs: dim `dim` of heads [first, first + share), where they are the
-/// block's.
+/// The outputs of one thread: dim `dim` of heads [first, first + share), as far as the block has
+/// these heads.
 struct SimtOutput {
   int dim, first, share, heads;
   float sums[kDecodeHeads];
@@ -199,7 +200,7 @@ struct SimtOutput {
       add_values<8>(shared, live, head_dim, dim, first, sums);
     }
   }
-  /// Into the place of the tile, [heads, D].
+  /// Writes the sums where the tile was, as [heads, D].
   __device__ __forceinline__ void leave(const SimtShared& shared, int head_dim) const {
 #pragma unroll
     for (int i = 0; i < kDecodeHeads; ++i) {
@@ -223,7 +224,7 @@ __device__ __forceinline__ void load_query(const DecodeSimtParams& params, int64
   __syncthreads();
 }
 
-/// Tiles [tile, stop) of an item.
+/// Adds tiles [tile, stop) of an item.
 template <class T>
 __device__ __forceinline__ void attend_tiles(const DecodeSimtParams& params, const PlanItem& item,
                                              int32_t kv_head, int32_t tile, int32_t stop,
@@ -249,8 +250,9 @@ __device__ __forceinline__ void attend_tiles(const DecodeSimtParams& params, con
   }
 }
 
-/// Writes the item's output from what threads left, or the CTA's partial and, in the last CTA of
-/// the item, the output. `offset`: of the block's first head in out.
+/// Takes the sums that the threads have written. If the CTA has the whole item, it writes the
+/// output. Otherwise it writes its partial, and the last CTA of the item to arrive writes the
+/// output. `offset` is where the first head of the block starts in `out`, in elements.
 __device__ __forceinline__ void finish_item(const DecodeSimtParams& params, int32_t item,
                                             int64_t offset, int heads, bool whole,
                                             const SimtShared& shared) {
@@ -280,7 +282,7 @@ __device__ __forceinline__ void finish_item(const DecodeSimtParams& params, int3
     }
   }
   if (!whole) merge_item<kSimtThreads>(store, ctas, blockIdx.x, shared.tile, shared.flag, write);
-  __syncthreads();  // states and the tile's place are free
+  __syncthreads();  // the states and the memory of the tile may be reused
 }
 
 template <class T>
@@ -299,7 +301,8 @@ __global__ void __launch_bounds__(kSimtThreads, kSimtCtas)
     const PlanItem entry = input.plan.items[item];
     const int32_t kv_head = item - entry.row * input.kv_heads;
     const int32_t item_end = entry.first_tile + tiles_of(entry.slots), stop = min(item_end, end);
-    const int64_t column =  // of the block's first head in a row of q or out
+    // Where the first head of the block starts in a row of q or out.
+    const int64_t column =
         (static_cast<int64_t>(kv_head) * input.group + input.first_head()) * head_dim;
     load_query(params, entry.row * params.q.row_stride + column, output.heads, shared);
     output.clear();
@@ -316,7 +319,7 @@ __global__ void __launch_bounds__(kSimtThreads, kSimtCtas)
 void attention_decode_simt(Context& context, const AttentionDecodeParams& params,
                            const CacheView& cache, const DecodeInput& input) {
   const DecodeLaunch shape = decode_simt_launch(cache.head_dim, shared_limits(context));
-  // Exact for i < 64 * 32 and at most 32 vectors a row.
+  // inverse_vectors is exact for i < 64 * 32 and at most 32 vectors per row.
   const int32_t vectors = cache.head_dim / kVectorElements;
   const DecodeSimtParams kernel_params{input, params.q, params.out, (65535 + vectors) / vectors,
                                        cache_swizzled(cache.dtype, cache.head_dim)};

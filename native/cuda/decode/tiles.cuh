@@ -1,31 +1,31 @@
 #pragma once
-// Tiles of a cache on their way into shared memory: which come next, and the ring of stages that
-// they come through. A stage holds the tile's keys [64, D], then its values [64, D], rows swizzled
-// as in memory; of a tile with fewer live slots only those arrive.
+// How tiles of a cache get into shared memory: which tile comes next, and the ring of stages that
+// holds them. A stage holds the keys [64, D] of a tile, then its values [64, D], with rows swizzled
+// as in memory. Only live slots are copied.
 #include "cuda/decode/attention.cuh"
 #include "cuda/device/barrier.cuh"
 #include "cuda/device/mma.cuh"
 
 namespace moa::cuda {
 
-/// Rows of 16-bit elements in a stage, and where ldmatrix finds them.
+/// The layout of rows of 16-bit elements in a stage.
 template <int kHeadDim>
 struct TileRows {
   static constexpr int kRowBytes = 2 * kHeadDim;
-  static constexpr int kBlockBytes = kTileTokens * kRowBytes;  // keys, or values
+  static constexpr int kBlockBytes = kTileTokens * kRowBytes;  // the keys, or the values
   static constexpr int kTileBytes = 2 * kBlockBytes;
   static constexpr int kChunks = kRowBytes / kChunkBytes;
   static constexpr int kSteps = kHeadDim / 16;  // of mma: two chunks each
-  // Steps whose chunks the swizzle exchanges: those of a line, or a half line, of banks.
+  // Steps among which the swizzle permutes chunks: those of one line, or half line, of banks.
   static constexpr int kPermutedSteps = kChunks % 8 == 0 ? 4 : 2;
 
-  /// Of chunk 0 or 1 of `row`.
+  /// Byte offset of chunk `chunk` (0 or 1) of `row`.
   __device__ static uint32_t lane_offset(int row, int chunk) {
     return row * kRowBytes + swizzled_chunk(chunk, row, kChunks) * kChunkBytes;
   }
-  /// From chunk c of step 0 at `address` to the same of another step: swizzled_chunk(2 step + c) is
-  /// swizzled_chunk(c) with the step's bits flipped, and those address bits are zero but for the
-  /// swizzle. Stages are 1024-byte aligned.
+  /// Turns the address of chunk c (0 or 1) of step 0 into that of the same chunk of another step.
+  /// swizzled_chunk(2 step + c) is swizzled_chunk(c) with the bits of the step flipped, and nothing
+  /// but the swizzle sets these address bits, because stages are aligned to 1024 bytes.
   __device__ static uint32_t step_address(uint32_t address, int step) {
     const int line = step / kPermutedSteps * kPermutedSteps;
     return (address ^ static_cast<uint32_t>(step - line) * 2 * kChunkBytes) +
@@ -33,7 +33,7 @@ struct TileRows {
   }
 };
 
-/// Zeros into 16 bytes of shared memory.
+/// Sets 16 bytes of shared memory to zero.
 __device__ __forceinline__ void store_zero_chunk(uint32_t shared) {
   *static_cast<uint4*>(__cvta_shared_to_generic(shared)) = make_uint4(0, 0, 0, 0);
 }
@@ -44,16 +44,17 @@ __device__ __forceinline__ void before_next_copy_fence() {
 #endif
 }
 
-/// Where a tile's live rows are in memory.
+/// Where the live rows of a tile are in device memory: keys [live, D], values [live, D].
 struct TileSource {
   const char* keys;
   const char* values;
   int live;
 };
 
-/// One warp's way through a CTA's tiles, in the order of cta_work. Each lane knows an item, so that
-/// items of one tile do not each wait for a chain of loads: 31 lanes the next items of the body,
-/// the last one the tail's. All lanes call together.
+/// Goes through the tiles of a CTA in the order of cta_work. One warp uses it, and all its lanes
+/// call together. Each lane loads the data of one item ahead, so that short items do not wait for a
+/// chain of loads each: 31 lanes hold the next items of the body, the last lane holds the tail's
+/// item.
 template <int kHeadDim>
 class TileCursor {
  public:
@@ -114,27 +115,28 @@ class TileCursor {
   const DecodeInput& input_;
   CtaWork work_;
   bool in_tail_;
-  int32_t tile_ = 0, stop_ = 0, item_, loaded_ = 0;  // item_: of the body
+  int32_t tile_ = 0, stop_ = 0, item_, loaded_ = 0;  // item_ is of the body
   int32_t first_tile_ = 0, slots_ = 0, capacity_ = 0;
-  const char* address_ = nullptr;  // of the item's tile 0
+  const char* address_ = nullptr;  // of tile 0 of the item
   PlanItem lane_entry_{};
   uint64_t lane_address_ = 0;
   int32_t lane_capacity_ = 0;
 };
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-/// sm_90: a warp of its own starts bulk copies of whole tiles. Every stage has a barrier for "full"
-/// (the copy's bytes) and one for "empty" (an arrival of each consumer warp).
+/// For sm_90. A separate warp starts bulk copies of whole tiles. Every stage has a barrier for
+/// "full", which counts the bytes of the copy, and one for "empty", at which each consumer warp
+/// arrives.
 template <int kHeadDim>
 class BulkPipeline {
  public:
   using Rows = TileRows<kHeadDim>;
 
-  /// `barriers`: shared memory of 16 bytes a stage.
+  /// `barriers` is the shared address of 16 bytes per stage.
   __device__ __forceinline__ BulkPipeline(uint32_t stages, int count, uint32_t barriers)
       : stages_(stages), barriers_(barriers), count_(count) {}
 
-  /// One thread, before the CTA's first barrier.
+  /// Called by one thread, before the first barrier of the CTA.
   __device__ __forceinline__ void init(int consumer_warps) const {
     for (int stage = 0; stage < count_; ++stage) {
       barrier_init(full(stage), 1);
@@ -143,18 +145,19 @@ class BulkPipeline {
     barrier_init_fence();
   }
 
-  /// The copying warp: all tiles of the cursor.
+  /// Called by the copying warp: copies all tiles of the cursor.
   __device__ __forceinline__ void produce(TileCursor<kHeadDim> cursor) {
     for (; !cursor.done(); cursor.advance()) {
       const TileSource source = cursor.source();
-      barrier_wait(empty(stage_), phase_ ^ 1);  // at once in the first round
+      barrier_wait(empty(stage_), phase_ ^ 1);  // does not wait in the first round
       if (threadIdx.x % 32 == 0) copy(source);
       __syncwarp();
       next();
     }
   }
 
-  /// Consumer warps: the next tile, and when it is read.
+  /// Consumer warps call acquire() for the shared address of the next tile, and release() when they
+  /// have read it.
   __device__ __forceinline__ uint32_t acquire() {
     barrier_wait(full(stage_), phase_);
     return stages_ + stage_ * Rows::kTileBytes;
@@ -191,8 +194,8 @@ class BulkPipeline {
 };
 #endif
 
-/// sm_80: every consumer warp copies the rows that it reads itself, stages ahead, and waits for
-/// nobody else.
+/// For sm_80. Every consumer warp copies the rows that it will read itself, several stages ahead,
+/// and waits for no other warp.
 template <int kHeadDim>
 class AsyncPipeline {
  public:
@@ -206,7 +209,7 @@ class AsyncPipeline {
   }
 
   __device__ __forceinline__ uint32_t acquire() {
-    // Of the groups committed, all but those of the later stages must be there.
+    // Waits until only the copies for later stages are still running.
     if (count_ >= 4) {
       cp_async_wait<3>();
     } else if (count_ == 3) {
@@ -226,8 +229,8 @@ class AsyncPipeline {
   }
 
  private:
-  /// The cursor's tile into a stage. A group is committed even when no tile is left, so that groups
-  /// count stages.
+  /// Copies the cursor's tile into a stage. A group is committed even when no tile is left, so that
+  /// the number of groups stays the number of stages.
   __device__ __forceinline__ void copy(int stage) {
     if (!cursor_.done()) {
       const TileSource source = cursor_.source();

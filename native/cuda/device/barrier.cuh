@@ -8,7 +8,7 @@ namespace moa::cuda {
 __device__ __forceinline__ void barrier_init(uint32_t barrier, uint32_t arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals));
 }
-/// Makes initialized barriers visible to the asynchronous proxy.
+/// Makes initialized barriers visible to the copy engine (the asynchronous proxy).
 __device__ __forceinline__ void barrier_init_fence() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
@@ -19,7 +19,7 @@ __device__ __forceinline__ void barrier_arrive_expect_bytes(uint32_t barrier, ui
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                : "memory");
 }
-/// Waits until the phase of this parity has completed.
+/// Waits until the barrier's phase with this parity has completed.
 __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) {
   asm volatile(
       "{\n"
@@ -33,8 +33,8 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
       "r"(parity)
       : "memory");
 }
-/// `bytes` (a multiple of 16) from global to shared memory by the copy engine; completes on the
-/// barrier.
+/// The copy engine copies `bytes` (a multiple of 16) from global to shared memory; the barrier
+/// counts the bytes that have arrived.
 __device__ __forceinline__ void bulk_copy(uint32_t shared, const void* global, uint32_t bytes,
                                           uint32_t barrier) {
   asm volatile(
@@ -49,8 +49,8 @@ __device__ __forceinline__ void async_proxy_fence() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/// __syncthreads among `kThreads` threads (whole warps) of the CTA: barrier 1; on every
-/// architecture.
+/// Like __syncthreads, among only `kThreads` threads (whole warps) of the CTA. Uses hardware
+/// barrier 1, which every architecture has.
 template <int kThreads>
 __device__ __forceinline__ void named_barrier_sync() {
   asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");

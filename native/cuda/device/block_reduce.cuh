@@ -1,5 +1,5 @@
 #pragma once
-// Reductions over a CTA in a fixed order: the same bits from run to run.
+// Reductions over a CTA, in a fixed order: every run gives the same bits.
 #include <cstdint>
 
 namespace moa::cuda {
@@ -13,7 +13,7 @@ __device__ __forceinline__ uint64_t shuffle_xor(uint64_t x, int lanes) {
   return __shfl_xor_sync(kFullWarp, static_cast<unsigned long long>(x), lanes);
 }
 
-/// Every lane gets the result; `combine` is commutative.
+/// Every lane gets the result. `combine` must be commutative.
 template <class T, class F>
 __device__ __forceinline__ T warp_reduce(T value, F combine) {
 #pragma unroll
@@ -22,7 +22,7 @@ __device__ __forceinline__ T warp_reduce(T value, F combine) {
 }
 
 /// Every thread of the CTA (whole warps, one dimension) gets the result. `shared` has 32 elements
-/// and is free again after the CTA's next barrier.
+/// and may be reused after the CTA's next barrier.
 template <class T, class F>
 __device__ __forceinline__ T block_reduce(T value, T identity, T* shared, F combine) {
   value = warp_reduce(value, combine);

@@ -1,6 +1,6 @@
 #pragma once
-// Element types of tensors on the device, and the one way from a runtime dtype to a template
-// argument.
+// Element types of tensors on the device, and the only place that turns a runtime dtype into a
+// template argument.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
@@ -30,7 +30,7 @@ __device__ __forceinline__ float to_float(BFloat16 x) {
   return __bfloat162float(x);
 }
 
-/// Round to nearest even.
+/// Rounds to nearest even.
 template <class T>
 __device__ __forceinline__ T from_float(float x);
 template <>
@@ -46,8 +46,8 @@ __device__ __forceinline__ BFloat16 from_float<BFloat16>(float x) {
   return __float2bfloat16_rn(x);
 }
 
-/// An element of runtime dtype as float: for small operands (weights of norms, frequencies), where
-/// the branch is uniform.
+/// Reads an element whose dtype is only known at run time. For small operands (weights of norms,
+/// frequencies), where all threads take the same branch.
 __device__ __forceinline__ float load_element(const void* data, DType dtype, int64_t index) {
   switch (dtype) {
     case DType::kF16:
@@ -76,7 +76,7 @@ decltype(auto) with_float_type(DType dtype, const char* name, F&& f) {
               std::string("Expected f32, f16 or bf16 for ") + name + " but received i32");
 }
 
-/// The same for the two half types, which the tensor-core kernels take.
+/// The same for only the two half types, which are those of the tensor-core kernels.
 template <class F>
 decltype(auto) with_half_type(DType dtype, const char* name, F&& f) {
   switch (dtype) {

@@ -1,8 +1,10 @@
 #pragma once
 // Warp-level matrix instructions (PTX ISA: mma.sync, ldmatrix, movmatrix) as inline functions over
-// 16-bit operands. Fragments of mma.m16n8k16, lane = 4 g + t:  A regs: (g, 2t..), (g + 8, 2t..),
-// (g, 2t + 8..), (g + 8, 2t + 8..); B regs: (2t.., g), (2t + 8.., g) as k x n;  C: (g, 2t), (g, 2t
-// + 1), (g + 8, 2t), (g + 8, 2t + 1).
+// 16-bit operands. Fragments of mma.m16n8k16 in lane 4 g + t, as (row, column) of each register's
+// first element:
+// A [16, 16]: (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8), two elements per register;
+// B [16, 8] as k x n: (2t, g), (2t + 8, g), two elements (down k) per register;
+// C [16, 8]: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1), one float per register.
 #include <cstdint>
 
 #include "cuda/device/element.cuh"
@@ -24,14 +26,14 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t add
                : "r"(address));
 }
 
-/// The 8x8 transpose of a fragment held by the warp.
+/// Transposes an 8x8 fragment that the warp holds.
 __device__ __forceinline__ uint32_t movmatrix_trans(uint32_t x) {
   uint32_t y;
   asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(x));
   return y;
 }
 
-/// c += a . b, float32 sums.
+/// c += a . b, with float32 sums.
 template <class T>
 __device__ __forceinline__ void mma_m16n8k16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0,
                                              uint32_t b1);
@@ -54,7 +56,7 @@ __device__ __forceinline__ void mma_m16n8k16<BFloat16>(float (&c)[4], const uint
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/// Two floats as a pair of 16-bit elements, `low` in the low half.
+/// Two floats, rounded to a pair of 16-bit elements; `low` is in the low half.
 template <class T>
 __device__ __forceinline__ uint32_t pack_pair(float low, float high);
 template <>
@@ -75,11 +77,11 @@ __device__ __forceinline__ float exp2_approximate(float x) {
   return y;
 }
 
-/// 16 bytes from global to shared memory, past L1.
+/// Starts a copy of 16 bytes from global to shared memory, which bypasses L1.
 __device__ __forceinline__ void cp_async_16(uint32_t shared, const void* global) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(shared), "l"(global));
 }
-/// The same, or 16 zero bytes when `valid` is false.
+/// The same; writes 16 zero bytes when `valid` is false.
 __device__ __forceinline__ void cp_async_16_or_zero(uint32_t shared, const void* global,
                                                     bool valid) {
   const int bytes = valid ? 16 : 0;

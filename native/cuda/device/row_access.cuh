@@ -1,7 +1,7 @@
 #pragma once
-// Rows of tensors, eight elements a thread: how the kernels between GEMM and attention read and
-// write. Eight halves are one 16-byte access, eight floats two. Tensors that are not aligned to it
-// are accessed element by element.
+// How the kernels between GEMM and attention read and write rows of tensors: eight elements per
+// thread. Eight halves are one 16-byte access, eight floats are two. Tensors without 16-byte
+// alignment are accessed element by element.
 #include <algorithm>
 #include <initializer_list>
 #include <type_traits>
@@ -14,8 +14,8 @@ namespace moa::cuda {
 constexpr int kVectorElements = 8;
 constexpr int kVectorBytes = 16;
 
-/// The element type of rows whose dtype is only known at run time: for combinations that no model
-/// runs in earnest.
+/// Stands for an element type that is only known at run time. For combinations of dtypes that no
+/// model uses where speed matters.
 struct Any {};
 
 __device__ __forceinline__ void load_aligned(const float* from, float (&x)[kVectorElements]) {
@@ -57,7 +57,8 @@ __device__ __forceinline__ void store_aligned(T* to, const float (&x)[kVectorEle
                  from_float2(x[4], x[5], T{}), from_float2(x[6], x[7], T{}));
 }
 
-/// Elements past `count` read as 0 and are not written. `aligned`: 16-byte aligned and count = 8.
+/// Elements past `count` are read as 0 and not written. `aligned` promises 16-byte alignment and
+/// count = 8.
 template <class T>
 __device__ __forceinline__ void load_vector(const T* from, int count, bool aligned,
                                             float (&x)[kVectorElements]) {
@@ -75,7 +76,7 @@ __device__ __forceinline__ void store_vector(T* to, int count, bool aligned,
   }
 }
 
-/// A tensor [rows, columns], with elements of type T or, for Any, of `dtype`.
+/// A tensor [rows, columns] with elements of type T; with T = Any, of `dtype`.
 template <class T>
 struct RowAccess {
   void* data = nullptr;
@@ -124,8 +125,8 @@ inline bool aligned_rows(std::initializer_list<TensorRef> tensors, int64_t colum
          });
 }
 
-/// The same elements as one row, when all of the tensors are contiguous: a vector is not taken
-/// element by element.
+/// When all tensors are contiguous, turns each of them into one row of the same elements, so that a
+/// tensor [n] is not accessed element by element.
 inline void flatten_contiguous(std::initializer_list<TensorRef*> tensors) {
   if (!std::all_of(tensors.begin(), tensors.end(), [](TensorRef* x) { return x->contiguous(); }))
     return;
@@ -138,7 +139,7 @@ inline void flatten_contiguous(std::initializer_list<TensorRef*> tensors) {
   }
 }
 
-/// Launch over [rows, columns]: one vector of a row a thread; see row_vector.
+/// A launch over [rows, columns] in which each thread takes one vector of a row; see row_vector.
 struct RowGrid {
   dim3 grid;
   int block;
@@ -150,8 +151,8 @@ struct RowGrid {
   }
 };
 
-/// The calling thread's first column in a RowGrid launch; its rows are blockIdx.y, blockIdx.y +
-/// gridDim.y, ...
+/// The first column of the calling thread in a RowGrid launch. Its rows are blockIdx.y, blockIdx.y
+/// + gridDim.y, ...
 __device__ __forceinline__ int64_t row_vector() {
   return (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kVectorElements;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Tensor maps over packed rows [T, heads, D] (cuda.h: cuTensorMapEncodeTiled, found through the
-// runtime, so that nothing links libcuda) and the copies that use them (PTX ISA:
-// cp.async.bulk.tensor), sm_90 and later.
+// Tensor maps over packed rows [T, heads, D], and the copies that use them (PTX ISA:
+// cp.async.bulk.tensor), for sm_90 and later. cuTensorMapEncodeTiled (cuda.h) is found through the
+// CUDA runtime, so that nothing links libcuda.
 #include <cuda.h>
 #include <cuda_runtime.h>
 
@@ -13,21 +13,23 @@
 
 namespace moa::cuda {
 
-/// A box: 64 elements (128 bytes, the widest swizzle) of 64 rows of one head.
+/// A box is what one copy moves: 64 elements (128 bytes, the widest swizzle) of 64 rows of one
+/// head.
 constexpr int kTmaBoxElements = 64;
 constexpr int kTmaBoxRows = 64;
 constexpr int kTmaBoxBytes = kTmaBoxRows * kTmaBoxElements * 2;
 
-/// A map of 16-bit rows whose copies swizzle 16-byte chunk c of row r (of 128 bytes, in shared
-/// memory aligned to 1024) to chunk c ^ (r & 7) and fill rows outside with zeros. Data and strides
-/// must be multiples of 16 bytes.
+/// Makes a map over rows [rows, heads, head_dim] of 16-bit elements. A copy writes rows of 128
+/// bytes to shared memory (aligned to 1024 bytes), puts 16-byte chunk c of row r at chunk c ^ (r &
+/// 7), and writes zeros for rows outside the tensor. The address and the stride must be multiples
+/// of 16 bytes.
 inline CUtensorMap encode_rows(const void* data, DType dtype, int64_t rows, int64_t heads,
                                int64_t head_dim, int64_t row_stride) {
   using Encode =
       CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
                    const cuuint64_t*, const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave,
                    CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
-  constexpr unsigned kSince = 12000;  // the CUDA version whose signature this is
+  constexpr unsigned kSince = 12000;  // the CUDA version that has this signature
   static const Encode encode = [] {
     void* entry = nullptr;
     cudaDriverEntryPointQueryResult found{};
@@ -62,7 +64,7 @@ inline CUtensorMap encode_rows(const void* data, DType dtype, int64_t rows, int6
 __device__ __forceinline__ void tma_prefetch(const CUtensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
-/// One box into shared memory; completes on the barrier with kTmaBoxBytes.
+/// Copies one box into shared memory; the barrier counts its kTmaBoxBytes.
 __device__ __forceinline__ void tma_load(uint32_t shared, const CUtensorMap* map, int32_t element,
                                          int32_t head, int32_t row, uint32_t barrier) {
   asm volatile(

@@ -1,25 +1,27 @@
 #pragma once
-// Warpgroup matrix instructions (PTX ISA: wgmma), sm_90a, over 16-bit operands with float32 sums.
+// Warpgroup matrix instructions (PTX ISA: wgmma) for sm_90a, over 16-bit operands with float32
+// sums.
 //
-// Accumulator of m64nNk16, warp w of the group, lane = 4 g + t: d[4 i + 0, 1] = row 16 w + g,
-// columns 8 i + 2 t, + 1; d[4 i + 2, 3] = row 16 w + g + 8, the same columns. An A operand in
-// registers (64 x 16) is laid out as two neighbouring column tiles of that, packed in pairs.
+// The accumulator of m64nNk16 in lane 4 g + t of warp w of the group: d[4 i] and d[4 i + 1] are row
+// 16 w + g, columns 8 i + 2 t and the next; d[4 i + 2] and d[4 i + 3] are row 16 w + g + 8, the
+// same columns. An A operand in registers [64, 16] has the layout of two neighbouring column tiles
+// of an accumulator, packed in pairs.
 //
-// Operands in shared memory are described by 64 bits ("matrix descriptor"): address / 16 in bits
-// 0-13, leading byte offset / 16 in 16-29, stride byte offset / 16 in 32-45, swizzle in 62-63 (1:
-// 128 bytes). With that swizzle the unit is an atom of 8 rows of 128 bytes (1024 bytes, aligned to
-// it), whose 16-byte chunk c of row r lies at c ^ (r & 7): what TMA writes. Per operand:
-// - K-major (queries, keys: a row is one of M or N, 64 elements of K along it). An instruction
-// reads
-//   32 bytes of every row. Stride offset: from 8 rows to the next 8, 1024 bytes where rows are
-//   dense. The leading offset is not used. 16 elements further along K are 32 bytes further in the
-//   address (the swizzle acts on address bits, so it stays right inside an atom); 64 elements
-//   further is the next box.
-// - MN-major (values: a row is one of K, 64 elements of N along it; "transposed"). The 16 rows that
-// an
-//   instruction reads are two atoms: stride offset, from 8 rows (of K) to the next 8, 1024 bytes.
-//   Leading offset: from 64 elements of N to the next 64, one column of boxes. 16 rows further
-//   along K are 2048 bytes further in the address.
+// A matrix descriptor describes an operand in shared memory by 64 bits: address / 16 in bits 0-13,
+// leading byte offset / 16 in bits 16-29, stride byte offset / 16 in bits 32-45, swizzle in bits
+// 62-63 (1 means 128 bytes). With this swizzle the unit is an atom: 8 rows of 128 bytes, aligned to
+// 1024 bytes, in which 16-byte chunk c of row r lies at chunk c ^ (r & 7). TMA writes this layout.
+//
+// K-major operands (queries, keys): a row of shared memory is one row of M or N and has 64 elements
+// of K. An instruction reads 32 bytes of every row. The stride offset leads from 8 rows to the next
+// 8: 1024 bytes where rows are dense. The leading offset is not used. Going 16 elements along K
+// adds 32 bytes to the address; the swizzle acts on address bits, so this is right inside an atom.
+// Going 64 elements along K leads to the next box.
+//
+// MN-major operands (values, "transposed"): a row of shared memory is one row of K and has 64
+// elements of N. The 16 rows that an instruction reads are two atoms. The stride offset leads from
+// 8 rows of K to the next 8: 1024 bytes. The leading offset leads from 64 elements of N to the next
+// 64: one column of boxes. Going 16 rows along K adds 2048 bytes to the address.
 #include <cstdint>
 #include <type_traits>
 
@@ -27,7 +29,8 @@
 
 namespace moa::cuda {
 
-/// Of an operand at `shared` (aligned to 1024), offsets in bytes.
+/// The descriptor of an operand at `shared`, which is aligned to 1024 bytes. Both offsets are in
+/// bytes.
 __device__ __forceinline__ uint64_t wgmma_descriptor(uint32_t shared, uint32_t leading,
                                                      uint32_t stride) {
   constexpr uint64_t kSwizzle128 = 1;
@@ -36,12 +39,13 @@ __device__ __forceinline__ uint64_t wgmma_descriptor(uint32_t shared, uint32_t l
          kSwizzle128 << 62;
 }
 
-/// The same operand `bytes` further.
+/// The descriptor of the same operand, `bytes` further on.
 __device__ __forceinline__ uint64_t wgmma_advance(uint64_t descriptor, uint32_t bytes) {
   return descriptor + (bytes >> 4);
 }
 
-/// Before the first wgmma, and after registers that one reads or adds to were written.
+/// Needed before the first wgmma, and whenever registers that a later wgmma reads or adds to were
+/// written.
 __device__ __forceinline__ void wgmma_fence() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
@@ -65,8 +69,8 @@ __device__ __forceinline__ void wgmma_commit() {
   "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}"
 
-/// Waits until at most `kPending` groups are under way; `d` belongs to one that then is not. Naming
-/// the registers keeps the compiler from reading them earlier.
+/// Waits until at most `kPending` groups are still running. `d` are the sums of a group that has
+/// then ended; they are operands here, so that the compiler does not read them earlier.
 template <int kPending>
 __device__ __forceinline__ void wgmma_wait(float (&d)[64]) {
   asm volatile("wgmma.wait_group.sync.aligned %64;"
@@ -90,7 +94,7 @@ __device__ __forceinline__ void wgmma_wait(float (&d)[32]) {
                : floats                                                                       \
                : "l"(a), "l"(b), "n"(kAdd ? 1 : 0))
 
-/// d [64, 128] (+)= A B^T, one step of 16 along K, both K-major in shared memory.
+/// d [64, 128] (+)= A B^T for one step of 16 along K. A and B are K-major in shared memory.
 template <class T, bool kAdd>
 __device__ __forceinline__ void wgmma_rows(float (&d)[64], uint64_t a, uint64_t b) {
   if constexpr (std::is_same_v<T, BFloat16>) {
@@ -121,7 +125,8 @@ __device__ __forceinline__ void wgmma_rows(float (&d)[32], uint64_t a, uint64_t 
                : floats                                                                       \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(descriptor), "n"(kAdd ? 1 : 0))
 
-/// d [64, 64] (+)= A B^T, one step of 16 along K, A in registers, B K-major in shared memory.
+/// d [64, 64] (+)= A B^T for one step of 16 along K. A is in registers, B is K-major in shared
+/// memory.
 template <class T, bool kAdd>
 __device__ __forceinline__ void wgmma_rows(float (&d)[32], const uint32_t (&a)[4],
                                            uint64_t descriptor) {
@@ -133,7 +138,7 @@ __device__ __forceinline__ void wgmma_rows(float (&d)[32], const uint32_t (&a)[4
                         "%33", "%34", "%35", "%36", "%37", "0");
   }
 }
-/// d [64, 128] += A B, A in registers, B [16, 128] MN-major in shared memory.
+/// d [64, 128] += A B. A is in registers, B [16, 128] is MN-major in shared memory.
 template <class T>
 __device__ __forceinline__ void wgmma_add(float (&d)[64], const uint32_t (&a)[4],
                                           uint64_t descriptor) {
@@ -168,7 +173,7 @@ __device__ __forceinline__ void wgmma_add(float (&d)[32], const uint32_t (&a)[4]
 #undef MOA_WGMMA_FLOATS_32
 #undef MOA_WGMMA_FLOATS_8
 
-/// Gives registers of a warpgroup back, or asks for more: all its warps, once.
+/// Gives back registers of a warpgroup, or takes more. All warps of the group must call it, once.
 template <int kRegisters>
 __device__ __forceinline__ void registers_decrease() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
@@ -178,7 +183,7 @@ __device__ __forceinline__ void registers_increase() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
-/// Barriers of a part of the block; 0 is that of __syncthreads.
+/// Hardware barriers for a part of the CTA. Number 0 is the one of __syncthreads.
 __device__ __forceinline__ void named_barrier_sync(int barrier, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }

@@ -1,7 +1,8 @@
 #pragma once
-// What the wgmma kernels share: two consumer warpgroups of 64 rows behind a producer's, tiles in
-// shared memory as columns of boxes of 64 elements (128 bytes a row, swizzled: device/wgmma.cuh,
-// device/tma.cuh), products over them, and rows of sums on their way to memory.
+// What the wgmma kernels share. One producer warpgroup copies tiles, and two consumer warpgroups
+// compute 64 rows each. A tile in shared memory consists of columns of boxes, 64 elements wide
+// (rows of 128 bytes, swizzled: device/wgmma.cuh, device/tma.cuh). Here are the products over
+// tiles, and the way of rows of sums to memory.
 #include "cuda/device/barrier.cuh"
 #include "cuda/device/mma.cuh"
 #include "cuda/device/tma.cuh"
@@ -9,35 +10,35 @@
 
 namespace moa::cuda::wgmma_tiles {
 
-constexpr int kGroups = 2;  // of consumers, 128 threads each; the producer's group comes first
+constexpr int kGroups = 2;  // groups of consumers; the producer's group comes before them
 constexpr int kGroupThreads = 128, kGroupWarps = 4, kGroupRows = 64, kWarpRows = 16;
 constexpr int kThreads = kGroupThreads * (1 + kGroups);
 constexpr int kConsumerWarps = kGroups * kGroupWarps;
-constexpr int kAtomBytes = 1024;  // 8 rows of a box: what tiles are aligned to
+constexpr int kAtomBytes = 1024;  // 8 rows of a box; tiles are aligned to this
 static_assert(kTmaBoxRows == kGroupRows);
 
-// 128 * 40 + 256 * 232 registers are what 384 threads of 168 have.
+// 128 * 40 + 256 * 232 registers are as many as 384 threads with 168 each have.
 constexpr int kProducerRegisters = 40, kConsumerRegisters = 232;
 
-/// In code for other architectures the kernels are empty, and never launched.
+/// False in code for other architectures: there the kernels are empty and never launched.
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 constexpr bool kHasWgmma = true;
 #else
 constexpr bool kHasWgmma = false;
 #endif
 
-/// Dynamic shared memory promises less alignment.
+/// The first atom boundary in dynamic shared memory, whose start has less alignment.
 __device__ __forceinline__ char* aligned_to_atom(char* shared) {
   return shared + -shared_address(shared) % kAtomBytes;
 }
 
-/// The consumer's group, as a value that the compiler knows to be the same for the whole warp:
-/// branches on it may then lie between products and their end.
+/// The index of the calling consumer's group. The compiler knows that this value is the same in the
+/// whole warp, so branches on it may stand between products and the wait for them.
 __device__ __forceinline__ int warp_uniform_group() {
   return __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x) / kGroupThreads, 0) - 1;
 }
 
-/// Stage and parity of the n-th use of a ring.
+/// Stage and barrier parity of use number `count` of a ring of stages.
 template <int kStages>
 struct Turn {
   uint32_t count = 0;
@@ -45,8 +46,8 @@ struct Turn {
   __device__ __forceinline__ uint32_t parity() const { return count / kStages % 2; }
 };
 
-/// Issues sums [64, rows of b] = A B^T as a group; `a` and `b` are tiles of rows of kDim, with
-/// `a_column` and `b_column` bytes from one column of boxes to the next.
+/// Issues sums [64, rows of b] = A B^T as one group. `a` and `b` are tiles with rows of kDim
+/// elements; `a_column` and `b_column` are the bytes from one column of boxes to the next.
 template <class T, int kDim, int kSums>
 __device__ __forceinline__ void multiply_rows(float (&sums)[kSums], uint32_t a, int a_column,
                                               uint32_t b, int b_column) {
@@ -63,8 +64,8 @@ __device__ __forceinline__ void multiply_rows(float (&sums)[kSums], uint32_t a, 
   wgmma_commit();
 }
 
-/// The group's rows of a tile as A operands, to be multiplied by other tiles; `column` bytes from
-/// one column of boxes to the next. `lane` as the caller has it: see store_rows.
+/// Loads the group's rows of a tile as A operands, for products with other tiles. `column` is the
+/// number of bytes from one column of boxes to the next. The caller passes `lane`: see store_rows.
 template <int kSteps>
 __device__ __forceinline__ void load_operand(uint32_t (&operand)[kSteps][4], uint32_t tile,
                                              int column, int warp, int lane) {
@@ -76,7 +77,7 @@ __device__ __forceinline__ void load_operand(uint32_t (&operand)[kSteps][4], uin
   }
 }
 
-/// Issues sums [64, rows of b] = A B^T as a group, A in registers.
+/// Issues sums [64, rows of b] = A B^T as one group, with A in registers.
 template <class T, int kSums, int kSteps>
 __device__ __forceinline__ void multiply_operand(float (&sums)[kSums],
                                                  const uint32_t (&operand)[kSteps][4], uint32_t b,
@@ -92,7 +93,7 @@ __device__ __forceinline__ void multiply_operand(float (&sums)[kSums],
   wgmma_commit();
 }
 
-/// Issues sums [64, D] += weights [64, rows of the tile] tile as a group.
+/// Issues sums [64, D] += weights [64, rows of the tile] . tile as one group.
 template <class T, int kSums, int kSteps>
 __device__ __forceinline__ void add_weighted_rows(float (&sums)[kSums],
                                                   const uint32_t (&weights)[kSteps][4],
@@ -106,7 +107,7 @@ __device__ __forceinline__ void add_weighted_rows(float (&sums)[kSums],
   wgmma_commit();
 }
 
-/// Sums [64, 16 kSteps] as A operands.
+/// Rounds sums [64, 16 kSteps] to A operands.
 template <class T, int kSums, int kSteps>
 __device__ __forceinline__ void pack_operand(const float (&sums)[kSums],
                                              uint32_t (&operand)[kSteps][4]) {
@@ -120,7 +121,8 @@ __device__ __forceinline__ void pack_operand(const float (&sums)[kSums],
   }
 }
 
-/// Zeros rows [first, end) of a tile, by a group; a barrier between its threads must follow.
+/// The threads of a group set rows [first, end) of a tile to zero. They must pass a barrier
+/// afterwards.
 template <int kDim>
 __device__ __forceinline__ void clear_rows(char* tile, int column_bytes, int first, int end) {
   constexpr int kRowChunks = kTmaBoxElements * 2 / 16;
@@ -135,9 +137,11 @@ __device__ __forceinline__ void clear_rows(char* tile, int column_bytes, int fir
   async_proxy_fence();
 }
 
-/// A warp's 16 rows of sums, those of g and g + 8 times factor[0] and [1], to rows [0, count) at
-/// `to`, in 16-byte chunks, through shared memory of the warp's own, `stage` [16, kDim]. `lane` as
-/// the caller has it: computed here, it was kept apart and cost prefill a spill.
+/// Writes a warp's 16 rows of sums to rows [0, count) at `to` [count, kDim], in 16-byte chunks. Row
+/// g is multiplied by factor[0] and row g + 8 by factor[1], for g = lane / 4. The rows pass through
+/// `stage` [16, kDim], shared memory that belongs to this warp. The caller passes `lane`, because a
+/// second computation of it here made the compiler keep two copies, and prefill then spilled a
+/// register.
 template <class T, int kDim>
 __device__ __forceinline__ void store_rows(const float (&sums)[kDim / 2], const float (&factor)[2],
                                            char* stage, T* to, int64_t stride, int32_t count,

@@ -1,6 +1,7 @@
-// q, k, v, out, logSumExp, gradOut of dense causal attention -> gradQ, gradK, gradV (semantics in
-// src/native/backend.ts). Here: the choice between gradient/backward_{simt,mma}.cu and the wgmma
-// kernels.
+// q, out, gradOut [T, H, D], k, v [T, Hkv, D], logSumExp [T, H] of dense causal attention -> gradQ,
+// gradK, gradV (semantics in src/native/backend.ts). This file chooses between the kernels of
+// gradient/backward_simt.cu, backward_mma.cu and backward_{keys,queries}_wgmma.cu, where the
+// measurements are named.
 #include "cuda/gradient/launch.cuh"
 #include "cuda/host/ops.h"
 

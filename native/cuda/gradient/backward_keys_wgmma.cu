@@ -1,15 +1,17 @@
-// gradK and gradV of attention by wgmma and TMA (sm_90a), f16 and bf16, head dims 64 and 128;
-// equations in gradient/backward_mma.cu.
+// q, gradOut [T, H, D], k, v [T, Hkv, D], row sums [H, T] (gradient/row_sums.cu) -> gradK, gradV
+// [T, Hkv, D] of attention by wgmma and TMA (sm_90a), in f16 and bf16, for head dims 64 and 128.
+// The equations are in gradient/backward_mma.cu.
 //
-// A block of threads has 128 keys of one KV head and walks over the query rows that see them, 64 a
+// A thread block takes 128 keys of one KV head and goes over the query rows that see them, 64 per
 // step, for one query head of the group after the other. Each of two consumer warpgroups has 64
-// keys. Scores are transposed, keys by rows: S^T = K Q^T and G^T = V gradOut^T leave P^T and dS^T
-// in registers as they are wanted by gradV += P^T gradOut and gradK += dS^T Q, which read the same
-// tiles of Q and gradOut the other way round. Within a warpgroup products are always under way:
-// G^T while S becomes P, P^T gradOut while dS is made, and behind dS^T Q comes the next step's S^T.
+// keys. Scores are transposed (keys x query rows): S^T = K Q^T and G^T = V gradOut^T leave P^T and
+// dS^T in registers in the layout of the A operand of gradV += P^T gradOut and gradK += dS^T Q.
+// These two products read the same tiles of Q and gradOut, transposed. Within a warpgroup the
+// tensor cores always have a product to compute: G^T while S becomes P, P^T gradOut while dS is
+// computed, and S^T of the next step right after dS^T Q.
 //
-// NaN: query rows past the segment's end (of the next segment, or of nobody) are overwritten with
-// zeros; keys past it are rows of their own, which are not stored.
+// NaN: query rows past the end of the segment (which belong to the next segment, or to none) are
+// overwritten with zeros. Keys past the end have output rows of their own, which are not stored.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/gradient/backward_keys_wgmma_tiles.cuh"
 
@@ -22,13 +24,13 @@ using namespace backward_keys_tiles;
 template <class T>
 struct BackwardKeysParams {
   WgmmaOperands in;
-  HeadRows<T> grad_k, grad_v;
+  HeadRows<T> grad_k, grad_v;  // [T, Hkv, D]
   SegmentBlocks segments;
-  int32_t at_once;  // KV heads
+  int32_t at_once;  // KV heads that run at the same time
 };
 static_assert(sizeof(BackwardKeysParams<Half>) <= 4096);
 
-/// One of the warpgroups that compute; a thread holds keys g and g + 8 of its warp's 16.
+/// One consumer warpgroup. A thread holds keys g and g + 8 of the 16 keys of its warp.
 template <class T, int kDim>
 struct Consumer {
   using L = Layout<kDim>;
@@ -54,7 +56,7 @@ struct Consumer {
   __device__ __forceinline__ void wait_full() {
     barrier_wait(shared_address(&at.barriers->full[turn.stage()]), turn.parity());
   }
-  /// Every warp lets go for itself, once its own products are done.
+  /// Called by every warp for itself, when its own products are done.
   __device__ __forceinline__ void release(uint32_t stage) {
     barrier_arrive(shared_address(&at.barriers->empty[stage]));
   }
@@ -62,15 +64,15 @@ struct Consumer {
     return at.address + tiles_at + turn.stage() * L::kTileBytes;
   }
 
-  /// Passes over a step of which no row sees a key of the group: the first of a head at most, but
-  /// for a group whose keys all lie past the segment's end.
+  /// Skips a step in which no row sees a key of the group. This happens at most in the first step
+  /// of a head, except in a group whose keys are all past the end of the segment.
   __device__ __forceinline__ void pass() {
     wait_full();
     release(turn.stage());
     steps.next(), ++turn.count;
   }
-  /// Issues S^T = K Q^T of the step, whose rows past the segment's end become zeros. Both groups
-  /// write them; each waits for its own writes only.
+  /// Issues S^T = K Q^T of the step. Rows past the end of the segment become zeros first. Both
+  /// groups write these zeros, so each needs to wait only for its own writes.
   __device__ __forceinline__ void issue_scores() {
     wait_full();
     const int32_t rows = at.row_count - steps.row;
@@ -89,7 +91,7 @@ struct Consumer {
                            kTmaBoxBytes, tile(L::kGradOutAt), kTmaBoxBytes);
   }
 
-  /// Scores become P^T, in place.
+  /// Turns scores into P^T, in place.
   __device__ __forceinline__ void weigh() {
     const float* log_sums = at.log_sums<kDim>(turn.stage()) + lane % 4 * 2;
 #pragma unroll
@@ -108,7 +110,7 @@ struct Consumer {
       if (key + i / 2 % 2 * 8 > i / 4 * 8 + i % 2) scores[i] = 0;
     }
   }
-  /// Gradients become dS^T = P^T (G^T - delta), in place.
+  /// Turns gradients into dS^T = P^T (G^T - delta), in place.
   __device__ __forceinline__ void differentiate() {
     const float* deltas = at.deltas<kDim>(turn.stage()) + lane % 4 * 2;
 #pragma unroll
@@ -121,7 +123,8 @@ struct Consumer {
     }
   }
 
-  /// From S^T under way to gradV and gradK under way.
+  /// One step. At the start S^T has been issued; at the end the products of gradV and gradK have
+  /// been.
   __device__ __forceinline__ void add_step() {
     issue_gradients();
     wgmma_wait<1>(scores);
@@ -156,7 +159,7 @@ struct Consumer {
     }
     wgmma_wait<0>(key_sums);
     wgmma_wait<0>(value_sums);
-    // Nobody waits for the last stage.
+    // The last stage need not be released: the producer does not wait for it.
   }
 
   __device__ __forceinline__ void store(const HeadRows<T>& to, const float (&sums)[kDim / 2],
@@ -171,16 +174,16 @@ struct Consumer {
 
   __device__ __forceinline__ void run(const BackwardKeysParams<T>& p) {
     sum();
-    // The group's keys and values have been read, by all its warps: their place is free.
+    // All warps of the group have read its keys and values, so their memory can hold the outputs.
     named_barrier_sync(kGroupBarrier + group, kGroupThreads);
     store(p.grad_k, key_sums, p.in.scale, L::kKeysAt);
     store(p.grad_v, value_sums, 1.0f, L::kValuesAt);
   }
 
-  static constexpr int kGroupBarrier = 1;  // named, one of each group
+  static constexpr int kGroupBarrier = 1;  // first of the named barriers, one per group
 };
 
-/// Grid: blocks of 128 keys of all segments * KV heads.
+/// Grid: one thread block per block of 128 keys and KV head, over all segments.
 template <class T, int kDim>
 __global__ void __launch_bounds__(kThreads, 1)
     attention_backward_keys_wgmma_kernel(const __grid_constant__ BackwardKeysParams<T> p) {
@@ -194,7 +197,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     at.address = shared_address(at.base);
     at.barriers = reinterpret_cast<Barriers*>(at.base + Layout<kDim>::kBarriersAt);
     at.row_start = segment.row_start, at.row_count = segment.row_count;
-    at.first_key = segment.block * kKeyRows;  // the longest first
+    at.first_key = segment.block * kKeyRows;  // blocks with the most steps come first
     at.kv_head = mine.head;
     if (threadIdx.x == 0) init_barriers(*at.barriers);
     __syncthreads();

@@ -1,14 +1,14 @@
 #pragma once
-// How gradient/backward_keys_wgmma.cu lays out shared memory, its walk over query rows, and the
-// warp that feeds it: keys and values, then rows of queries and gradOut, through TMA into tiles
-// that wgmma reads, handed over by barriers ("full" and "empty").
+// The layout of shared memory in gradient/backward_keys_wgmma.cu, the order of its steps over query
+// rows, and the producer warp. TMA copies keys and values, then rows of queries and gradOut, into
+// tiles that wgmma reads; "full" and "empty" barriers hand them over.
 #include "cuda/gradient/wgmma.cuh"
 
 namespace moa::cuda::backward_keys_tiles {
 
 using namespace wgmma_tiles;
 
-constexpr int kStages = 3;  // more than the two that are held while a third is passed over
+constexpr int kStages = 3;  // more than 2: a group may hold two while it skips a third
 constexpr int kKeyRows = kGroups * kGroupRows;
 constexpr int kStepRows = kTmaBoxRows;  // query rows
 static_assert(kStages > 2);
@@ -21,9 +21,9 @@ struct Barriers {
 template <int kDim>
 struct Layout {
   static constexpr int kTileBytes = kDim / kTmaBoxElements * kTmaBoxBytes;  // [columns][64 rows]
-  static constexpr int kKeysAt = 0;                                         // of each group
+  static constexpr int kKeysAt = 0;                                         // one tile per group
   static constexpr int kValuesAt = kKeysAt + kGroups * kTileBytes;
-  static constexpr int kQueriesAt = kValuesAt + kGroups * kTileBytes;  // of each stage
+  static constexpr int kQueriesAt = kValuesAt + kGroups * kTileBytes;  // one tile per stage
   static constexpr int kGradOutAt = kQueriesAt + kStages * kTileBytes;
   static constexpr int kLogSumsAt = kGradOutAt + kStages * kTileBytes;
   static constexpr int kDeltasAt = kLogSumsAt + kStages * kStepRows * 4;
@@ -31,13 +31,13 @@ struct Layout {
   static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAtomBytes;
 };
 
-/// Where things are for this block of threads, and what it does.
+/// Where the shared memory of this thread block is, and what the block computes.
 struct KeyBlock {
   char* base;
   uint32_t address;
   Barriers* barriers;
   int32_t row_start, row_count;  // of the segment
-  int32_t first_key;             // of the segment's rows
+  int32_t first_key;             // within the segment
   int32_t kv_head;
 
   template <int kDim>
@@ -50,7 +50,7 @@ struct KeyBlock {
   }
 };
 
-/// Steps over rows from the diagonal on, for one head after the other.
+/// The steps of a thread block: over query rows from the diagonal on, for one head after the other.
 struct Steps {
   int32_t first_row, row_count;
   int32_t row, head, left;
@@ -68,7 +68,7 @@ struct Steps {
   }
 };
 
-/// One warp.
+/// Called by one warp, the producer.
 template <int kDim>
 __device__ __forceinline__ void produce(const WgmmaOperands& in, const KeyBlock& at) {
   using L = Layout<kDim>;
@@ -93,7 +93,7 @@ __device__ __forceinline__ void produce(const WgmmaOperands& in, const KeyBlock&
     float* deltas = at.deltas<kDim>(stage) + lane;
     log_sums[0] = low.x, log_sums[32] = high.x;
     deltas[0] = low.y, deltas[32] = high.y;
-    barrier_arrive(full);  // every lane for what it wrote
+    barrier_arrive(full);  // every lane arrives for what it wrote
     if (lane == 0) {
       const int32_t row = at.row_start + steps.row;
       const uint32_t tile = at.address + stage * L::kTileBytes;
@@ -107,8 +107,8 @@ __device__ __forceinline__ void produce(const WgmmaOperands& in, const KeyBlock&
 __device__ __forceinline__ void init_barriers(Barriers& barriers) {
   barrier_init(shared_address(&barriers.keys_full), 1);
   for (int stage = 0; stage < kStages; ++stage) {
-    barrier_init(shared_address(&barriers.full[stage]),
-                 1 + 32);  // the copies, the producer's lanes
+    // The arrival of the copies, and those of the producer's 32 lanes.
+    barrier_init(shared_address(&barriers.full[stage]), 1 + 32);
     barrier_init(shared_address(&barriers.empty[stage]), 32 * kConsumerWarps);
   }
   barrier_init_fence();

@@ -1,11 +1,13 @@
-// Backward of attention on tensor cores (FlashAttention-2, Dao 2023, section 2.3.2), weights
-// recomputed from logSumExp:
+// q, out, gradOut [T, H, D], k, v [T, Hkv, D], logSumExp [T, H] -> gradQ [T, H, D], gradK, gradV
+// [T, Hkv, D]: backward pass of attention on tensor cores (mma.sync, sm_80 and later). The weights
+// are recomputed from logSumExp (FlashAttention-2, Dao 2023, section 2.3.2):
 //   P = 2^(S - L), G = gradOut . v, dS = P (G - delta), gradQ = scale dS K, gradK = scale dS^T Q,
-//   gradV = P^T gradOut.
-// One kernel by query rows for gradQ and one by keys for gradK and gradV: 7 products instead of 5,
-// but one writer per output, so that sums need no atomics and are the same from run to run. Steps
-// are 32 keys (or rows): 64 sums of S and G beside 128 of the outputs just fit the registers of two
-// blocks of 128 threads per multiprocessor.
+//   gradV = P^T gradOut,
+// where L is logSumExp in log2 units and delta = gradOut . out. One kernel goes by query rows and
+// computes gradQ; another goes by keys and computes gradK and gradV. This takes 7 products instead
+// of 5, but every output has one writer, so sums need no atomics and are the same in every run. A
+// step is 32 keys (or rows): 64 sums of S and G and 128 of the outputs just fit the registers of
+// two thread blocks of 128 threads per multiprocessor.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/gradient/mma.cuh"
 
@@ -14,14 +16,15 @@ namespace {
 
 constexpr int kStep = 32;  // keys, or query rows, per pipeline stage
 constexpr int kStages = 3;
-constexpr int kQueryRows =
-    128;  // of a block: 32 per warp, so that one fragment of k or v feeds two row tiles
-constexpr int kKeyRows = 64;  // of a block: 16 per warp, which has the sums of both gradK and gradV
+// Query rows per thread block: 32 per warp, so that one fragment of k or v feeds two row tiles.
+constexpr int kQueryRows = 128;
+// Keys per thread block: 16 per warp, which has the sums of both gradK and gradV.
+constexpr int kKeyRows = 64;
 
 template <class T>
 struct BackwardParams {
   AttentionInputs<T> in;
-  HeadRows<T> grad_q, grad_k, grad_v;
+  HeadRows<T> grad_q, grad_k, grad_v;  // [T, H, D], [T, Hkv, D] twice
   SegmentBlocks segments;
 };
 
@@ -35,15 +38,15 @@ constexpr int key_shared_bytes() {
          kStages * (2 * MmaTile<D>::bytes(kStep) + kStep * static_cast<int>(sizeof(float2)));
 }
 
-/// The 32 query rows of a warp against 32 keys.
+/// A warp with 32 query rows, which takes 32 keys per step.
 template <class T, int D>
 struct QueryWarp {
   using Tile = MmaTile<D>;
 
   uint32_t q, grad_out;  // addresses of the warp's rows, at this lane's fragment
   int32_t first_row;     // of the segment
-  const float2*
-      row_sums;  // shared, (L, delta) of row g: read for every step, as registers are short
+  // In shared memory: (L, delta) of row g. Read in every step, because there are no registers left.
+  const float2* row_sums;
   float sums[2][D / 8][4] = {};
 
   /// sums[row tile][n-tile] = rows . tile rows
@@ -148,8 +151,9 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   warp.row_sums = row_sums + warp_row + threadIdx.x % 32 / 4;
   for (int32_t step = 0; step < steps; ++step) {
     cp_async_wait<1>();
-    __syncthreads();  // the step has landed, and all have read the one before, whose stage is
-                      // loaded next
+    // Afterwards the data of this step is there, and all warps have read the step before, whose
+    // stage is loaded next.
+    __syncthreads();
     load(step + 2);
     const uint32_t stage = stages + step % kStages * 2 * Tile::bytes(kStep);
     if (step * kStep <= warp.first_row)
@@ -162,7 +166,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   }
 }
 
-/// The 16 keys of a warp against 32 query rows.
+/// A warp with 16 keys, which takes 32 query rows per step.
 template <class T, int D>
 struct KeyWarp {
   using Tile = MmaTile<D>;
@@ -206,8 +210,8 @@ struct KeyWarp {
     }
   }
 
-  /// `rows`: (L, delta) of the query rows. Rows past the segment's end are 0 throughout: they add
-  /// nothing.
+  /// `rows` is (L, delta) of the query rows, [kStep]. All data of rows past the end of the segment
+  /// is 0, so they add nothing.
   __device__ __forceinline__ void add_step(uint32_t q_tile, uint32_t grad_out_tile,
                                            const float2* rows, int32_t first_row, float to_log2) {
     float s[kStep / 8][4] = {}, gradients[kStep / 8][4] = {};
@@ -254,7 +258,8 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   const int64_t key_column = static_cast<int64_t>(kv_head) * D;
   const uint32_t k = shared_address(shared), v = k + Tile::bytes(kKeyRows);
   uint8_t* stages = shared + 2 * Tile::bytes(kKeyRows);
-  // Steps go over the rows from the diagonal on, for one query head of the group after the other.
+  // Steps go over the query rows from the diagonal on, for one query head of the group after the
+  // other.
   const int32_t steps_per_head = (at.row_count - first_key + kStep - 1) / kStep,
                 steps = steps_per_head * in.group;
   int32_t load_head = kv_head * in.group, load_row = first_key, load_stage = 0, left = steps;
@@ -293,8 +298,9 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
   int32_t row = first_key, stage = 0;
   for (int32_t step = 0; step < steps; ++step) {
     cp_async_wait<1>();
-    __syncthreads();  // the step has landed, and all have read the one before, whose stage is
-                      // loaded next
+    // Afterwards the data of this step is there, and all warps have read the step before, whose
+    // stage is loaded next.
+    __syncthreads();
     load();
     const uint8_t* at_stage = stages + stage * kStageBytes;
     if (row + kStep > warp.first_key) {

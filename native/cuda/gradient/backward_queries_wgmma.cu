@@ -1,13 +1,16 @@
-// gradQ of attention by wgmma and TMA (sm_90a), f16 and bf16, head dims 64 and 128; equations in
-// gradient/backward_mma.cu.
+// q, gradOut [T, H, D], k, v [T, Hkv, D], row sums [H, T] (gradient/row_sums.cu) -> gradQ [T, H, D]
+// of attention by wgmma and TMA (sm_90a), in f16 and bf16, for head dims 64 and 128. The equations
+// are in gradient/backward_mma.cu.
 //
-// A block of threads has 128 query rows of one head, 64 in each of two consumer warpgroups, and
-// walks over the keys they see, 128 a step: S = Q K^T and G = gradOut V^T leave dS in registers as
-// it is wanted by gradQ += dS K, which reads the same tile of keys the other way round. Within a
-// warpgroup S becomes P while G is under way, and behind dS K comes the next step's S.
+// A thread block takes 128 query rows of one head, 64 in each of two consumer warpgroups, and goes
+// over the keys that they see, 128 per step. S = Q K^T and G = gradOut V^T leave dS in registers in
+// the layout of the A operand of gradQ += dS K, which reads the same tile of keys, transposed.
+// Within a warpgroup S becomes P while G is computed, and S of the next step comes right after dS
+// K.
 //
-// NaN: keys past the segment's end (of the next segment, or of nobody) are overwritten with zeros,
-// their part of dS is masked; rows past it are rows of their own, which are not stored.
+// NaN: keys past the end of the segment (which belong to the next segment, or to none) are
+// overwritten with zeros, and their part of dS is masked. Query rows past the end have output rows
+// of their own, which are not stored.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/gradient/wgmma.cuh"
 
@@ -24,9 +27,9 @@ static_assert(kStepKeys == kQueryRows);  // the last step is the diagonal
 template <class T>
 struct BackwardQueriesParams {
   WgmmaOperands in;
-  HeadRows<T> grad_q;
+  HeadRows<T> grad_q;  // [T, H, D]
   SegmentBlocks segments;
-  int32_t at_once;  // heads
+  int32_t at_once;  // heads that run at the same time
 };
 static_assert(sizeof(BackwardQueriesParams<Half>) <= 4096);
 
@@ -41,26 +44,26 @@ struct Layout {
   static constexpr int kRowsBytes = kDim / kTmaBoxElements * kTmaBoxBytes;  // [columns][64 rows]
   static constexpr int kKeyColumnBytes = kStepBoxes * kTmaBoxBytes;
   static constexpr int kKeyBytes = kDim / kTmaBoxElements * kKeyColumnBytes;  // [columns][128 keys]
-  static constexpr int kQueriesAt = 0;                                        // of each group
+  static constexpr int kQueriesAt = 0;                                        // one per group
   static constexpr int kGradOutAt = kQueriesAt + kGroups * kRowsBytes;
-  static constexpr int kKeysAt = kGradOutAt + kGroups * kRowsBytes;  // of each stage
+  static constexpr int kKeysAt = kGradOutAt + kGroups * kRowsBytes;  // one tile per stage
   static constexpr int kValuesAt = kKeysAt + kStages * kKeyBytes;
   static constexpr int kBarriersAt = kValuesAt + kStages * kKeyBytes;
   static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAtomBytes;
 };
 
-/// Where things are for this block of threads, and what it does.
+/// Where the shared memory of this thread block is, and what the block computes.
 struct QueryBlock {
   char* base;
   uint32_t address;
   Barriers* barriers;
   int32_t row_start, row_count;  // of the segment
-  int32_t first_row;             // of the segment's rows
+  int32_t first_row;             // within the segment
   int32_t steps;
   int32_t head;
 };
 
-/// One thread.
+/// Called by one thread, the producer.
 template <int kDim>
 __device__ __forceinline__ void produce(const WgmmaOperands& in, const QueryBlock& at) {
   using L = Layout<kDim>;
@@ -88,7 +91,7 @@ __device__ __forceinline__ void produce(const WgmmaOperands& in, const QueryBloc
   }
 }
 
-/// One of the warpgroups that compute; a thread holds rows g and g + 8 of its warp's 16.
+/// One consumer warpgroup. A thread holds rows g and g + 8 of the 16 rows of its warp.
 template <class T, int kDim>
 struct Consumer {
   using L = Layout<kDim>;
@@ -115,14 +118,14 @@ struct Consumer {
     }
   }
 
-  /// Of the warp.
+  /// The first row of the warp, within the segment.
   __device__ __forceinline__ int32_t first_row() const {
     return at.first_row + group * kGroupRows + warp * kWarpRows;
   }
   __device__ __forceinline__ void wait(uint64_t* full) {
     barrier_wait(shared_address(full + turn.stage()), turn.parity());
   }
-  /// Every warp lets go for itself, once its own products are done.
+  /// Called by every warp for itself, when its own products are done.
   __device__ __forceinline__ void release(uint64_t* empty, uint32_t stage) {
     if (lane == 0) barrier_arrive(shared_address(empty + stage));
   }
@@ -130,8 +133,8 @@ struct Consumer {
     return turn.count + 1 == static_cast<uint32_t>(at.steps);
   }
 
-  /// Issues S = Q K^T of the step; keys past the segment's end become zeros. Both groups write
-  /// them; each waits for its own writes only.
+  /// Issues S = Q K^T of the step. Keys past the end of the segment become zeros first. Both groups
+  /// write these zeros, so each needs to wait only for its own writes.
   __device__ __forceinline__ void issue_scores() {
     wait(at.barriers->keys_full);
     const int keys_at = L::kKeysAt + turn.stage() * L::kKeyBytes;
@@ -151,7 +154,7 @@ struct Consumer {
                            L::kKeyColumnBytes);
   }
 
-  /// Zeros where a row does not see a key, in the last step.
+  /// In the last step, sets elements to zero where a row does not see a key.
   __device__ __forceinline__ void mask(float (&x)[kStepKeys / 2]) {
     if (!diagonal()) return;
     const int near = group * kGroupRows + warp * kWarpRows + lane / 4 - lane % 4 * 2;
@@ -160,8 +163,9 @@ struct Consumer {
       if (i / 4 * 8 + i % 2 > near + i / 2 % 2 * 8) x[i] = 0;
     }
   }
-  /// Scores become P, in place. The mask matters to dS alone (0 * G may be NaN), but a branch that
-  /// wants every P keeps ptxas from moving their making behind the wait for G.
+  /// Turns scores into P, in place. The mask of dS alone would be enough for the result; this one
+  /// is here because its branch needs every P, which keeps ptxas from moving the computation of P
+  /// behind the wait for G.
   __device__ __forceinline__ void weigh() {
 #pragma unroll
     for (int i = 0; i < kStepKeys / 2; ++i) {
@@ -169,7 +173,7 @@ struct Consumer {
     }
     mask(scores);
   }
-  /// Gradients become dS = P (G - delta), in place.
+  /// Turns gradients into dS = P (G - delta), in place. Masked again, because 0 * G may be NaN.
   __device__ __forceinline__ void differentiate() {
 #pragma unroll
     for (int i = 0; i < kStepKeys / 2; ++i) {
@@ -178,7 +182,7 @@ struct Consumer {
     mask(gradients);
   }
 
-  /// From S under way to gradQ under way.
+  /// One step. At the start S has been issued; at the end the product of gradQ has been.
   __device__ __forceinline__ void add_step() {
     issue_gradients();
     wgmma_wait<1>(scores);
@@ -210,7 +214,7 @@ struct Consumer {
 
   __device__ __forceinline__ void run(const BackwardQueriesParams<T>& p) {
     sum();
-    // The group's queries have been read, by all its warps: their place is free.
+    // All warps of the group have read its queries, so their memory can hold the output.
     named_barrier_sync(kGroupBarrier + group, kGroupThreads);
     const float factors[2] = {p.in.scale, p.in.scale};
     const int32_t first = first_row();
@@ -221,7 +225,7 @@ struct Consumer {
         at.row_count - first, lane);
   }
 
-  static constexpr int kGroupBarrier = 1;  // named, one of each group
+  static constexpr int kGroupBarrier = 1;  // first of the named barriers, one per group
 };
 
 __device__ __forceinline__ void init_barriers(Barriers& barriers) {
@@ -235,7 +239,7 @@ __device__ __forceinline__ void init_barriers(Barriers& barriers) {
   barrier_init_fence();
 }
 
-/// Grid: blocks of 128 rows of all segments * heads.
+/// Grid: one thread block per block of 128 rows and head, over all segments.
 template <class T, int kDim>
 __global__ void __launch_bounds__(kThreads, 1)
     attention_backward_queries_wgmma_kernel(const __grid_constant__ BackwardQueriesParams<T> p) {
@@ -249,7 +253,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     at.address = shared_address(at.base);
     at.barriers = reinterpret_cast<Barriers*>(at.base + Layout<kDim>::kBarriersAt);
     at.row_start = segment.row_start, at.row_count = segment.row_count;
-    at.steps = segment.blocks - segment.block;  // the longest first
+    at.steps = segment.blocks - segment.block;  // blocks with the most steps come first
     at.first_row = (at.steps - 1) * kQueryRows;
     at.head = mine.head;
     if (threadIdx.x == 0) init_barriers(*at.barriers);

@@ -1,8 +1,10 @@
-// Backward of attention on CUDA cores, the weights recomputed from logSumExp (FlashAttention-2, Dao
-// 2023, section 2.3.2):
+// q, out, gradOut [T, H, D], k, v [T, Hkv, D], logSumExp [T, H] -> gradQ [T, H, D], gradK, gradV
+// [T, Hkv, D]: backward pass of attention on CUDA cores, for any float dtype. The weights are
+// recomputed from logSumExp (FlashAttention-2, Dao 2023, section 2.3.2):
 //   P = 2^(S - L), G = gradOut . v, dS = P (G - delta), gradQ = scale dS K, gradK = scale dS^T Q,
-//   gradV = P^T gradOut.
-// One kernel per direction, so that every output has one writer and the result needs no atomics.
+//   gradV = P^T gradOut,
+// where L is logSumExp in log2 units and delta = gradOut . out. One kernel goes by query rows and
+// one by keys, so that every output has one writer and no atomics are needed.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/gradient/simt.cuh"
 
@@ -12,14 +14,15 @@ namespace {
 template <class T>
 struct BackwardParams {
   AttentionInputs<T> in;
-  HeadRows<T> grad_q, grad_k, grad_v;
+  HeadRows<T> grad_q, grad_k, grad_v;  // [T, H, D], [T, Hkv, D] twice
   SegmentBlocks segments;
 };
 
-/// Shared memory in floats: four operand tiles, then P and dS.
+/// Shared memory, in floats: four operand tiles [kTile, simt_stride(D)], then P and dS [kTile,
+/// kStride].
 template <int kTile>
 struct BackwardTiles {
-  static constexpr int kStride = kTile + 4;  // of P and dS
+  static constexpr int kStride = kTile + 4;  // floats between rows of P and dS
   float *q, *grad_out, *k, *v, *p, *ds;
 
   static int bytes(int head_dim) {
@@ -33,8 +36,8 @@ struct BackwardTiles {
   }
 };
 
-/// P and dS of one tile into shared memory, by query (kByKey false: ds[key][query]) or by key (p,
-/// ds[query][key]).
+/// Writes P and dS of one tile to shared memory: ds[key][query] for sums by query rows (kByKey
+/// false), or p and ds[query][key] for sums by keys.
 template <int kTile, bool kByKey, class T>
 __device__ __forceinline__ void weights_and_gradients(const BackwardTiles<kTile>& tiles,
                                                       const AttentionInputs<T>& in, int32_t head,
@@ -65,7 +68,8 @@ __device__ __forceinline__ void weights_and_gradients(const BackwardTiles<kTile>
   }
 }
 
-/// A thread's 4 x 4 part of an output tile: rows 4 group.., columns 4 quad.. .
+/// The part of an output tile that a thread computes: 4 rows from 4 * group on, 4 columns from 4 *
+/// quad on.
 struct OutputPart {
   int quad, group;
   bool active;
@@ -76,7 +80,7 @@ struct OutputPart {
     return {static_cast<int>(threadIdx.x) % quads, group, group < kTile / 4};
   }
 
-  /// sums += weights^T . operand over the kTile rows of both.
+  /// sums += weights^T . operand, over the kTile rows of both.
   template <int kTile>
   __device__ void add(const float* weights, const float* operand, int stride,
                       float (&sums)[4][4]) const {
@@ -108,7 +112,8 @@ struct OutputPart {
   }
 };
 
-/// gradQ of kTile query rows of one head; keys from the first to the diagonal.
+/// Computes gradQ of kTile query rows of one head. Goes over the keys from the first one to the
+/// diagonal.
 template <class T, int kTile>
 __global__ void __launch_bounds__(kSimtThreads, 2)
     attention_backward_queries_simt_kernel(const __grid_constant__ BackwardParams<T> p) {
@@ -117,7 +122,8 @@ __global__ void __launch_bounds__(kSimtThreads, 2)
   const BackwardTiles<kTile> tiles(shared, in.head_dim);
   const auto head = static_cast<int32_t>(blockIdx.x % in.heads);
   const SegmentBlock at = find_block(p.segments, static_cast<int32_t>(blockIdx.x / in.heads));
-  const int32_t first_row = (at.blocks - 1 - at.block) * kTile;  // the longest first
+  // Blocks with the most keys come first.
+  const int32_t first_row = (at.blocks - 1 - at.block) * kTile;
   const int64_t column = static_cast<int64_t>(head) * in.head_dim,
                 key_column = static_cast<int64_t>(head / in.group) * in.head_dim;
   const OutputPart part = OutputPart::of_thread<kTile>(in.head_dim);
@@ -139,8 +145,8 @@ __global__ void __launch_bounds__(kSimtThreads, 2)
   if (part.active) part.store(p.grad_q, at, first_row, column, in.scale, sums);
 }
 
-/// gradK and gradV of kTile keys of one KV head; the query rows of all its query heads from the
-/// diagonal to the last.
+/// Computes gradK and gradV of kTile keys of one KV head. Goes over the query rows of all its query
+/// heads, from the diagonal to the last one.
 template <class T, int kTile>
 __global__ void __launch_bounds__(kSimtThreads, 2)
     attention_backward_keys_simt_kernel(const __grid_constant__ BackwardParams<T> p) {

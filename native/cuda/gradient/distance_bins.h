@@ -1,9 +1,10 @@
 #pragma once
-// How the keys of a query row fall into distance bins: host and device arithmetic, tested on the
-// CPU (tests/distance_bins_test.cc). Rows and keys are numbered from the start of their segment.
-// Blocks of 64 rows meet tiles of 64 keys: with d the block's number minus the tile's, the key at
-// column c of the tile has distance 64 d + r - c from the row at r of the block, so that it lies in
-// the tile's own bin d where c <= r, and in the nearer bin d - 1 where c > r (masked when d = 0).
+// How the keys of a query row fall into distance bins. Host and device share this arithmetic, which
+// is tested on the CPU (tests/distance_bins_test.cc). Rows and keys are numbered from the start of
+// their segment. Blocks have 64 rows, tiles have 64 keys. Let d be the number of the block minus
+// the number of the tile. The key at column c of the tile then has distance 64 d + r - c from row r
+// of the block. If c <= r, the key is in bin d, the tile's own bin. If c > r, it is in bin d - 1,
+// the nearer bin; for d = 0 it is masked.
 #include <cstdint>
 
 #include "moa/ring.h"
@@ -16,25 +17,26 @@ MOA_HOST_DEVICE int32_t distance_bin(int32_t row, int32_t key) {
   return (row - key) / kBinTokens;
 }
 
-/// Whether keeping the sinks and the row's own key alone masks anything.
+/// Whether bin 0 masks anything of a row: then only the sinks and the row's own key are kept.
 MOA_HOST_DEVICE bool masks_at_bin_zero(int32_t row, int32_t sink) {
   return row > sink;
 }
 
-/// Bins b in [1, this] mask something of the row: keys past the sinks at distance 64 b or more.
+/// The last bin that masks something of a row; 0 if there is none. Bin b >= 1 masks the keys past
+/// the sinks at distance 64 b or more.
 MOA_HOST_DEVICE int32_t last_masking_bin(int32_t row, int32_t sink) {
   return row < sink ? 0 : (row - sink) / kBinTokens;
 }
 
-/// A tile of keys in the walk of a block of rows: columns [begin, end) of tile `tile`, all sinks or
-/// all past them.
+/// One visit of a block of rows to a tile of keys: columns [begin, end) of tile `tile`, which are
+/// all sinks or all past the sinks.
 struct KeyVisit {
   int32_t tile, begin, end;
   bool sinks;
 };
 
-/// The walk over the first `tiles` tiles: those with sinks, then those with keys past them; a tile
-/// that has both comes twice.
+/// The order of visits to a number of tiles: first those with sinks, then those with keys past the
+/// sinks. A tile that has both is visited twice.
 struct KeyWalk {
   int32_t sink, sink_visits, visits;
 };
@@ -48,15 +50,16 @@ MOA_HOST_DEVICE KeyWalk key_walk(int32_t sink, int32_t tiles) {
 MOA_HOST_DEVICE KeyVisit key_visit(const KeyWalk& walk, int32_t visit) {
   const bool sinks = visit < walk.sink_visits;
   const int32_t tile = sinks ? visit : visit - walk.sink_visits + walk.sink / kBinTokens;
-  const int32_t cut = walk.sink - tile * kBinTokens;  // columns below it are sinks
+  const int32_t cut = walk.sink - tile * kBinTokens;  // columns below this are sinks
   if (sinks) return {tile, 0, cut < kBinTokens ? cut : kBinTokens, true};
   return {tile, cut > 0 ? cut : 0, kBinTokens, false};
 }
 
 // A warp of the tensor-core kernel has rows [32 half, 32 half + 32) of a block, as two row tiles of
 // 16, against eight n-tiles of 8 keys. Warps with half = 1 take the keys in the order 32..63,
-// 0..31: then own, nearer and mixed n-tiles of the first four are the same for both halves, and all
-// of the last four are nearer (half = 0) or own (half = 1).
+// 0..31. Then it is the same for both halves which of the first four n-tiles are in the own bin, in
+// the nearer bin or in both, and the last four n-tiles are all in the nearer bin (half = 0) or all
+// in the own bin (half = 1).
 
 MOA_HOST_DEVICE constexpr int32_t fragment_first_key(int32_t n_tile, int32_t half) {
   return 8 * (n_tile ^ (half * 4));
@@ -64,12 +67,12 @@ MOA_HOST_DEVICE constexpr int32_t fragment_first_key(int32_t n_tile, int32_t hal
 
 enum class BinPart : uint8_t { kOwn, kNearer, kLane, kRest };
 
-/// Of rows g (upper = 0) or g + 8 (upper = 1) of a row tile and an n-tile: kLane where lane (g, t)
-/// has to compare, column 2t or 2t + 1 of the n-tile being in the own bin where it is <= g; kRest
-/// for the last four n-tiles.
+/// The bin of an n-tile for rows g (upper = 0) or g + 8 (upper = 1) of a row tile. kLane means that
+/// lane (g, t) must compare: column 2t or 2t + 1 of the n-tile is in the own bin if it is <= g.
+/// kRest stands for the last four n-tiles.
 MOA_HOST_DEVICE constexpr BinPart bin_part(int32_t n_tile, int32_t row_tile, int32_t upper) {
   if (n_tile >= 4) return BinPart::kRest;
-  const int32_t eighth = 2 * row_tile + upper;  // of the 32 rows
+  const int32_t eighth = 2 * row_tile + upper;  // group of 8 rows within the 32
   if (n_tile == eighth) return BinPart::kLane;
   return n_tile < eighth ? BinPart::kOwn : BinPart::kNearer;
 }

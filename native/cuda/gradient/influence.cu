@@ -1,5 +1,7 @@
-// Attention influence by distance: formulas in src/native/backend.ts. The kernels leave partial
-// sums per block of rows, which are added here in a fixed order.
+// q, out, gradOut [T, H, D], k, v [T, Hkv, D], logSumExp [T, H] -> elementwise, elementwise_sink,
+// joint [Hkv, bins]: attention influence by distance, with the formulas of src/native/backend.ts.
+// This file chooses between the kernels influence_{simt,mma,wgmma}.cu. They write partial sums per
+// block of rows, which a kernel here adds in a fixed order.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/gradient/launch.cuh"
 #include "cuda/host/ops.h"
@@ -8,8 +10,8 @@ namespace moa::cuda {
 namespace {
 
 struct SumParams {
-  const float* partials;  // [blocks, H, 3, bins]
-  HeadRows<float> outputs[3];
+  const float* partials;       // [blocks, H, 3, bins]
+  HeadRows<float> outputs[3];  // [Hkv, bins] each
   int64_t blocks, bins;
   int32_t heads, group;
 };

@@ -1,14 +1,18 @@
-// Attention influence by distance on tensor cores: formulas in src/native/backend.ts. A block of
-// threads has 128 query rows of one head and visits the 64-key tiles from the left; 64 x 64 parts
-// lie in two bins (gradient/distance_bins.h). One pass over the keys. What needs the row's exact
-// delta = sum A G waits for its end, because gradOut . out with out in 16 bits is off by 2^-10 of a
-// typical G, which drowns the rest (emulated relative L1 error of sink-heavy and sharp rows: up to
-// 17 % with gradOut . out throughout, below 0.2 % this way):
-// - joint: sums of A and A G per row and bin go to a workspace of 1 KB per bin;
-// - |E| of the row's dominant key, A > 0.51, where G - delta ~ 1 - A cancels: no sum of its row has
-//   that key until then.
-// Weights are kept as y = A / (1 + epsilon), so that E = y (G - delta) / (1 - y); ratios of sums
-// are the same in y.
+// q, gradOut [T, H, D], k, v [T, Hkv, D], row sums [H, T] (gradient/row_sums.cu) -> partial sums of
+// the attention influence by distance, on tensor cores (mma.sync). The formulas are in
+// src/native/backend.ts. A thread block takes 128 query rows of one head and visits the tiles of 64
+// keys from the left, once; each 64 x 64 part lies in two bins (gradient/distance_bins.h).
+//
+// Two results need the exact delta = sum A G of a row, so they are computed after its last key.
+// gradOut . out would be off by 2^-10 of a typical G, because out has 16 bits, and that error can
+// be larger than the result. (Emulated relative L1 error of sink-heavy and sharp rows: up to 17 %
+// with gradOut . out everywhere, below 0.2 % this way.) The two are:
+// - joint: sums of A and A G per row and bin are kept in a workspace of 1 KB per bin;
+// - |E| of the row's dominant key (A > 0.51), where G - delta and 1 - A both lose their digits by
+//   cancellation: until the end, no sum of the row contains this key.
+//
+// Weights are kept as y = A / (1 + epsilon), so that E = y (G - delta) / (1 - y). Ratios of sums
+// are the same in y as in A.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 #include <cmath>
@@ -19,8 +23,9 @@
 namespace moa::cuda {
 namespace {
 
-constexpr int kSlots = 3;  // tiles of k and v in flight, alternately: with q and gradOut, 112 KB at
-                           // head dim 128, two blocks per SM
+// Tiles of k and v (in turn) in flight: with q and gradOut this is 112 KB at head dim 128, so two
+// thread blocks fit an SM.
+constexpr int kSlots = 3;
 constexpr int kWarps = kMmaThreads / 32;
 using Workspace = InfluenceWorkspace<kWarps>;
 static_assert(kMmaThreads == kInfluenceRows);
@@ -35,13 +40,13 @@ struct InfluenceInputs {
   SegmentBlocks segments;
 };
 
-/// What a lane knows of its rows g + 8 i.
+/// What a lane knows about its rows g + 8 i.
 struct RowSums {
   float log2_sum[4], delta[4];
 };
 
-/// Sums over a tile of one lane's elements: per row i = 2 * row tile + upper, and |E| over all of
-/// them.
+/// Sums over one lane's elements of a tile: weights and gradients per row i = 2 * row tile + upper,
+/// and |E| over all its rows.
 struct BinSums {
   float weights[4] = {}, gradients[4] = {}, effects = 0;
 };
@@ -57,9 +62,10 @@ struct InfluenceWarp {
   int32_t block, half;   // 64-row block of the segment, and which half of it
   int32_t bins;
   float to_log2;
-  const float2*
-      row_sums;   // shared, [kInfluenceRows] log2(sum exp S) + log2(1 + epsilon), gradOut . out
-  BinSums carry;  // of the bin that the next tile completes; of all sinks during their visits
+  // In shared memory: [kInfluenceRows] (log2(sum exp S) + log2(1 + epsilon), gradOut . out).
+  const float2* row_sums;
+  // Sums of the bin that the next tile completes; during visits to sinks, of all sinks.
+  BinSums carry;
 
   __device__ int32_t local_row(int i) const {
     return static_cast<int32_t>(threadIdx.x - threadIdx.x % 32 + threadIdx.x % 32 / 4) + 8 * i;
@@ -88,7 +94,7 @@ struct InfluenceWarp {
     }
   }
 
-  /// Read for every tile: there are no registers to keep it in.
+  /// Called for every tile, because there are no registers to keep the result.
   __device__ __forceinline__ RowSums load_row_sums() const {
     RowSums rows;
 #pragma unroll
@@ -132,8 +138,8 @@ struct InfluenceWarp {
     }
   }
 
-  /// The last four n-tiles lie in one bin, `rest`: the own one in half 1, else the nearer one. Own
-  /// sums go on from the carry.
+  /// Starts the sums of the last four n-tiles, which all lie in one bin: the own bin in half 1,
+  /// else the nearer one. Sums of the own bin continue from the carry.
   __device__ __forceinline__ void start_rest(BinSums& rest) const {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -153,8 +159,8 @@ struct InfluenceWarp {
     own.effects = half ? own.effects : 0.0f;
   }
 
-  /// A tile without masked keys: s becomes y. Returns the lane's largest y; where that is above
-  /// kSmallWeight the effects are wrong.
+  /// Adds a tile without masked keys and turns s into y. Returns the largest y of the lane. If it
+  /// is above kSmallWeight, the effects are wrong, and add_effects() must compute them again.
   __device__ __forceinline__ float add_plain(float (&s)[2][8][4], const float (&g)[2][8][4],
                                              const RowSums& rows, BinSums& own,
                                              BinSums& nearer) const {
@@ -187,8 +193,8 @@ struct InfluenceWarp {
     return largest;
   }
 
-  /// A tile of which only columns [begin, end) count, and none past the diagonal. Leaves the
-  /// effects to add_effects().
+  /// Adds a tile in which only columns [begin, end) up to the diagonal count. add_effects() must
+  /// compute the effects afterwards.
   __device__ __forceinline__ void add_masked(float (&s)[2][8][4], const float (&g)[2][8][4],
                                              const RowSums& rows, const KeyVisit& visit,
                                              BinSums& own, BinSums& nearer) const {
@@ -223,8 +229,8 @@ struct InfluenceWarp {
     });
   }
 
-  /// Notes the keys of the tile with y above the row's limit for the end; there is one per row at
-  /// most. Makes the lane's sums again without them.
+  /// Stores the keys of the tile with y above the limit of their row, for use after the last key; a
+  /// row has at most one. Computes the lane's sums again without these keys.
   __device__ __forceinline__ void take_dominants(const float (&y)[2][8][4],
                                                  const float (&g)[2][8][4], int32_t tile,
                                                  float first_limit, BinSums& own,
@@ -255,11 +261,13 @@ struct InfluenceWarp {
     }
   }
 
-  /// |E| of a tile of any weights y, without dominant keys and row 0's only key.
+  /// Computes |E| of a tile with any weights y, without dominant keys and without the only key of
+  /// row 0.
   __device__ __forceinline__ void add_effects(const float (&y)[2][8][4], const float (&g)[2][8][4],
                                               const RowSums& rows, int32_t tile, BinSums& own,
                                               BinSums& nearer) const {
-    const float first_limit = first_row + threadIdx.x % 32 / 4 == 0 ? 0.0f : kDominant;  // of i = 0
+    // The limit for i = 0.
+    const float first_limit = first_row + threadIdx.x % 32 / 4 == 0 ? 0.0f : kDominant;
     float rest = 0;
     bool any = false;
     own.effects = nearer.effects = 0;
@@ -291,7 +299,7 @@ struct InfluenceWarp {
         make_float2(weight, gradient);
   }
 
-  /// S and G of a tile, into the sums of its two bins.
+  /// Adds S and G of a tile to the sums of its two bins.
   __device__ __forceinline__ void add_tile(float (&s)[2][8][4], const float (&g)[2][8][4],
                                            const KeyVisit& visit, bool last_sinks) {
     const RowSums rows = load_row_sums();
@@ -332,7 +340,8 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, cons
   const AttentionInputs<T>& in = p.in;
   const int32_t head = item % in.heads;
   const SegmentBlock at = find_block(p.segments, item / in.heads);
-  const int32_t first_row = (at.blocks - 1 - at.block) * kInfluenceRows;  // the longest first
+  // Blocks with the most tiles come first.
+  const int32_t first_row = (at.blocks - 1 - at.block) * kInfluenceRows;
   const int32_t tiles =
       (min(first_row + kInfluenceRows, at.row_count) + kBinTokens - 1) / kBinTokens;
   const KeyWalk walk = key_walk(p.sink, tiles);
@@ -340,7 +349,7 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, cons
                 key_column = static_cast<int64_t>(head / in.group) * D;
   const uint32_t q = shared_address(shared), grad_out = q + Tile::bytes(kInfluenceRows),
                  slots = grad_out + Tile::bytes(kInfluenceRows);
-  // Keys of the visits at even steps, values at odd ones.
+  // Even steps copy the keys of a visit, odd steps its values.
   const auto load = [&](int32_t step, int32_t slot) {
     if (step < 2 * walk.visits) {
       const int32_t first = key_visit(walk, step / 2).tile * kBinTokens;
@@ -357,7 +366,7 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, cons
   load(1, 1);
   work.clear(tiles, p.bins);
   const int32_t row = first_row + static_cast<int32_t>(threadIdx.x);
-  // Past the segment's end 2^-infinity: y = 0.
+  // Rows past the end of the segment have log2 sum +infinity, so that y = 0.
   const float2 none = make_float2(__int_as_float(0x7f800000), 0);
   const float2 sums = row < at.row_count ? in.rows[head * in.tokens + at.row_start + row] : none;
   row_sums[threadIdx.x] = make_float2(sums.x + p.log2_shift, sums.y);
@@ -374,8 +383,9 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, cons
   int32_t slot = 0;
   const auto next_step = [&](int32_t step) {
     cp_async_wait<1>();
-    __syncthreads();  // the step has landed, and all have read the one before, whose slot is loaded
-                      // next
+    // Afterwards the data of this step is there, and all warps have read the step before, whose
+    // slot is loaded next.
+    __syncthreads();
     load(step + 2, slot == 0 ? 2 : slot - 1);
     const uint32_t tile = slots + slot * Tile::bytes(kBinTokens);
     slot = slot == kSlots - 1 ? 0 : slot + 1;
@@ -398,8 +408,8 @@ __device__ __forceinline__ void influence_item(const InfluenceInputs<T>& p, cons
       p.bins, p.sink, p.epsilon, p.partials + static_cast<int64_t>(item) * 3 * p.bins);
 }
 
-/// Items, in order of decreasing cost, are dealt to the blocks back and forth, so that every block
-/// gets about the same work.
+/// Items are in order of decreasing cost. They are dealt to the thread blocks forwards and
+/// backwards in turn, so that every block gets about the same work.
 template <class T, int D>
 __global__ void __launch_bounds__(kMmaThreads, 2)
     influence_mma_kernel(const __grid_constant__ InfluenceInputs<T> p) {
@@ -411,7 +421,7 @@ __global__ void __launch_bounds__(kMmaThreads, 2)
     const int32_t item = round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
     if (item >= p.items) break;
     influence_item<T, D>(p, work, shared, row_sums, item);
-    __syncthreads();  // shared memory and workspace have been read
+    __syncthreads();  // all threads have read shared memory and workspace
   }
 }
 

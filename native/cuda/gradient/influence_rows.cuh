@@ -1,16 +1,16 @@
 #pragma once
-// What the tensor-core kernels of influence keep per query row, and what they make of it once a
-// row's keys have all been seen: joint, and |E| of the dominant key. A thread per row: threads
-// [0, kInfluenceRows) of a block.
+// What the tensor-core kernels of influence keep per query row, and what they compute from it once
+// all keys of a row have been seen: joint, and |E| of the dominant key. Threads [0, kInfluenceRows)
+// of a thread block take one row each.
 #include "cuda/gradient/distance_bins.h"
 #include "cuda/gradient/launch.cuh"
 
 namespace moa::cuda {
 
-constexpr int kInfluenceRows = 128;        // query rows of a block of threads
-constexpr int kReadAhead = 8;              // loads in flight when a row's bins are read back
-constexpr float kDominant = 0.51f;         // no two keys of a row are above it
-constexpr float kSmallWeight = 1.0f / 32;  // below it 1 / (1 - y) = 1 + y + y^2 to 3e-5
+constexpr int kInfluenceRows = 128;        // query rows of a thread block
+constexpr int kReadAhead = 8;              // loads in flight when the bins of a row are read back
+constexpr float kDominant = 0.51f;         // at most one key of a row is above it
+constexpr float kSmallWeight = 1.0f / 32;  // up to here 1 / (1 - y) = 1 + y + y^2, to 3e-5
 
 __device__ __forceinline__ float reciprocal_approximate(float x) {
   float y;
@@ -18,7 +18,7 @@ __device__ __forceinline__ float reciprocal_approximate(float x) {
   return y;
 }
 
-/// Sums over the four lanes of a quad; lane t gets the sum of x[t].
+/// Sums each x[t] over the four lanes of a quad. Lane t gets the sum of x[t].
 __device__ __forceinline__ float quad_sums(const float (&x)[4]) {
   const bool high = threadIdx.x & 2, odd = threadIdx.x & 1;
   const float a = (high ? x[2] : x[0]) + __shfl_xor_sync(0xffffffffu, high ? x[0] : x[2], 2);
@@ -26,16 +26,20 @@ __device__ __forceinline__ float quad_sums(const float (&x)[4]) {
   return (odd ? b : a) + __shfl_xor_sync(0xffffffffu, odd ? a : b, 1);
 }
 
-/// Device memory of a block of threads, for the rows at hand, which kWarps warps add up.
+/// Device memory of a thread block, for the rows of its current item. kWarps warps write to it.
 template <int kWarps>
 struct InfluenceWorkspace {
-  float2* bin_sums;   // [bins + 1, kInfluenceRows] sums of (y, y G) past the sinks; the last entry:
-                      // of the sinks
-  float2* own;        // [kInfluenceRows] (y, G) of the row's own key
-  float4* dominants;  // [kInfluenceRows] (y, G, key as bits, 1) of the key with y > kDominant; y =
-                      // 0: none. The fourth is 0 where bin_sums have that key: what they have
-                      // without it is then a cancelling difference
-  float* effects;     // [3, bins, kWarps]: |E| past the sinks, |E| of the sinks, joint
+  // [bins + 1, kInfluenceRows] sums of (y, y G) over keys past the sinks; the last entry has the
+  // sums over the sinks.
+  float2* bin_sums;
+  // [kInfluenceRows] (y, G) of the row's own key.
+  float2* own;
+  // [kInfluenceRows] (y, G, key as bits, 1) of the key with y > kDominant; y is 0 if there is none.
+  // The fourth element is 0 if bin_sums contain this key; the sums without it are then a difference
+  // that loses digits.
+  float4* dominants;
+  // [3, bins, kWarps] |E| past the sinks, |E| of the sinks, joint.
+  float* effects;
 
   static __host__ __device__ int64_t bytes(int64_t bins) {
     return ((bins + 2) * kInfluenceRows) * static_cast<int64_t>(sizeof(float2)) +
@@ -60,7 +64,7 @@ struct InfluenceWorkspace {
     }
     return sum;
   }
-  /// Before the rows of an item with so many tiles are added up: by threads [0, kInfluenceRows).
+  /// Prepares for the rows of an item with so many tiles. Called by threads [0, kInfluenceRows).
   __device__ void clear(int32_t tiles, int32_t bins) const {
     const auto thread = static_cast<int32_t>(threadIdx.x);
     const int32_t count = tiles * kWarps;
@@ -77,7 +81,7 @@ __device__ __forceinline__ float warp_sum(float x) {
   return x;
 }
 
-/// A thread's row once all its keys were seen.
+/// The row of a thread, once all its keys have been seen.
 template <int kWarps>
 struct FinishedRow {
   const InfluenceWorkspace<kWarps>& work;
@@ -99,8 +103,8 @@ struct FinishedRow {
     if (row >= sink) own = work.own[threadIdx.x];
     dominant = work.dominants[threadIdx.x];
     others = sinks;
-    const int32_t last =
-        row / kBinTokens - sink / kBinTokens;  // farthest bin with keys past the sinks
+    // The farthest bin with keys past the sinks.
+    const int32_t last = row / kBinTokens - sink / kBinTokens;
 #pragma unroll kReadAhead
     for (int32_t bin = 0; bin <= last; ++bin) {
       const float2 x = bin_sums(bin);
@@ -110,7 +114,7 @@ struct FinishedRow {
     if (dominant.w == 0) others.x -= dominant.x, others.y -= product;
     mean = (others.y + product) / (others.x + dominant.x);
     if (dominant.w == 0) return;
-    // joint wants the dominant key where it belongs.
+    // For joint, the dominant key must be in the sums of its own bin, or of the sinks.
     if (key() < sink) {
       sinks = make_float2(sinks.x + dominant.x, sinks.y + product);
     } else {
@@ -119,20 +123,21 @@ struct FinishedRow {
     }
   }
 
-  /// Of the dominant key.
+  /// The position of the dominant key within the segment.
   __device__ int32_t key() const {
     return __float_as_int(dominant.z);
   }
 
   __device__ __forceinline__ void put_change(int32_t bin, bool masks, float kept,
                                              float kept_gradients) const {
-    // Where all else underflowed the own key is left.
+    // When all kept weights underflowed, only the row's own key counts.
     const float change = masks ? fabsf((kept > 0 ? kept_gradients / kept : own.y) - mean) : 0.0f;
     const float sum = warp_sum(change);
     if (threadIdx.x % 32 == 0) *work.effect(2 * bins + bin, threadIdx.x / 32) = sum;
   }
 
-  /// joint of bins [0, last], the last that masks something of any row of the block.
+  /// Computes joint of bins [0, last]; `last` is the last bin that masks something of any row of
+  /// the block.
   __device__ void put_changes(int32_t last) const {
     float kept = sinks.x, kept_gradients = sinks.y;
     put_change(0, valid && masks_at_bin_zero(row, sink), kept + own.x,
@@ -152,24 +157,25 @@ struct FinishedRow {
     }
   }
 
-  /// |E| of the dominant key, and the index in [2, bins] of where it belongs; -1: none. From R and
-  /// Q, the sums of A and A G over the other keys: with weights that sum to 1 G - delta = G R - Q
-  /// and 1 - A = R, which do not cancel.
+  /// Returns |E| of the dominant key, and where it belongs as an index into [2, bins] (past the
+  /// sinks, sinks), or -1 if there is none. It is computed from R and Q, the sums of A and A G over
+  /// the other keys: with weights that sum to 1, G - delta = G R - Q and 1 - A = R, which do not
+  /// cancel.
   __device__ float2 dominant_effect(float epsilon) const {
     if (!(dominant.x > 0)) return make_float2(0, __int_as_float(-1));
     const float total = others.x + dominant.x,
                 moved = dominant.x * (dominant.y * others.x - others.y),
                 scale = total * (epsilon * total + others.x);
-    // scale = 0 only without epsilon and when all other keys underflowed: nothing moves. Row 0 has
-    // no other key to shift weight to.
+    // `scale` is 0 only when epsilon is 0 and the weights of all other keys underflowed: no weight
+    // can move. Row 0 has no other key to which weight could move.
     const float effect = row == 0 ? dominant.y : scale > 0 ? moved / scale : moved;
     return make_float2(fabsf(effect),
                        __int_as_float(distance_bin(row, key()) + (key() < sink ? bins : 0)));
   }
 };
 
-/// What the rows of one item add, to its partial sums [3, bins]. By threads [0, kInfluenceRows),
-/// which `sync` makes wait for each other; `shared`: kInfluenceRows float2.
+/// Writes the partial sums [3, bins] of one item, from all its rows. Called by threads [0,
+/// kInfluenceRows); `sync` is a barrier among them, and `shared` has kInfluenceRows float2.
 template <int kWarps, class Sync>
 __device__ __forceinline__ void finish_item(const InfluenceWorkspace<kWarps>& work, Sync&& sync,
                                             float2* shared, const SegmentBlock& at,

@@ -1,8 +1,9 @@
-// Attention influence by distance on CUDA cores: formulas in src/native/backend.ts. A block of
-// threads has kTile query rows of one head. It visits the sinks first, then the keys past them from
-// the diagonal to the left, so that the sums of what a bin keeps are there when the walk reaches
-// that bin's end: joint needs no memory per row and bin. Tile edges divide 64: only tiles whose
-// distance from the rows is a multiple of 64 lie in two bins.
+// q, gradOut [T, H, D], k, v [T, Hkv, D], row sums [H, T] (gradient/row_sums.cu) -> partial sums of
+// the attention influence by distance, on CUDA cores. The formulas are in src/native/backend.ts. A
+// thread block takes kTile query rows of one head. It visits the sinks first, then the keys past
+// them from the diagonal to the left. When it reaches the end of a bin, it has just summed the keys
+// that this bin keeps, so joint needs no memory per row and bin. kTile divides 64, so a tile lies
+// in two bins only if its distance from the rows is a multiple of 64.
 // Measured: reports/cuda/2026-11-24-h200
 #include <cfloat>
 
@@ -12,9 +13,10 @@
 namespace moa::cuda {
 namespace {
 
-constexpr int kRowSets =
-    64;  // per head and segment, each with its own partial sums: bounds their memory to O(N)
-constexpr float kDominant = 0.51f;  // no two keys of a row are above it, whatever the rounding
+// Sets of row blocks per head and segment. Each has its own partial sums, so their number must be
+// bounded to keep the memory at O(N).
+constexpr int kRowSets = 64;
+constexpr float kDominant = 0.51f;  // at most one key of a row is above it, whatever the rounding
 
 template <class T>
 struct InfluenceInputs {
@@ -25,15 +27,15 @@ struct InfluenceInputs {
   SegmentBlocks segments;
 };
 
-/// Sum over the 16 threads that share rows.
+/// The sum over the 16 threads that share rows.
 __device__ __forceinline__ float row_sum(float x) {
 #pragma unroll
   for (int offset = 8; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
   return x;
 }
 
-/// Adds the sum of x over all threads to *to. Every thread calls it; `warps` is shared memory for a
-/// float per warp.
+/// Adds the sum of x over all threads to *to. All threads must call it; `warps` is shared memory
+/// with one float per warp.
 __device__ __forceinline__ void add_block_sum(float x, float* warps, float* to) {
 #pragma unroll
   for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
@@ -54,21 +56,23 @@ struct InfluenceRows {
   const InfluenceInputs<T>& p;
   const AttentionInputs<T>& in;
   const SegmentBlock& at;
-  float *q, *grad_out, *k, *v, *warps;  // shared
-  float4* dominants;  // shared, [kTile] (A, G, key as bits, -) of the key with A > kDominant; A =
-                      // 0: none
-  float* partials;    // [3, bins]
+  // In shared memory: [kTile, simt_stride(D)] each, and one float per warp.
+  float *q, *grad_out, *k, *v, *warps;
+  // In shared memory: [kTile] (A, G, key as bits, unused) of the key with A > kDominant; A is 0 if
+  // there is none.
+  float4* dominants;
+  float* partials;  // [3, bins]
   int32_t head, first_row;
   int ty, tx;
   float log2_sum[kEach], delta[kEach];
-  float weights[kEach], gradients[kEach];  // kept so far: sums of A and A G without dominant keys
-  float own_gradients[kEach];              // G of the row's own key, once that is past the sinks
-  float effects;                           // |E| of the open bin, of this thread
+  float weights[kEach], gradients[kEach];  // sums of A and A G so far, without dominant keys
+  float own_gradients[kEach];              // G of the row's own key, if that is past the sinks
+  float effects;                           // this thread's |E| of the bin that is not yet complete
 
-  /// S, G of the tile at first_key.
+  /// Computes S and G of the tile at first_key.
   __device__ __forceinline__ void products(int32_t first_key, SimtProducts<kTile>& tile) {
     const int64_t column = static_cast<int64_t>(head / in.group) * in.head_dim;
-    __syncthreads();  // the tile before has been read
+    __syncthreads();  // all threads have read the last tile
     load_simt_tile<kTile>(k, in.k, at.row_start, first_key, at.row_count, column, in.head_dim);
     load_simt_tile<kTile>(v, in.v, at.row_start, first_key, at.row_count, column, in.head_dim);
     __syncthreads();
@@ -82,7 +86,7 @@ struct InfluenceRows {
 
   __device__ __forceinline__ float weight(float s, int a) const {
     const float w = exp2f(s * in.to_log2 - log2_sum[a]);
-    return w < FLT_MIN ? 0.0f : w;  // subnormal: w G / w would be anything
+    return w < FLT_MIN ? 0.0f : w;  // a subnormal w has lost its digits, and w G / w with them
   }
 
   __device__ void load_rows() {
@@ -101,8 +105,9 @@ struct InfluenceRows {
     }
   }
 
-  /// delta = sum of A G: with 16-bit storage gradOut . out has the rounding of out, which drowns G
-  /// - delta where A is near 1 and the far bins of joint.
+  /// Computes delta as the sum of A G. With 16-bit storage, gradOut . out contains the rounding
+  /// error of out, which can be larger than G - delta where A is near 1, and larger than the far
+  /// bins of joint.
   __device__ void sum_deltas() {
     float all[kEach] = {}, all_gradients[kEach] = {};
     for (int32_t first_key = 0; first_key <= first_row; first_key += kTile) {
@@ -122,8 +127,8 @@ struct InfluenceRows {
     for (int a = 0; a < kEach; ++a) delta[a] = row_sum(all_gradients[a]) / row_sum(all[a]);
   }
 
-  /// |what the row's output gradient becomes when only the kept keys stay - delta|, for rows of
-  /// which bin b masks something.
+  /// |delta of the row when only the kept keys remain - delta with all keys|, for rows of which bin
+  /// b masks something; else 0.
   __device__ __forceinline__ float joint_change(int a, int32_t bin, bool masks, float kept,
                                                 float kept_gradients) const {
     const int32_t row = first_row + ty + 16 * a;
@@ -132,11 +137,11 @@ struct InfluenceRows {
     const int32_t key = __float_as_int(dominant.z);
     if (dominant.x > 0 && (key < p.sink || distance_bin(row, key) < bin))
       kept += dominant.x, kept_gradients = fmaf(dominant.x, dominant.y, kept_gradients);
-    // Where all else underflowed the own key is left.
+    // When all kept weights underflowed, only the row's own key counts.
     return fabsf((kept > 0 ? kept_gradients / kept : own_gradients[a]) - delta[a]);
   }
 
-  /// One tile's keys [begin, end).
+  /// Adds those keys of one tile that are in [begin, end).
   __device__ __forceinline__ void add_tile(int32_t first_key, int32_t begin, int32_t end,
                                            bool sinks) {
     SimtProducts<kTile> tile;
@@ -167,7 +172,7 @@ struct InfluenceRows {
         }
       }
     }
-    __syncwarp();  // a row's threads are of one warp: they see its dominant key
+    __syncwarp();  // the threads of a row are in one warp: all see its dominant key
     float changes = 0;
 #pragma unroll
     for (int a = 0; a < kEach; ++a) {
@@ -198,7 +203,7 @@ struct InfluenceRows {
     effects += own_effects;
   }
 
-  /// All visible keys in [begin, end), from right to left.
+  /// Goes over all visible keys in [begin, end), from right to left.
   __device__ void walk(int32_t begin, int32_t end, bool sinks) {
     const int32_t last = min(first_row, (end - 1) / kTile * kTile), first = begin / kTile * kTile;
     effects = 0;
@@ -209,9 +214,9 @@ struct InfluenceRows {
                   partials + (sinks ? p.bins : 0) + (first_row - first) / kBinTokens);
   }
 
-  /// Adds |E| of the rows' dominant keys, after the walks: from R and Q, the sums of A and A G over
-  /// the other keys, because with weights that sum to 1 G - delta = G R - Q and 1 - A = R. The
-  /// weights' common error is divided out.
+  /// Adds |E| of the dominant keys, after all other keys. It is computed from R and Q, the sums of
+  /// A and A G over the other keys: with weights that sum to 1, G - delta = G R - Q and 1 - A = R.
+  /// Dividing by the actual sum removes an error that all weights share.
   __device__ void finish_dominants() {
 #pragma unroll
     for (int a = 0; a < kEach; ++a) {
@@ -220,8 +225,8 @@ struct InfluenceRows {
       const float w = dominant.x, g = dominant.y, r = weights[a], q = gradients[a];
       const int32_t row = first_row + ty + 16 * a, key = __float_as_int(dominant.z);
       const float total = r + w, moved = w * (g * r - q), scale = total * (p.epsilon * total + r);
-      // scale = 0 only without epsilon and when all other keys underflowed: nothing moves. Row 0
-      // has no other key to shift weight to.
+      // `scale` is 0 only when epsilon is 0 and the weights of all other keys underflowed: no
+      // weight can move. Row 0 has no other key to which weight could move.
       const float e = row == 0 ? w * g : scale > 0 ? moved / scale : moved;
       const int32_t index = distance_bin(row, key) + (key < p.sink ? p.bins : 0);
       dominant = make_float4(fabsf(e), __int_as_float(w > 0 ? index : -1), 0, 0);
@@ -263,7 +268,7 @@ __global__ void __launch_bounds__(kSimtThreads, 2)
                                  first_row,
                                  static_cast<int>(threadIdx.x / 16),
                                  static_cast<int>(threadIdx.x % 16)};
-    __syncthreads();  // the rows before have been read
+    __syncthreads();  // all threads have read the last rows
     rows.load_rows();
     if constexpr (sizeof(T) == 2) rows.sum_deltas();
     if (p.sink > 0) rows.walk(0, p.sink, true);

@@ -1,13 +1,15 @@
-// Attention influence by distance by wgmma and TMA (sm_90a), f16 and bf16, head dims 64 and 128:
-// formulas in src/native/backend.ts, what waits for a row's end and why in
-// gradient/influence_mma.cu.
+// q, gradOut [T, H, D], k, v [T, Hkv, D], row sums [H, T] (gradient/row_sums.cu) -> partial sums of
+// the attention influence by distance by wgmma and TMA (sm_90a), in f16 and bf16, for head dims 64
+// and 128. The formulas are in src/native/backend.ts; gradient/influence_mma.cu says which results
+// wait for the last key of a row, and why.
 //
-// One persistent block per SM walks items of 128 query rows of one head. A producer thread feeds
-// them and the tiles of 64 keys and values that they visit through TMA. Each of two consumer
-// warpgroups has 64 rows, in registers (a product of 64 x 64 x 16 from shared memory alone would
-// take all of its bandwidth). S = Q K^T of a tile is under way while the one before is summed by
-// row and bin, G = gradOut V^T while weights are made. A third warpgroup finishes the rows of an
-// item, a thread per row, while the next one's are added up: two workspaces take turns.
+// One persistent thread block per SM goes through items of 128 query rows of one head. A producer
+// thread copies these rows, and the tiles of 64 keys and values that they visit, by TMA. Each of
+// two consumer warpgroups has 64 rows, in registers (a product of 64 x 64 x 16 with both operands
+// in shared memory would use all of its bandwidth). S = Q K^T of a tile is computed while the tile
+// before is summed by row and bin, and G = gradOut V^T while weights are computed. A third
+// warpgroup finishes the rows of an item, one thread per row, while the consumers work on the next
+// item; two workspaces alternate for this.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 #include <cmath>
@@ -20,7 +22,8 @@ namespace {
 using namespace wgmma_tiles;
 using namespace influence_tiles;
 
-/// The warpgroup that finishes items; its threads are those of gradient/influence_rows.cuh.
+/// The work of the warpgroup that finishes items. Its threads are the threads [0, kInfluenceRows)
+/// of gradient/influence_rows.cuh.
 template <int kDim>
 __device__ __forceinline__ void finish(const InfluenceParameters& p, const Shared& shared) {
   auto* dominants = reinterpret_cast<float2*>(shared.base + Layout<kDim>::kDominantsAt);
@@ -45,7 +48,7 @@ __device__ __forceinline__ void finish(const InfluenceParameters& p, const Share
   });
 }
 
-/// One of the warpgroups that compute; a thread holds rows g and g + 8 of its warp's 16.
+/// One consumer warpgroup. A thread holds rows g and g + 8 of the 16 rows of its warp.
 template <class T, int kDim>
 struct Consumer {
   using L = Layout<kDim>;
@@ -56,9 +59,12 @@ struct Consumer {
   Turn<kStages> turn;
   uint32_t queries[kDim / 16][4], grad_out[kDim / 16][4];  // [64 rows, kDim] as A operands
   float s[kSums], y[kSums], g[kSums], d[kSums];            // [64 rows, 64 keys]
-  BinSums carry;    // of the bin that the next tile completes; of all sinks during their visits
-  int32_t effects;  // in shared memory: this lane's of [kEffectBins, 32] |E| past the sinks
-  float* row_sums;  // in the workspace: where this lane's share of quad_sums goes for bin 0
+  // Sums of the bin that the next tile completes; during visits to sinks, of all sinks.
+  BinSums carry;
+  // Byte offset in shared memory of this lane's |E| past the sinks, [kEffectBins, 32].
+  int32_t effects;
+  // In the workspace: where this lane writes its result of quad_sums for bin 0.
+  float* row_sums;
 
   __device__ __forceinline__ Consumer(const InfluenceParameters& p, const Shared& shared)
       : p(p), shared(shared), group(warp_uniform_group()) {
@@ -68,11 +74,11 @@ struct Consumer {
                                        static_cast<int>(sizeof(float)));
   }
 
-  /// Of the item: of row g.
+  /// The number of row g within the item.
   __device__ __forceinline__ int32_t local_row() const {
     return group * kGroupRows + at.warp * kWarpRows + at.lane / 4;
   }
-  /// Every warp lets go for itself, once its own products are done.
+  /// Called by every warp for itself, when its own products are done.
   __device__ __forceinline__ void release(uint64_t* barrier) {
     if (at.lane == 0) barrier_arrive(shared_address(barrier));
   }
@@ -85,8 +91,8 @@ struct Consumer {
     x = warp_sum(x);
     if (at.lane == 0) *effect(work, p.bins + bin) = x;
   }
-  /// Of bins past the sinks, which come one by one from `farthest` down to 0: added up for
-  /// kEffectBins of them at a time, a quad of lanes each.
+  /// Takes |E| of a bin past the sinks. Bins come one by one from `farthest` down to 0. The lanes'
+  /// values are summed for kEffectBins bins at a time, by a quad of lanes per bin.
   __device__ __forceinline__ void put_effects(const Workspace& work, float x, int32_t bin,
                                               int32_t farthest) const {
     auto* cell = reinterpret_cast<float*>(shared.base + effects);
@@ -101,7 +107,7 @@ struct Consumer {
     sum += __shfl_xor_sync(0xffffffffu, sum, 2);
     bin += at.lane / 4;
     if (at.lane % 4 == 0 && bin <= farthest) *effect(work, bin) = sum;
-    __syncwarp();  // all have read
+    __syncwarp();  // all lanes have read
   }
   __device__ __forceinline__ void put_rows(const BinSums& sums, int32_t entry) const {
     row_sums[entry * (2 * kInfluenceRows)] = quad_sums(at, sums);
@@ -113,8 +119,9 @@ struct Consumer {
                         kTmaBoxBytes);
   }
 
-  /// From S to y and d, which are 0 for keys outside [begin, end) and past the diagonal, and where
-  /// kNext to the next tile's S under way. Whether all y are small.
+  /// Turns S into y and d, which are 0 for keys outside [begin, end) and past the diagonal. With
+  /// kNext, also issues S of the next tile. Returns whether all y are small; on the diagonal always
+  /// false.
   template <bool kNext>
   __device__ __forceinline__ bool weigh(int32_t begin, int32_t end, bool diagonal) {
     take_log2_sum(at, p.in.to_log2, s, y);
@@ -122,7 +129,8 @@ struct Consumer {
                         kTmaBoxBytes);
     const bool masks = diagonal || begin > 0 || end < kTileKeys;
     const bool small = make_weights(y) <= kSmallWeight;
-    // A branch that wants every y keeps ptxas from moving their making behind the wait for G.
+    // This branch needs every y, which keeps ptxas from moving their computation behind the wait
+    // for G.
     if (masks) mask_tile(at, begin, end, diagonal, y);
     if constexpr (kNext) issue_scores({turn.count + 1});
     wgmma_wait<kNext ? 1 : 0>(g);
@@ -132,7 +140,7 @@ struct Consumer {
     return !diagonal && !__any_sync(0xffffffffu, !small);
   }
 
-  /// A visited tile, y and d, into the sums of its two bins; `bin` is the own one.
+  /// Adds y and d of a visited tile to the sums of its two bins; `bin` is the tile's own bin.
   __device__ __forceinline__ void add(const Workspace& work, const KeyVisit& visit, bool small,
                                       int32_t bin, bool last_sinks, int32_t farthest) {
     BinSums own = carry;
@@ -157,7 +165,8 @@ struct Consumer {
     carry = BinSums{};
   }
 
-  /// The item's rows; those past the segment's end become zeros: |E| is summed over rows.
+  /// Loads the rows of an item. Rows past the end of the segment become zeros, because |E| is
+  /// summed over all rows.
   __device__ __forceinline__ void load_rows(const Item& item, uint32_t n) {
     at.row = item.first_row + local_row();
 #pragma unroll
@@ -187,7 +196,7 @@ struct Consumer {
   __device__ __forceinline__ void visit_tiles(const Workspace& work, const Item& item) {
     const int32_t block = item.first_row / kTileKeys + group;
     const int32_t visits = key_walk(p.sink, item.tiles).visits;
-    // The tiles up to the group's own diagonal come first.
+    // The tiles up to the diagonal of this group come first.
     const KeyWalk walk = key_walk(p.sink, min(block + 1, item.tiles));
     const int32_t mine = block < item.tiles ? walk.visits : 0;
     carry = BinSums{};
@@ -206,7 +215,7 @@ struct Consumer {
       add(work, visit, small, block - visit.tile, v == walk.sink_visits - 1, farthest);
       wgmma_wait<0>(s);
     }
-    if (mine > 0) {  // the diagonal
+    if (mine > 0) {  // the last tile is the diagonal
       const KeyVisit visit = key_visit(walk, mine - 1);
       weigh<false>(visit.begin, min(visit.end, length - visit.tile * kTileKeys), true);
       note_own(at, work, local_row(), y, d);
@@ -215,7 +224,7 @@ struct Consumer {
     }
     for (int32_t v = mine; v < visits; ++v, ++turn.count) {
       wait_keys();
-      __syncwarp();  // nobody waits any more for what is let go
+      __syncwarp();  // no lane still waits for what is released next
       release(&shared.barriers->keys_empty[turn.stage()]);
     }
   }

@@ -1,29 +1,32 @@
 #pragma once
 // How a warp of gradient/influence_wgmma.cu sums S and G of a tile by row and distance bin
-// (gradient/distance_bins.h), in the layout of wgmma's accumulators (device/wgmma.cuh).
+// (gradient/distance_bins.h). Both are in the layout of wgmma's accumulators (device/wgmma.cuh).
 //
-// Warp w has rows 16 w + (0..15) of a block of 64. The tile's columns are four squares of 16: those
-// before square w lie in the tile's own bin, those after it in the nearer one, and in square w
-// column c is in the own bin where c <= r. So sums over the squares in order are the own bin's up
-// to square w, and the nearer one's from there on.
+// Warp w has rows 16 w + (0..15) of a block of 64. The columns of the tile form four squares of 16.
+// Squares before square w are in the tile's own bin, and squares after it are in the nearer bin. In
+// square w, column c is in the own bin if c <= r. So the squares are summed in order: up to square
+// w the sums belong to the own bin, and from there on to the nearer one.
 //
-// Gradients are kept as d = G - delta: what is made of a row's sums does not change when a constant
-// is taken from all of its G, whatever its error. Row 0, of which G itself is wanted, has delta 0.
+// Gradients are kept as d = G - delta. The results of a row do not change when a constant is
+// subtracted from all its G, so an error of delta does no harm. Row 0 has delta 0, because its G
+// itself is needed.
 #include "cuda/device/mma.cuh"
 #include "cuda/gradient/influence_rows.cuh"
 
 namespace moa::cuda::influence_tiles {
 
 constexpr int kTileKeys = kBinTokens;
-constexpr int kSums = kTileKeys / 2;  // of a thread: rows g and g + 8, columns 8 i + 2 t, + 1
+// Sums per thread: rows g and g + 8, columns 8 i + 2 t and the next.
+constexpr int kSums = kTileKeys / 2;
 constexpr int kSquares = kTileKeys / 16, kSquareSums = kSums / kSquares;
 
-/// x, in a register from here on: in the loop over tiles the compiler would compute it again.
+/// Returns x and makes the compiler keep it in a register; otherwise it would compute x again in
+/// the loop over tiles.
 __device__ __forceinline__ int32_t kept(int32_t x) {
   asm volatile("" : "+r"(x));
   return x;
 }
-/// The same of a pointer to device memory.
+/// The same for a pointer to device memory.
 template <class T>
 __device__ __forceinline__ T* kept(T* x) {
   asm volatile("" : "+l"(x));
@@ -31,7 +34,8 @@ __device__ __forceinline__ T* kept(T* x) {
   return x;
 }
 
-/// Sums over a tile of one thread's elements: per row, and |E| over both.
+/// Sums over one thread's elements of a tile: weights and gradients per row, and |E| over both
+/// rows.
 struct BinSums {
   float weights[2] = {}, gradients[2] = {}, effects = 0;
 
@@ -42,34 +46,36 @@ struct BinSums {
   }
 };
 
-/// Where the thread is, and what it knows of its rows.
+/// Where the thread is, and what it knows about its rows.
 struct RowsOfThread {
-  int warp, lane;  // of the group of four warps
-  int32_t row;     // of the segment: of g; the other is row + 8
-  // log2(sum exp S) + log2(1 + epsilon); gradOut . out, 0 of row 0
+  int warp, lane;  // within the group of four warps
+  int32_t row;     // number of row g within the segment; the other is row + 8
+  // log2_sum is log2(sum exp S) + log2(1 + epsilon); delta is gradOut . out, and 0 for row 0.
   float log2_sum[2], delta[2];
 
-  /// Limit of y above which a key is left to the end: row 0 has one key only.
+  /// A key with y above this limit is left for after the last key. The limit of row 0, which has
+  /// only one key, is 0.
   __device__ __forceinline__ float limit(int r) const {
     return r == 0 && row == 0 ? 0.0f : kDominant;
   }
-  /// Whether the column of an element of square `warp` is not past the row's own key. i: of the
-  /// square.
+  /// Whether element i of square `warp` is in the own bin: its column is not past the row's own
+  /// key.
   __device__ __forceinline__ bool in_own(int i) const {
     return i / 4 * 8 + lane % 4 * 2 + i % 2 <= lane / 4 + i / 2 % 2 * 8;
   }
 };
 
-/// log2 y of S, apart from the registers that products add to: ptxas lets no product be under way
-/// while those are read.
+/// Computes log2 y from S, into other registers than those that products add to: ptxas lets no
+/// product run while those are read.
 __device__ __forceinline__ void take_log2_sum(const RowsOfThread& at, float to_log2,
                                               const float (&s)[kSums], float (&y)[kSums]) {
 #pragma unroll
   for (int i = 0; i < kSums; ++i) y[i] = fmaf(s[i], to_log2, -at.log2_sum[i / 2 % 2]);
 }
 
-/// log2 y become y; returns the largest. It is looked for among integers, three at a time (Hopper's
-/// DPX): their order is that of floats that are not negative, and NaN is above all.
+/// Turns log2 y into y and returns the largest. Floats that are not negative have the same order as
+/// their bits as integers, with NaN above all, so the largest is searched for among integers, three
+/// at a time (Hopper's DPX instructions).
 __device__ __forceinline__ float make_weights(float (&y)[kSums]) {
   int32_t largest = 0;
 #pragma unroll
@@ -80,14 +86,14 @@ __device__ __forceinline__ float make_weights(float (&y)[kSums]) {
   return __int_as_float(largest);
 }
 
-/// d of G, likewise.
+/// Computes d from G, also into other registers.
 __device__ __forceinline__ void take_delta(const RowsOfThread& at, const float (&g)[kSums],
                                            float (&d)[kSums]) {
 #pragma unroll
   for (int i = 0; i < kSums; ++i) d[i] = g[i] - at.delta[i / 2 % 2];
 }
 
-/// quad_sums() for a lane that is known.
+/// Like quad_sums() of gradient/influence_rows.cuh, with the lane taken from `at`.
 __device__ __forceinline__ float quad_sums(const RowsOfThread& at, const BinSums& x) {
   const bool high = at.lane & 2, odd = at.lane & 1;
   const auto other = [](float x, int lanes) { return __shfl_xor_sync(0xffffffffu, x, lanes); };
@@ -98,7 +104,7 @@ __device__ __forceinline__ float quad_sums(const RowsOfThread& at, const BinSums
   return (odd ? b : a) + other(odd ? a : b, 1);
 }
 
-/// Zeros columns outside [begin, end) and, on the diagonal, keys past the row's own.
+/// Sets columns outside [begin, end) to zero and, on the diagonal, keys past the row's own.
 __device__ __forceinline__ void mask_tile(const RowsOfThread& at, int32_t begin, int32_t end,
                                           bool diagonal, float (&x)[kSums]) {
   const int32_t own = at.warp * 16 + at.lane / 4;
@@ -110,7 +116,7 @@ __device__ __forceinline__ void mask_tile(const RowsOfThread& at, int32_t begin,
   }
 }
 
-/// (y, d) of the rows' own keys, from the diagonal.
+/// Stores (y, d) of the rows' own keys, which are on the diagonal.
 template <int kWarps>
 __device__ __forceinline__ void note_own(const RowsOfThread& at,
                                          const InfluenceWorkspace<kWarps>& work, int32_t local_row,
@@ -125,8 +131,8 @@ __device__ __forceinline__ void note_own(const RowsOfThread& at,
   }
 }
 
-/// Takes the keys with y above the row's limit out of the tile, y = 0, and notes them for the end;
-/// there is one per row at most.
+/// Removes the keys with y above the limit of their row from the tile (y = 0), and stores them for
+/// use after the last key. A row has at most one.
 template <int kWarps>
 __device__ __forceinline__ void take_dominants(const RowsOfThread& at,
                                                const InfluenceWorkspace<kWarps>& work,
@@ -150,9 +156,9 @@ __device__ __forceinline__ void take_dominants(const RowsOfThread& at,
   }
 }
 
-/// Adds the tile to the sums of its own bin, which go on from `own`, and returns those of the
-/// nearer one. Where kSmall, all y are at most kSmallWeight; else dominant keys were taken. `warp`
-/// is at.warp, as a constant where the code is to have no branches.
+/// Adds the tile to the sums of its own bin, `own`, and returns the sums of the nearer bin. With
+/// kSmall, all y are at most kSmallWeight; otherwise take_dominants() must have been called. `warp`
+/// is at.warp; as a constant it makes code without branches.
 template <bool kSmall>
 __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
                                             const float (&y)[kSums], const float (&d)[kSums],
@@ -190,7 +196,8 @@ __device__ __forceinline__ BinSums add_tile(const RowsOfThread& at, int warp,
   return sums;
 }
 
-/// The same for small y, in code of each warp's own, which its scheduler alone runs.
+/// The same for small y. Each warp of the group has its own copy of the code, without branches;
+/// each runs on another scheduler.
 __device__ __forceinline__ BinSums add_small_tile(const RowsOfThread& at, const float (&y)[kSums],
                                                   const float (&d)[kSums], BinSums& own) {
   if (at.warp < 2) {

@@ -1,7 +1,7 @@
 #pragma once
-// How gradient/influence_wgmma.cu lays out shared memory, deals items to blocks of threads, and the
-// thread that feeds them: query rows, keys and values through TMA into tiles that wgmma reads,
-// handed over by barriers ("full" and "empty").
+// The layout of shared memory in gradient/influence_wgmma.cu, the assignment of items to thread
+// blocks, and the producer thread. TMA copies query rows, keys and values into tiles that wgmma
+// reads; "full" and "empty" barriers hand them over.
 #include "cuda/gradient/influence_wgmma_sums.cuh"
 #include "cuda/gradient/wgmma.cuh"
 
@@ -11,13 +11,13 @@ using namespace wgmma_tiles;
 
 constexpr int kStages = 4;
 constexpr int kWorkspaces = 2;
-constexpr int kEffectBins = 8;  // whose |E| by lane a warp adds up at a time
-// Warpgroups: one that finishes, two consumers, the producer's. 128 * (56 + 24) + 256 * 216
-// registers are what 512 threads of 128 have.
+constexpr int kEffectBins = 8;  // bins whose |E| a warp sums over its lanes at a time
+// Warpgroups: one that finishes items, two consumers, and the producer's. 128 * (56 + 24) + 256 *
+// 216 registers are as many as 512 threads with 128 each have.
 constexpr int kBlockThreads = kGroupThreads * (1 + kGroups + 1);
 constexpr int kProducerThread = kGroupThreads * (1 + kGroups);
 constexpr int kFinishRegisters = 56, kAddRegisters = 216, kLoadRegisters = 24;
-constexpr int kFinishBarrier = 1;  // named
+constexpr int kFinishBarrier = 1;  // number of a named barrier
 using Workspace = InfluenceWorkspace<kConsumerWarps>;
 static_assert(kInfluenceRows == kGroups * kGroupRows && kInfluenceRows == kGroupThreads);
 static_assert(kTileKeys == kTmaBoxRows);
@@ -25,7 +25,7 @@ static_assert(kTileKeys == kTmaBoxRows);
 struct InfluenceParameters {
   WgmmaOperands in;
   float* partials;      // [blocks, H, 3, bins]
-  uint8_t* workspaces;  // kWorkspaces per block of threads
+  uint8_t* workspaces;  // kWorkspaces per thread block
   int32_t items, bins, sink;
   float epsilon, log2_shift;  // log2(1 + epsilon)
   SegmentBlocks segments;
@@ -41,37 +41,39 @@ struct Barriers {
 template <int kDim>
 struct Layout {
   static constexpr int kTileBytes = kDim / kTmaBoxElements * kTmaBoxBytes;  // [columns][64 rows]
-  static constexpr int kQueriesAt = 0;                                      // of each group
+  static constexpr int kQueriesAt = 0;                                      // one tile per group
   static constexpr int kGradOutAt = kQueriesAt + kGroups * kTileBytes;
-  static constexpr int kKeysAt = kGradOutAt + kGroups * kTileBytes;  // of each stage
+  static constexpr int kKeysAt = kGradOutAt + kGroups * kTileBytes;  // one tile per stage
   static constexpr int kValuesAt = kKeysAt + kStages * kTileBytes;
-  static constexpr int kDominantsAt = kValuesAt + kStages * kTileBytes;  // float2 of each row
-  static constexpr int kEffectsAt = kDominantsAt + kInfluenceRows * 8;   // of each warp
+  static constexpr int kDominantsAt = kValuesAt + kStages * kTileBytes;  // one float2 per row
+  static constexpr int kEffectsAt = kDominantsAt + kInfluenceRows * 8;   // one part per warp
   static constexpr int kBarriersAt = kEffectsAt + kConsumerWarps * kEffectBins * 32 * 4;
   static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers) + kAtomBytes;
 };
 
-/// Where things are for this block of threads.
+/// Where the shared memory of this thread block is.
 struct Shared {
   char* base;
   uint32_t address;
   Barriers* barriers;
 };
 
-/// 128 query rows of one head.
+/// An item of work: 128 query rows of one head.
 struct Item {
   SegmentBlock at;
   int32_t index, head, first_row, tiles;
 
   __device__ __forceinline__ Item(const InfluenceParameters& p, int32_t index)
       : at(find_block(p.segments, index / p.in.heads)), index(index), head(index % p.in.heads) {
-    first_row = (at.blocks - 1 - at.block) * kInfluenceRows;  // the longest first
+    // Items with the most tiles come first.
+    first_row = (at.blocks - 1 - at.block) * kInfluenceRows;
     tiles = (min(first_row + kInfluenceRows, at.row_count) + kTileKeys - 1) / kTileKeys;
   }
 };
 
-/// Calls f(item, n) for the items of this block of threads. Items, in order of decreasing cost, are
-/// dealt to the blocks back and forth, so that every block gets about the same work.
+/// Calls f(item, n) for the items of this thread block. Items are in order of decreasing cost. They
+/// are dealt to the thread blocks forwards and backwards in turn, so that every block gets about
+/// the same work.
 template <class F>
 __device__ __forceinline__ void for_items(const InfluenceParameters& p, F&& f) {
   const auto blocks = static_cast<int32_t>(gridDim.x), block = static_cast<int32_t>(blockIdx.x);
@@ -87,7 +89,7 @@ __device__ __forceinline__ Workspace workspace(const InfluenceParameters& p, uin
   return {p.workspaces + index * Workspace::bytes(p.bins), p.bins};
 }
 
-/// One thread.
+/// Called by one thread, the producer.
 template <int kDim>
 __device__ __forceinline__ void produce(const InfluenceParameters& p, const Shared& shared) {
   using L = Layout<kDim>;

@@ -1,6 +1,6 @@
 #pragma once
-// What the backward of attention and its influence profile share: inputs and segments as kernel
-// params, row sums, the choice between kernels.
+// What the backward pass of attention and the influence share: inputs and segments as kernel
+// params, row sums, and the choice of the kernel.
 #include <cstdint>
 #include <initializer_list>
 #include <vector>
@@ -11,11 +11,11 @@
 
 namespace moa::cuda {
 
-constexpr int kMaxSegmentsPerLaunch = 256;  // kernel params have 4 KB
+constexpr int kMaxSegmentsPerLaunch = 256;  // kernel params may have 4 KB
 constexpr int kMaxGradientHeadDim = 256;
 constexpr float kLog2E = 1.4426950408889634f;
 
-/// Segments cut into blocks of rows, the longest segments first.
+/// Segments, cut into blocks of rows. The longest segments come first.
 struct SegmentBlocks {
   struct Entry {
     int32_t row_start, row_count, first_block;
@@ -25,8 +25,9 @@ struct SegmentBlocks {
   Entry entries[kMaxSegmentsPerLaunch];
 };
 
-/// Per launch. A segment has ceil(rows / block_rows) blocks, but never more than `max_blocks`: its
-/// blocks then stand for sets of blocks, `max_blocks` apart.
+/// One SegmentBlocks per launch. A segment has ceil(rows / block_rows) blocks, but at most
+/// `max_blocks`. With that many, each of them stands for a set of blocks that are `max_blocks`
+/// apart.
 std::vector<SegmentBlocks> segment_blocks(View<Segment> segments, int block_rows, int max_blocks);
 
 struct SegmentBlock {
@@ -50,7 +51,7 @@ __device__ __forceinline__ SegmentBlock find_block(const SegmentBlocks& segments
   return {entry.row_start, entry.row_count, index - entry.first_block, end - entry.first_block};
 }
 
-/// Rows of one tensor; heads lie side by side in a row.
+/// The rows of a tensor. In a row, the heads lie side by side.
 template <class T>
 struct HeadRows {
   T* data = nullptr;
@@ -76,8 +77,8 @@ struct AttentionInputs {
   float scale = 0, to_log2 = 0;  // to_log2 = scale * log2(e)
 };
 
-/// Per query row and head, f32 pairs [H, T]: logSumExp in log2, delta = gradOut . out
-/// (FlashAttention-2, Dao 2023, section 2.3.2).
+/// Computes pairs of float32 [H, T], one per head and query row: logSumExp in log2 units, and delta
+/// = gradOut . out (FlashAttention-2, Dao 2023, section 2.3.2).
 const float2* attention_row_sums(Context& context, const TensorRef& out, const TensorRef& grad_out,
                                  const TensorRef& log_sum_exp);
 
@@ -96,14 +97,14 @@ AttentionInputs<T> attention_inputs(Context& context, const Params& p) {
 }
 
 enum class GradientKernel : uint8_t {
-  kSimt,   // CUDA cores: any float dtype, head dims up to 256
-  kMma,    // mma.sync, sm_80 and later: 16-bit, head dims 32, 64, 96, 128
-  kWgmma,  // wgmma and TMA, sm_90a: 16-bit, head dims 64 and 128
+  kSimt,   // CUDA cores: takes any float dtype and head dims up to 256
+  kMma,    // mma.sync, sm_80 and later: 16-bit dtypes, head dims 32, 64, 96, 128
+  kWgmma,  // wgmma and TMA, sm_90a: 16-bit dtypes, head dims 64 and 128
 };
 
-/// Which kernel runs an op over these tensors [.., .., D] of one dtype: the last of the above that
-/// can, or what the environment variable MOABENCH_GRADIENT_KERNEL=simt|mma|wgmma says. Throws
-/// kUnsupported for what none, or not the chosen one, can run.
+/// The kernel that runs an op over these tensors [.., .., D] of one dtype: the last of the above
+/// that can, or the one that the environment variable MOABENCH_GRADIENT_KERNEL=simt|mma|wgmma
+/// names. Throws kUnsupported when no kernel, or not the named one, can run it.
 GradientKernel gradient_kernel(const Context& context, const char* op,
                                std::initializer_list<TensorRef> tensors);
 
@@ -115,11 +116,11 @@ void influence_mma(Context& context, const InfluenceParams& params);
 void influence_wgmma(Context& context, const InfluenceParams& params);
 
 /// Adds partial sums [blocks, H, 3, bins] (elementwise, elementwise_sink, joint) to the outputs, in
-/// order, in float64.
+/// a fixed order, in float64.
 void add_influence_partials(Context& context, const InfluenceParams& params, const float* partials,
                             int64_t blocks, int64_t bins);
 
-/// Opts in to the shared memory that the kernel is launched with.
+/// Allows a kernel the amount of shared memory with which it is launched.
 template <class Kernel>
 void allow_shared_bytes(Kernel kernel, int bytes) {
   MOA_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),

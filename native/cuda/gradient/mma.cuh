@@ -1,7 +1,7 @@
 #pragma once
-// Tiles in shared memory and their fragments for the tensor-core kernels of attention_backward and
-// influence: rows of D 16-bit elements, 16-byte chunks permuted by swizzled_chunk(), tiles at
-// multiples of 1 KB. All kernels have 128 threads.
+// Tiles in shared memory, and their fragments, for the mma.sync kernels of attention_backward and
+// influence. A tile has rows of D 16-bit elements, whose 16-byte chunks swizzled_chunk() permutes;
+// it starts at a multiple of 1 KB. All kernels have 128 threads.
 #include "cuda/cache/tile.h"
 #include "cuda/device/mma.cuh"
 #include "cuda/gradient/launch.cuh"
@@ -10,7 +10,8 @@ namespace moa::cuda {
 
 constexpr int kMmaThreads = 128;
 
-/// Calls f.template operator()<T, D>() for the shapes that gradient_kernel() lets through.
+/// Calls f.template operator()<T, D>() for the shapes that gradient_kernel() gives to these
+/// kernels.
 template <class F>
 void with_mma_shape(DType dtype, int64_t head_dim, F&& f) {
   with_half_type(dtype, "q", [&]<class T>() {
@@ -31,11 +32,11 @@ void with_mma_shape(DType dtype, int64_t head_dim, F&& f) {
 template <int D>
 struct MmaTile {
   static constexpr int kRowBytes = D * 2, kChunks = D / 8;
-  static constexpr int kSteps = D / 16;  // of 16 elements
+  static constexpr int kSteps = D / 16;  // steps of 16 elements
 
   static constexpr int bytes(int rows) { return rows * kRowBytes; }
 
-  /// Rows [first, first + kRows) of one head; rows at `end` and after are 0.
+  /// Loads rows [first, first + kRows) of one head; rows from `end` on become 0.
   template <int kRows, class T>
   static __device__ __forceinline__ void load(uint32_t tile, const HeadRows<const T>& from,
                                               int32_t row_start, int32_t first, int32_t end,
@@ -53,19 +54,20 @@ struct MmaTile {
     }
   }
 
-  /// Where this lane reads within a 16 x 16 part at a multiple of 16 rows, for ldmatrix.x4: as the
-  /// A operand (rows are m), or transposed as B operands of two n-tiles (rows are k).
+  /// Where this lane reads, for ldmatrix.x4, within a 16 x 16 part that starts at a multiple of 16
+  /// rows. The part becomes an A operand (rows are m) or, transposed, the B operands of two n-tiles
+  /// (rows are k).
   static __device__ __forceinline__ uint32_t row_fragment() {
     const int lane = threadIdx.x % 32, row = lane % 16, chunk = lane / 16;
     return row * kRowBytes + swizzled_chunk(chunk, row, kChunks) * kChunkBytes;
   }
-  /// The same as B operands of two n-tiles whose rows are n.
+  /// The same for the B operands of two n-tiles whose rows are n.
   static __device__ __forceinline__ uint32_t column_fragment() {
     const int lane = threadIdx.x % 32, row = lane / 16 * 8 + lane % 8, chunk = lane / 8 % 2;
     return row * kRowBytes + swizzled_chunk(chunk, row, kChunks) * kChunkBytes;
   }
-  /// The address of the part 16 * step elements on: the permutation is an exclusive or of address
-  /// bits.
+  /// The address of the part that is 16 * step elements further. The permutation is an XOR of
+  /// address bits.
   static __device__ __forceinline__ uint32_t at_step(uint32_t address, int step) {
     if constexpr (kChunks % 8 == 0 || kChunks == 4) {
       return address ^ (step << 5);
@@ -75,7 +77,7 @@ struct MmaTile {
   }
 };
 
-/// A operand (16 x 16) from the sums of two n-tiles.
+/// Makes an A operand (16 x 16) from the sums of two n-tiles.
 template <class T>
 __device__ __forceinline__ void sums_to_operand(const float (&low)[4], const float (&high)[4],
                                                 uint32_t (&a)[4]) {
@@ -85,7 +87,8 @@ __device__ __forceinline__ void sums_to_operand(const float (&low)[4], const flo
   a[3] = pack_pair<T>(high[2], high[3]);
 }
 
-/// 8 bytes from global to shared memory, or 8 zero bytes.
+/// Starts a copy of 8 bytes from global to shared memory; writes 8 zero bytes when `valid` is
+/// false.
 __device__ __forceinline__ void cp_async_8_or_zero(uint32_t shared, const void* global,
                                                    bool valid) {
   const int bytes = valid ? 8 : 0;
@@ -93,8 +96,8 @@ __device__ __forceinline__ void cp_async_8_or_zero(uint32_t shared, const void* 
                "r"(bytes));
 }
 
-/// A 16 x D tile of sums, times `factor`, to rows first + (0..15) of one head; rows at `end` and
-/// after are skipped.
+/// Stores a 16 x D tile of sums, times `factor`, in rows first + (0..15) of one head. Rows from
+/// `end` on are skipped.
 template <class T, int D>
 __device__ __forceinline__ void store_sums(const HeadRows<T>& to, int32_t row_start, int32_t first,
                                            int32_t end, int64_t column, float factor,

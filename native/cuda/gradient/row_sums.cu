@@ -1,6 +1,6 @@
-// out, gradOut [T, H, D] and logSumExp [T, H] -> what the kernels of the backward and of the
-// influence want of each row: logSumExp in log2 units and delta = gradOut . out. 16 threads a row.
-// And the choice between their kernels.
+// out, gradOut [T, H, D], logSumExp [T, H] -> row sums [H, T], which the kernels of the backward
+// pass and the influence need: logSumExp in log2 units, and delta = gradOut . out. 16 threads take
+// a row. This file also chooses between those kernels.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 #include <cstdlib>
@@ -18,12 +18,12 @@ constexpr int kRowThreads = 256;
 
 template <class T>
 struct RowSumsParams {
-  HeadRows<const T> out, grad_out;
-  const float* log_sum_exp;
+  HeadRows<const T> out, grad_out;  // [T, H, D]
+  const float* log_sum_exp;         // [T, H]
   int64_t log_sum_stride, tokens;
   int32_t heads, head_dim;
   bool aligned;  // rows start at multiples of 16 bytes
-  float2* rows;
+  float2* rows;  // [H, T]
 };
 
 template <class T>
@@ -82,9 +82,9 @@ std::optional<GradientKernel> kernel_of_environment() {
   throw_invalid("simt, mma or wgmma", "MOABENCH_GRADIENT_KERNEL", name);
 }
 
-/// Why kernels cannot run on some tensors: what they expect, and what they received.
+/// Why a kernel cannot run on some tensors: what it expects, and what it received.
 struct Mismatch {
-  std::string expected, received;  // empty: none
+  std::string expected, received;  // both empty when it can run
 };
 
 using Tensors = std::initializer_list<TensorRef>;

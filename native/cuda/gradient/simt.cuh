@@ -1,7 +1,7 @@
 #pragma once
-// Tiles of the generic kernels of attention_backward and influence: CUDA cores, float32 products,
-// any head dim that is a multiple of 8. 256 threads as 16 x 16: thread (ty, tx) has rows ty + 16 a
-// and columns tx + 16 b of a tile of kTile x kTile scores.
+// Tiles of the generic kernels of attention_backward and influence, which use CUDA cores and
+// float32 products and take any head dim that is a multiple of 8. The 256 threads are 16 x 16:
+// thread (ty, tx) has rows ty + 16 a and columns tx + 16 b of a tile of kTile x kTile scores.
 #include "cuda/gradient/launch.cuh"
 #include "moa/ring.h"
 
@@ -9,7 +9,8 @@ namespace moa::cuda {
 
 constexpr int kSimtThreads = 256;
 
-/// Tile edge: 4 D kTile floats of operands and D kTile / 256 sums per thread must fit.
+/// Chooses the edge of a tile: 4 D kTile floats of operands must fit shared memory, and D kTile /
+/// 256 sums must fit the registers of a thread.
 template <class F>
 void with_simt_tile(int64_t head_dim, F&& f) {
   if (head_dim <= 128) {
@@ -19,13 +20,13 @@ void with_simt_tile(int64_t head_dim, F&& f) {
   }
 }
 
-/// Floats between rows of operand tiles: an odd number of 16-byte words, so that reading float4
-/// down a column meets all banks.
+/// Floats between rows of operand tiles. This is an odd number of 16-byte words, so that threads
+/// that read float4 down a column use all banks.
 MOA_HOST_DEVICE int simt_stride(int head_dim) {
   return head_dim + 4;
 }
 
-/// Rows [first, first + kTile) of one head as f32; rows at `end` and after are 0.
+/// Loads rows [first, first + kTile) of one head as f32; rows from `end` on become 0.
 template <int kTile, class T>
 __device__ __forceinline__ void load_simt_tile(float* tile, const HeadRows<const T>& from,
                                                int32_t row_start, int32_t first, int32_t end,
@@ -46,7 +47,7 @@ __device__ __forceinline__ float dot4(float4 x, float4 y, float sum) {
   return fmaf(x.w, y.w, sum);
 }
 
-/// Of one tile: S = q . k (unscaled) and G = gradOut . v.
+/// The products of one tile: S = q . k (unscaled) and G = gradOut . v.
 template <int kTile>
 struct SimtProducts {
   static constexpr int kEach = kTile / 16;

@@ -1,6 +1,6 @@
 #pragma once
-// What the wgmma kernels of attention_backward share with one another and with influence: operands
-// as tensor maps, and which block of which head a block of threads takes.
+// What the wgmma kernels of attention_backward and influence share: operands as tensor maps, and
+// which block of which head a thread block takes.
 #include <algorithm>
 
 #include "cuda/device/wgmma_tiles.cuh"
@@ -8,7 +8,7 @@
 
 namespace moa::cuda {
 
-/// A kernel param.
+/// Operands, as a kernel param.
 struct WgmmaOperands {
   CUtensorMap q, grad_out;       // [T, H, D]
   CUtensorMap k, v;              // [T, Hkv, D]
@@ -17,7 +17,8 @@ struct WgmmaOperands {
   int32_t heads = 0, group = 0, head_dim = 0;
   float scale = 0, to_log2 = 0;  // to_log2 = scale * log2(e)
 
-  /// Of a row of a segment; past its end 2^-infinity, so that weights are 0.
+  /// The row sums of a row of a segment. Rows past its end get +infinity as log2 sum, so that their
+  /// weights are 0.
   __device__ __forceinline__ float2 row_sums(int32_t head, int32_t row_start, int32_t row,
                                              int32_t row_count) const {
     return row < row_count ? rows[head * tokens + row_start + row] : make_float2(INFINITY, 0);
@@ -41,7 +42,8 @@ WgmmaOperands wgmma_operands(Context& context, const Params& p) {
   return in;
 }
 
-/// Calls f.template operator()<T, D>() for the shapes that gradient_kernel() lets through.
+/// Calls f.template operator()<T, D>() for the shapes that gradient_kernel() gives to these
+/// kernels.
 template <class F>
 void with_wgmma_shape(DType dtype, int64_t head_dim, F&& f) {
   with_half_type(dtype, "q", [&]<class T>() {
@@ -55,8 +57,8 @@ void with_wgmma_shape(DType dtype, int64_t head_dim, F&& f) {
   });
 }
 
-/// How many KV heads are walked at a time, so that what their blocks stream, `rows` rows of 16-bit
-/// pairs (q and gradOut, or k and v) a head, stays in half of L2.
+/// How many KV heads run at the same time, so that what their blocks read stays in half of L2: per
+/// head `rows` rows of two 16-bit tensors (q and gradOut, or k and v).
 inline int32_t heads_at_once(const Context& context, int64_t rows, int64_t head_dim) {
   const int64_t bytes = rows * head_dim * 2 * 2;
   return static_cast<int32_t>(
@@ -67,8 +69,9 @@ struct HeadBlock {
   int32_t head, block;
 };
 
-/// Blocks of threads take heads `at_once` by `at_once`, and of those the first block of each, then
-/// the second, and so on: the longest first.
+/// The head and block of thread block `index`. Heads are taken in groups of `at_once`; within a
+/// group come the first blocks of all heads, then the second ones, and so on, so that the costliest
+/// blocks come first.
 __device__ __forceinline__ HeadBlock head_block(int32_t index, int32_t heads, int32_t blocks,
                                                 int32_t at_once) {
   const int32_t first = index / blocks / at_once * at_once, count = min(at_once, heads - first);
@@ -76,19 +79,19 @@ __device__ __forceinline__ HeadBlock head_block(int32_t index, int32_t heads, in
   return {first + rest % count, rest / count};
 }
 
-/// gradK and gradV.
+/// Computes gradK and gradV.
 void attention_backward_keys_wgmma(Context& context, const AttentionBackwardParams& params,
                                    const WgmmaOperands& in);
-/// gradQ.
+/// Computes gradQ.
 void attention_backward_queries_wgmma(Context& context, const AttentionBackwardParams& params,
                                       const WgmmaOperands& in);
 
 namespace wgmma_tiles {
 
-// 128 * 24 + 256 * 240 registers are what 384 threads of 168 have.
+// 128 * 24 + 256 * 240 registers are as many as 384 threads with 168 each have.
 constexpr int kGradientProducerRegisters = 24, kGradientConsumerRegisters = 240;
 
-/// One head's rows of kDim from `row` on, 64 * kBoxes of them, into a tile [columns][64 kBoxes].
+/// Copies 64 * kBoxes rows of one head, from `row` on, into a tile [columns][64 kBoxes].
 template <int kDim, int kBoxes>
 __device__ __forceinline__ void load_tile(uint32_t tile, const CUtensorMap& map, int32_t head,
                                           int32_t row, uint32_t barrier) {

@@ -1,4 +1,5 @@
-// The table of moa/cuda_abi.h: every function catches what it throws.
+// Fills the table of functions of moa/cuda_abi.h. No exception leaves them: every function that can
+// fail catches it and returns its code. No kernels here.
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -20,7 +21,7 @@ int32_t failure(ErrorCode code, const char* message) {
   return 1 + static_cast<int32_t>(code);
 }
 
-/// 0, or 1 + the code of what `call` threw.
+/// Runs `call` and returns 0, or 1 + the code of the exception that it threw.
 template <class F>
 int32_t guarded(F&& call) {
   try {

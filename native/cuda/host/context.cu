@@ -1,6 +1,6 @@
-// A device opened for the stream thread: its streams, its memory pool and what is asked of its
-// driver; scratch memory of kernels; checks of CUDA calls. Its one kernel is never launched:
-// whether the device can load this library's code is asked of it.
+// A device that is open for the stream thread: its streams, its memory pool, its driver's facts,
+// the scratch memory of kernels and the checks of CUDA calls. The only kernel is never launched:
+// asking the driver for its attributes shows whether the device can load this library's code.
 // Measured: reports/cuda/2026-11-24-h200
 #include <algorithm>
 #include <limits>
@@ -12,11 +12,11 @@ namespace moa::cuda {
 
 namespace {
 
-// What the runtime copies out of pageable memory before the call returns; the CUDA guide promises
-// it for 64 KiB and less.
+// Copies from pageable host memory of at most this size have read the host memory when the call
+// returns; the CUDA guide promises this for 64 KiB and less.
 constexpr int64_t kCopiedAtOnceBytes = 64 * 1024;
 
-/// Launched by nobody: whether the device can load this library's code is asked of it.
+/// Never launched. Its attributes can be read only when the device can load this library's code.
 __global__ void context_probe_kernel() {}
 
 std::string cuda_version(int version) {
@@ -27,7 +27,8 @@ std::string cuda_version(int version) {
   throw Error(ErrorCode::kUnavailable, reason);
 }
 
-/// Clears the error, so that the next launch check does not report it again.
+/// The text of an error. Also clears the error, so that the next check of a launch does not report
+/// it again.
 std::string error_text(cudaError_t status) {
   cudaGetLastError();
   return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
@@ -46,7 +47,8 @@ cudaMemPool_t make_pool(int device) {
   props.location.id = device;
   cudaMemPool_t pool = nullptr;
   MOA_CUDA_CHECK(cudaMemPoolCreate(&pool, &props));
-  // Memory goes back to the driver when an allocation fails, not at every synchronization.
+  // With this threshold, memory goes back to the driver only when an allocation fails, not at every
+  // synchronization.
   uint64_t threshold = std::numeric_limits<uint64_t>::max();
   MOA_CUDA_CHECK(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold));
   return pool;
@@ -56,7 +58,8 @@ cudaMemPool_t make_pool(int device) {
 
 void check_cuda(cudaError_t status, const char* call, const char* file, int line) {
   if (status == cudaSuccess) return;
-  std::string_view place(file);  // from the room on: names of files recur between rooms
+  // The message names folder and file, because folders have files of the same name.
+  std::string_view place(file);
   const size_t room = place.rfind('/', place.rfind('/') - 1);
   if (room != place.npos) place.remove_prefix(room + 1);
   const ErrorCode code =
@@ -162,7 +165,7 @@ Context::~Context() {
   cudaGetLastError();
 }
 
-/// Whatever of them was made.
+/// Destroys those handles that exist.
 void Context::destroy_handles() {
   if (timer_begin != nullptr) cudaEventDestroy(timer_begin);
   if (timer_end != nullptr) cudaEventDestroy(timer_end);
@@ -198,8 +201,8 @@ void* Context::allocate(int64_t bytes) {
   void* data = nullptr;
   cudaError_t status = cudaMallocFromPoolAsync(&data, size, pool, main_stream);
   if (status == cudaErrorMemoryAllocation) {
-    // What is freed in stream order, or free but in pieces, comes back once the stream is idle and
-    // the pool is trimmed.
+    // Memory that is freed later in stream order, or that is free but fragmented, becomes available
+    // once the stream is idle and the pool is trimmed.
     cudaGetLastError();
     trim();
     status = cudaMallocFromPoolAsync(&data, size, pool, main_stream);
@@ -220,26 +223,28 @@ void Context::release(void* data) {
   if (data == nullptr) return;
   const bool freed =
       cudaSetDevice(device) == cudaSuccess && cudaFreeAsync(data, main_stream) == cudaSuccess;
-  if (!freed) cudaGetLastError();  // the device is lost: there is nothing to free
+  if (!freed) cudaGetLastError();  // the device is lost, so there is nothing to free
 }
 
 void* Context::scratch(Scratch slot, int64_t wanted) {
   const int64_t bytes = std::max<int64_t>(wanted, 1);
   std::shared_ptr<ScratchBuffer>& buffer = scratch_buffers[static_cast<size_t>(slot)];
   if (buffer != nullptr && buffer->bytes >= bytes) return buffer->data;
-  // By a quarter at least, so that lengths that grow step by step do not allocate at each of them;
-  // given up when it does not fit.
+  // Grow by at least a quarter, so that lengths that grow step by step do not cause an allocation
+  // at every step. When this does not fit, only what is needed is allocated.
   const int64_t roomy =
       buffer == nullptr ? bytes : std::max(bytes, buffer->bytes + buffer->bytes / 4);
   if (capturing && buffer != nullptr) captured_buffers.push_back(buffer);
-  buffer.reset();  // in stream order: its memory may serve the new one
+  // Freed in stream order, so the new buffer may use the same memory.
+  buffer.reset();
   try {
     buffer = std::make_shared<ScratchBuffer>(hooks, roomy);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kOutOfMemory || roomy == bytes) throw;
     buffer = std::make_shared<ScratchBuffer>(hooks, bytes);
   }
-  // Hooks need not clear. On the main stream also while capturing: the graph runs there, later.
+  // Hooks need not return zeros. The memory is cleared on the main stream even while capturing,
+  // because the graph runs there, and later.
   MOA_CUDA_CHECK(cudaMemsetAsync(buffer->data, 0, static_cast<size_t>(buffer->bytes), main_stream));
   return buffer->data;
 }

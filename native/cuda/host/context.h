@@ -1,6 +1,6 @@
 #pragma once
-// What every op's host code works with: the stream, the device's facts, scratch memory, error
-// checks.
+// What the host code of every op uses: the stream, the facts about the device, scratch memory and
+// error checks.
 #include <cuda_runtime.h>
 
 #include <array>
@@ -16,14 +16,14 @@
 
 namespace moa::cuda {
 
-/// Throws kInternal (kOutOfMemory for cudaErrorMemoryAllocation) with the call's text, file and
-/// line.
+/// Unless `status` is success, throws kInternal (kOutOfMemory for cudaErrorMemoryAllocation) with
+/// the text of the call, its file and its line.
 void check_cuda(cudaError_t status, const char* call, const char* file, int line);
 #define MOA_CUDA_CHECK(call) ::moa::cuda::check_cuda((call), #call, __FILE__, __LINE__)
-/// After a launch.
+/// Stands after every launch of a kernel.
 #define MOA_CUDA_CHECK_LAUNCH() MOA_CUDA_CHECK(cudaGetLastError())
 
-/// Scratch memory by use, so that no two uses within one op share a buffer.
+/// Scratch buffers. Each is named by its use, so that no two uses within one op share a buffer.
 enum class Scratch : uint8_t {
   kBlasWorkspace,      // gemm
   kConvert,            // gemm: operands or sums in another dtype
@@ -53,10 +53,11 @@ struct ScratchBuffer {
   int64_t bytes = 0;
 };
 
-/// Throws kUnavailable, with what to do, when there is none.
+/// The number of CUDA devices. When there is none, throws kUnavailable and says what to do.
 int device_count();
 
-/// What ran on another kernel than the one meant for it, and why: sentences. Any thread.
+/// Sentences that say which ops ran on another kernel than the one meant for them, and why. Any
+/// thread.
 class Substitutions {
  public:
   void note(const std::string& sentence);
@@ -76,42 +77,42 @@ struct Context {
   cudaDeviceProp properties{};
   cudaMemPool_t pool = nullptr;
   cudaStream_t main_stream = nullptr;  // runs everything
-  cudaStream_t capture_stream =
-      nullptr;  // records graphs, so that allocations on the main stream stay out of them
+  // Records graphs, so that allocations on the main stream do not become part of them.
+  cudaStream_t capture_stream = nullptr;
   cudaStream_t stream = nullptr;  // where ops launch: one of the two
   bool capturing = false;
   MemoryHooks hooks;
   std::array<std::shared_ptr<ScratchBuffer>, static_cast<size_t>(Scratch::kCount)> scratch_buffers;
-  // Scratch memory that was replaced while capturing: the graph's earlier launches use it.
+  // Scratch memory that was replaced during a capture, and that earlier launches of the graph use.
   std::vector<std::shared_ptr<ScratchBuffer>> captured_buffers;
-  std::shared_ptr<BlasLt> blas;               // null until asked for; see gemm
-  std::shared_ptr<PrefillWork> prefill_work;  // what kPrefillWork holds; null until asked for
+  std::shared_ptr<BlasLt> blas;               // null until gemm first needs it
+  std::shared_ptr<PrefillWork> prefill_work;  // what is in kPrefillWork; null until needed
   Substitutions substitutions;
   cudaEvent_t timer_begin = nullptr, timer_end = nullptr;
 
   int multiprocessors() const { return properties.multiProcessorCount; }
   bool is_hopper() const { return properties.major == 9; }
 
-  /// At least `bytes` of device memory in stream order; contents are those of the last use of the
-  /// slot, zeros when it was made larger. Throws kOutOfMemory.
+  /// Returns at least `bytes` of device memory, in stream order. It contains what the last use of
+  /// the slot left, or zeros when the buffer has just been made larger. Throws kOutOfMemory.
   void* scratch(Scratch slot, int64_t bytes);
   template <class T>
   T* scratch_of(Scratch slot, int64_t count) {
     return static_cast<T*>(scratch(slot, count * static_cast<int64_t>(sizeof(T))));
   }
-  /// Host bytes into device memory in stream order; the host may reuse them at once. Throws
-  /// kInternal while capturing.
+  /// Copies host bytes to device memory in stream order. The host may reuse its memory at once.
+  /// Throws kInternal while capturing.
   void write(void* device_data, const void* host, int64_t bytes);
 
-  /// Zero-filled memory of the pool, in order of the main stream, from any thread. Throws
+  /// Returns zero-filled memory of the pool, in the order of the main stream. Any thread. Throws
   /// kOutOfMemory.
   void* allocate(int64_t bytes);
   void release(void* data);
-  /// Waits for the stream and gives what is free in the pool back to the device.
+  /// Waits for the stream, then gives the free memory of the pool back to the device.
   void trim();
-  /// Puts the scratch memory back, or aside for the graph that is being captured.
+  /// Releases the scratch memory. During a capture it is kept for the graph instead.
   void drop_scratch();
-  /// With null functions: the pool's.
+  /// With null functions, scratch memory comes from the context's own pool.
   void set_hooks(const MemoryHooks& given);
 
  private:

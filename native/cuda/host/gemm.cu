@@ -1,5 +1,6 @@
-// GEMM: cuBLASLt where it takes the operands, otherwise float32 FMAs over tiles in shared memory.
-// The latter serves operands of two dtypes (float32 activations with 16-bit weights), odd
+// a [M, K], b [N, K] or [K, N], bias [N] -> out [M, N] (+)= a . b (+ bias). cuBLASLt computes it
+// where it takes the operands; otherwise a kernel with float32 FMAs over tiles in shared memory
+// does. That kernel is for operands of two dtypes (float32 activations with 16-bit weights), odd
 // alignments, and machines without cuBLASLt.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/device/element.cuh"
@@ -10,12 +11,12 @@ namespace moa::cuda {
 
 namespace {
 
-constexpr int kTile = 64;   // rows and columns of out that a CTA makes
-constexpr int kDepth = 16;  // of K between barriers
-constexpr int kThread = 4;  // rows and columns of out that a thread makes
+constexpr int kTile = 64;   // rows and columns of out per CTA
+constexpr int kDepth = 16;  // steps of K between barriers
+constexpr int kThread = 4;  // rows and columns of out per thread
 constexpr int kThreads = (kTile / kThread) * (kTile / kThread);
 constexpr int kLoads = kTile * kDepth / kThreads;
-constexpr int kPitch = kTile + 4;  // rows of float4, shifted by four banks
+constexpr int kPitch = kTile + 4;  // rows of float4, each shifted by four banks
 
 struct GemmTiledParams {
   const void* a;     // [M, K]
@@ -40,9 +41,9 @@ __device__ __forceinline__ void store_element(void* data, DType dtype, int64_t i
   }
 }
 
-/// Elements [first, first + kTile) x [depth, depth + kDepth) of an operand, kLoads a thread, zeros
-/// outside. `along_depth`: K is the contiguous dimension; consecutive threads then walk along K,
-/// otherwise across it.
+/// Elements [first, first + kTile) x [depth, depth + kDepth) of an operand, kLoads per thread, with
+/// zeros outside the operand. `along_depth` says that K is the contiguous dimension; consecutive
+/// threads then read along K, otherwise across it.
 __device__ __forceinline__ void load_tile(const void* data, DType dtype, int64_t stride,
                                           int64_t first, int64_t count, int64_t depth, int64_t k,
                                           bool along_depth, float (&x)[kLoads]) {
@@ -58,7 +59,7 @@ __device__ __forceinline__ void load_tile(const void* data, DType dtype, int64_t
   }
 }
 
-/// Into tile[depth][line].
+/// Stores what load_tile read as tile[depth][line].
 __device__ __forceinline__ void store_tile(float (&tile)[kDepth][kPitch], bool along_depth,
                                            const float (&x)[kLoads]) {
 #pragma unroll
@@ -72,7 +73,7 @@ __device__ __forceinline__ void store_tile(float (&tile)[kDepth][kPitch], bool a
   }
 }
 
-/// out (+)= a . b (+ bias): sums over K in order, one accumulator each.
+/// out (+)= a . b (+ bias): each element has one accumulator, which sums over K in order.
 __global__ void __launch_bounds__(kThreads) gemm_tiled_kernel(const GemmTiledParams p) {
   __shared__ __align__(16) float a_tile[kDepth][kPitch];
   __shared__ __align__(16) float b_tile[kDepth][kPitch];
@@ -137,7 +138,8 @@ unsigned blocks_for(int64_t count, int64_t size) {
   return static_cast<unsigned>((count + size - 1) / size);
 }
 
-/// Says it once per weight: not by the rows of `a`, of which there are as many as prompts.
+/// The sentence for a product that cuBLASLt did not do. It does not name the number of rows of `a`,
+/// which differs between prompts, so there is one sentence per weight.
 std::string substitution(const GemmParams& params, const std::string& reason) {
   const auto number = [](int64_t x) { return std::to_string(x); };
   return std::string("gemm of ") + dtype_name(params.a.dtype) + " rows of " +

@@ -14,7 +14,7 @@
 namespace moa::cuda {
 
 // Declared here because machines that build this library may have no cublasLt.h. Names and values
-// are those of its documentation, the same in versions 12 and 13.
+// are those of its documentation; they are the same in versions 12 and 13.
 struct BlasLtFunctions {
   static constexpr int kSuccess = 0;
   static constexpr int kCompute32F = 68;  // CUBLAS_COMPUTE_32F: no TF32
@@ -61,9 +61,9 @@ static_assert(sizeof(BlasLtFunctions::Heuristic) == 96,
 
 using Lt = BlasLtFunctions;
 
-/// One product in cuBLASLt's terms. Row-major out = a . b is column-major out^T = b^T . a^T with
-/// the same memory and strides, so its first operand is our b, and its matrices have our columns as
-/// rows.
+/// One product in cuBLASLt's terms. cuBLASLt is column-major: our row-major out = a . b is its
+/// out^T = b^T . a^T, with the same memory and strides. So its first operand is our b, and the rows
+/// of its matrices are our columns.
 struct BlasLtPlan {
   BlasLtPlan(const BlasLtFunctions& functions, const BlasLtKey& key);
   ~BlasLtPlan();
@@ -80,28 +80,29 @@ struct BlasLtPlan {
 
 namespace {
 
-// Hopper's algorithms are said to want 32 MiB (cuBLAS documentation, cublasSetWorkspace).
+// The cuBLAS documentation (cublasSetWorkspace) recommends 32 MiB for Hopper.
 constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
 constexpr int kCandidates = 8;
-// A median of a few; of fewer where they take longer, for each shape pays once.
+// A candidate's time is the median of a few rounds. Slow products get fewer rounds, because every
+// shape pays for its timing once.
 constexpr int kTimedRounds = 5;
 constexpr float kTimedMilliseconds = 10;
-// Below, the launch costs more than the product.
+// A product with less work than this takes less time than its launch.
 constexpr double kMinTimedWork = 1 << 22;
-// Few rows (decode steps) and whole chunks come back again and again; a prompt's odd length does
-// not, and timing it would cost more than it gains.
+// Shapes with few rows (decode steps) and whole chunks come again and again. The odd length of a
+// prompt does not, so timing it would cost more than it gains.
 constexpr int64_t kMaxTimedRows = 512, kTimedRowMultiple = 256;
-// Out of place, so that timing does not add to `out` more than once; beyond it the first heuristic
-// is taken.
+// Timing an accumulating product writes to scratch memory, so that it does not add to `out` more
+// than once. When that would need more than this, the first heuristic is taken untimed.
 constexpr int64_t kMaxTimedScratchBytes = int64_t{64} << 20;
-// A candidate must beat the heuristic's favourite by this factor: noise must not choose another
-// order of summation.
+// A candidate must be faster than the first heuristic by this factor, so that noise does not choose
+// another order of summation.
 constexpr float kMinGain = 0.98f;
 
 void check_lt(int status, const char* call) {
   if (status == Lt::kSuccess) return;
-  const ErrorCode code =
-      status == 3 ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;  // CUBLAS_STATUS_ALLOC_FAILED
+  // 3 is CUBLAS_STATUS_ALLOC_FAILED.
+  const ErrorCode code = status == 3 ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;
   throw Error(code, std::string(call) + " failed with cublasStatus_t " + std::to_string(status));
 }
 
@@ -109,8 +110,8 @@ cudaDataType cuda_type(DType dtype) {
   return dtype == DType::kF16 ? CUDA_R_16F : dtype == DType::kBF16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-/// In bytes: what the allocator gives, what vectorized access needs, or an element's. Few values,
-/// for few timings.
+/// Alignment in bytes: 256 (what allocators give), 16 (what vectorized access needs), or the size
+/// of an element. There are few values, so that few keys are timed.
 int32_t alignment_of(const TensorRef& x) {
   const auto address = reinterpret_cast<uintptr_t>(x.data);
   return address % 256 == 0  ? 256
@@ -118,7 +119,8 @@ int32_t alignment_of(const TensorRef& x) {
                              : static_cast<int32_t>(bytes_per_element(x.dtype));
 }
 
-/// Elements between rows. Of a single row it is free: one that does not break alignment.
+/// Elements between rows. A single row may have any stride, so it gets one that does not break
+/// alignment.
 int64_t stride_of(const TensorRef& x) {
   return x.rows() > 1 ? x.row_stride : (x.row_size() + 7) / 8 * 8;
 }
@@ -156,7 +158,8 @@ std::vector<std::string> matches(const std::string& pattern) {
   return paths;
 }
 
-/// Where toolkits and Python packages put the library, after where the loader looks.
+/// Paths to try: first the bare name, which the loader searches, then the places where toolkits and
+/// Python packages put the library.
 std::vector<std::string> candidates(const std::string& file) {
   std::vector<std::string> paths{file};
   std::vector<std::string> folders;
@@ -180,7 +183,8 @@ std::vector<std::string> candidates(const std::string& file) {
   return paths;
 }
 
-/// Null, with the reason, when there is none. MOABENCH_CUBLASLT names the only one to try.
+/// Opens cuBLASLt. Returns null and sets `reason` when that fails. If MOABENCH_CUBLASLT is set,
+/// only the library that it names is tried.
 void* open_library(std::string& reason) {
   const char* named = std::getenv("MOABENCH_CUBLASLT");
   if (named != nullptr && *named != '\0') {
@@ -194,8 +198,8 @@ void* open_library(std::string& reason) {
     for (const std::string& path : candidates(file)) {
       void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
       if (library != nullptr) return library;
-      if (path != file)
-        problem = std::string(": ") + dlerror();  // there, but not loadable: worth saying
+      // The file exists but does not load, which the user should know.
+      if (path != file) problem = std::string(": ") + dlerror();
     }
   }
   reason =
@@ -232,7 +236,8 @@ std::unique_ptr<BlasLtFunctions> load_functions(std::string& reason) {
   return complete ? std::move(lt) : nullptr;
 }
 
-/// The algorithms that fit, best guess first; none when the operands are not supported.
+/// The algorithms that fit, in the order of cuBLASLt's own estimate. Empty when it does not support
+/// the operands.
 std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPlan& plan,
                                       const BlasLtKey& key) {
   void* preference = nullptr;
@@ -242,8 +247,8 @@ std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPl
     failed |= lt.preference_set(preference, attribute, &value, sizeof value);
   };
   set(Lt::kPrefMaxWorkspaceBytes, uint64_t{kWorkspaceBytes});
-  set(Lt::kPrefReductionSchemeMask,
-      Lt::kReductionComputeType);  // parts of a sum are added in float32
+  // The parts of a split sum are added in float32.
+  set(Lt::kPrefReductionSchemeMask, Lt::kReductionComputeType);
   set(Lt::kPrefMinAlignmentA, static_cast<uint32_t>(key.b_alignment));
   set(Lt::kPrefMinAlignmentB, static_cast<uint32_t>(key.a_alignment));
   set(Lt::kPrefMinAlignmentC, static_cast<uint32_t>(key.out_alignment));
@@ -262,7 +267,7 @@ std::vector<Lt::Heuristic> heuristics(const Lt& lt, void* handle, const BlasLtPl
   return results;
 }
 
-/// One product with `choice`, into `out`, added to what it holds when accumulating.
+/// Runs the product with `choice` into `out`; when accumulating, adds to what `out` holds.
 int run(Context& context, const Lt& lt, void* handle, const BlasLtPlan& plan,
         const Lt::Heuristic& choice, const GemmParams& params, void* out) {
   const float alpha = 1, beta = params.accumulate ? 1 : 0;
@@ -305,8 +310,9 @@ struct TimedCandidate {
   }
 };
 
-/// Runs candidates in turn, so that what changes over time changes for all, each with nothing of
-/// its operands in L2. The round before the first loads their kernels, and takes out what fails.
+/// Times the candidates in rounds, one run of each per round, so that a change of the device over
+/// time affects all of them. L2 holds none of the operands before a run. A round before the first
+/// one loads the kernels and removes candidates that fail.
 void time_rounds(const Context& context, const L2Eviction& eviction,
                  std::vector<std::unique_ptr<TimedCandidate>>& candidates, auto&& run_once) {
   std::erase_if(candidates, [&](const std::unique_ptr<TimedCandidate>& candidate) {
@@ -315,7 +321,7 @@ void time_rounds(const Context& context, const L2Eviction& eviction,
   float spent = 0;
   for (int i = 0; i < kTimedRounds && spent * (i + 1) <= kTimedMilliseconds * i; ++i) {
     for (const std::unique_ptr<TimedCandidate>& candidate : candidates) {
-      eviction.run(context);  // and lets the host enqueue the rest meanwhile
+      eviction.run(context);  // also gives the host time to enqueue the rest
       MOA_CUDA_CHECK(cudaEventRecord(candidate->begin.event, context.stream));
       check_lt(run_once(candidate->heuristic), "cublasLtMatmul");
       MOA_CUDA_CHECK(cudaEventRecord(candidate->end.event, context.stream));
@@ -327,8 +333,8 @@ void time_rounds(const Context& context, const L2Eviction& eviction,
   }
 }
 
-/// Times all candidates on the operands themselves. `out` is what a run with these params leaves,
-/// whatever is timed.
+/// Times all candidates on the operands themselves and returns the fastest. The timing does not
+/// change what `out` holds after the product that follows.
 Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLtPlan& plan,
                       const GemmParams& params, const BlasLtKey& key,
                       const std::vector<Lt::Heuristic>& found) {
@@ -348,7 +354,7 @@ Lt::Heuristic fastest(Context& context, const Lt& lt, void* handle, const BlasLt
     return run(context, lt, handle, plan, choice, params, out);
   });
   if (candidates.empty()) return found[0];
-  const TimedCandidate* best = candidates.front().get();  // cuBLASLt's favourite
+  const TimedCandidate* best = candidates.front().get();  // the first choice of cuBLASLt
   float limit = best->median() * kMinGain;
   for (const std::unique_ptr<TimedCandidate>& candidate : candidates) {
     if (candidate->median() >= limit) continue;
@@ -427,7 +433,7 @@ BlasLtPlan& BlasLt::plan_of(Context& context, const GemmParams& params, const Bl
                        ? fastest(context, *functions_, handle_, *plan, params, key, found)
                        : found[0];
   }
-  plan->chosen = !timed || !context.capturing;  // what a capture could not time is timed later
+  plan->chosen = !timed || !context.capturing;  // what cannot be timed in a capture is timed later
   return *plan;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// GEMM by cuBLASLt, opened with dlopen: the library neither needs it to load nor to run.
+// GEMM by cuBLASLt, which is opened with dlopen: libmoabench_cuda.so loads and runs without it too.
 #include <map>
 #include <memory>
 #include <string>
@@ -12,7 +12,7 @@ namespace moa::cuda {
 struct BlasLtFunctions;
 struct BlasLtPlan;
 
-/// Shape, layout and alignment of one product, by which its algorithm is remembered.
+/// Shape, layout and alignment of a product. Products with the same key use the same algorithm.
 struct BlasLtKey {
   int64_t m = 0, n = 0, k = 0, a_stride = 0, b_stride = 0, out_stride = 0;
   int32_t a_alignment = 0, b_alignment = 0, out_alignment = 0;
@@ -23,7 +23,7 @@ struct BlasLtKey {
 
 class BlasLt {
  public:
-  /// The context's, opened at the first call.
+  /// The BlasLt of the context, which the first call opens.
   static BlasLt& of(Context& context);
 
   BlasLt();
@@ -32,10 +32,10 @@ class BlasLt {
 
   /// "cuBLASLt 13.0.2", or why it is missing.
   const std::string& description() const { return description_; }
-  /// out (+)= a . b without the bias; false when cuBLASLt is missing or has no algorithm for the
-  /// operands.
+  /// out (+)= a . b, without the bias. Returns false when cuBLASLt is missing or has no algorithm
+  /// for the operands.
   bool matmul(Context& context, const GemmParams& params);
-  /// Of a product that matmul did not do.
+  /// Why matmul did not do this product.
   std::string why_not(const GemmParams& params) const;
 
  private:

@@ -1,5 +1,5 @@
-// Recording of what is enqueued as one CUDA graph, and its replay. The graph keeps the scratch
-// memory that its kernels use.
+// Records what is enqueued as one CUDA graph, and replays it. The graph keeps the scratch memory
+// that its kernels use. No kernels here.
 #include <utility>
 
 #include "cuda/host/graph.h"
@@ -8,7 +8,7 @@ namespace moa::cuda {
 
 namespace {
 
-/// Ends the capture in every case; the graph is null when something in it failed.
+/// Ends the capture in every case. `graph` is null when something in the capture failed.
 cudaError_t stop_capture(Context& context, cudaGraph_t* graph) {
   const cudaError_t status = cudaStreamEndCapture(context.capture_stream, graph);
   context.stream = context.main_stream;
@@ -19,14 +19,14 @@ cudaError_t stop_capture(Context& context, cudaGraph_t* graph) {
 }  // namespace
 
 Graph::~Graph() {
-  // One in flight is freed by the driver when it is done.
+  // If the graph is still running, the driver frees it when it is done.
   if (executable != nullptr && cudaGraphExecDestroy(executable) != cudaSuccess) cudaGetLastError();
 }
 
 void capture_begin(Context& context) {
   if (context.capturing) throw Error(ErrorCode::kInternal, "A graph is being captured already");
-  // Relaxed: allocations on the main stream and lazy loading of kernels go on while the other
-  // stream records.
+  // The relaxed mode allows allocations on the main stream and lazy loading of kernels while the
+  // capture stream records.
   MOA_CUDA_CHECK(cudaStreamBeginCapture(context.capture_stream, cudaStreamCaptureModeRelaxed));
   context.stream = context.capture_stream;
   context.capturing = true;

@@ -1,5 +1,5 @@
 #pragma once
-// CUDA graphs: what is enqueued between begin and end is recorded on the capture stream and
+// CUDA graphs. What is enqueued between begin and end is recorded on the capture stream; it is
 // replayed on the main stream.
 #include <memory>
 
@@ -18,7 +18,7 @@ struct Graph {
 };
 
 void capture_begin(Context& context);
-/// The context runs ops again whether or not this throws.
+/// Afterwards the context runs ops again, even if this throws.
 std::unique_ptr<Graph> capture_end(Context& context);
 /// Forgets what was recorded, and the errors that ended it. Without a capture it does nothing.
 void capture_abandon(Context& context);

@@ -1,5 +1,5 @@
-// Reads memory of twice the L2's size, so that what is timed next finds nothing of its own there: a
-// grid over vectors of 16 bytes.
+// Reads a buffer that is twice as large as L2, in vectors of 16 bytes, so that the work that is
+// timed next finds none of its data in L2.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/l2_eviction.h"
 
@@ -10,7 +10,8 @@ namespace {
 constexpr int kThreads = 512;
 constexpr int kBlocksPerMultiprocessor = 4;
 
-/// Stores only so that the loads are not optimized away: of memory that is all zeros, nothing.
+/// The store only keeps the compiler from removing the loads. The memory is all zeros, so it never
+/// happens.
 __global__ void l2_read_kernel(uint4* data, int64_t count) {
   uint32_t any = 0;
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;

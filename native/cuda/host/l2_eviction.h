@@ -1,17 +1,20 @@
 #pragma once
-// For timing what a step of a model would find in L2: nothing.
+// Empties L2 before a timing: a product in a step of a model finds none of its operands there
+// either.
 #include "cuda/host/context.h"
 
 namespace moa::cuda {
 
-/// Memory of twice the L2's size, outside the pool and the account; freed with this.
+/// A buffer that is twice as large as L2. It is not part of the pool, nobody counts it, and it is
+/// freed with this object.
 class L2Eviction {
  public:
-  /// Null when memory is short.
+  /// Null when there is not enough memory.
   static std::unique_ptr<L2Eviction> if_fits(const Context& context);
   ~L2Eviction();
   L2Eviction(const L2Eviction&) = delete;
-  /// Enqueues reading all of it: lines that are only read are replaced without being written back.
+  /// Enqueues a read of the whole buffer. Lines that were only read can later be replaced without
+  /// being written back.
   void run(const Context& context) const;
 
  private:

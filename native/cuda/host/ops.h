@@ -1,6 +1,6 @@
 #pragma once
-// One function per op, on the stream thread, with validated params: launches on context.stream and
-// returns. Throws moa::Error.
+// One function per op. It is called on the stream thread with validated params, launches its
+// kernels on context.stream and returns. Throws moa::Error.
 #include "cuda/host/context.h"
 #include "moa/cuda_abi.h"
 #include "moa/ops.h"
@@ -11,7 +11,7 @@ namespace moa::cuda {
 MOA_FOR_EACH_CUDA_OP(MOA_DECLARE_OP)
 #undef MOA_DECLARE_OP
 
-/// `cache` may be null: dense causal within segments.
+/// With a null `cache`, attention is dense and causal within segments.
 void attention_prefill(Context& context, const AttentionPrefillParams& params,
                        const CacheView* cache);
 void cache_append(Context& context, const CacheAppendParams& params, const CacheView& cache);

@@ -1,5 +1,5 @@
-// upload and download of tensors from and to host memory of another dtype: converted on the device,
-// through staging memory of bounded size.
+// Host elements -> tensor (upload), and tensor -> host elements (download). Elements of another
+// dtype are converted on the device, part by part through staging memory of bounded size.
 // Measured: reports/cuda/2026-11-24-h200
 #include <functional>
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kStagingBytes = int64_t{32} << 20;
 
-/// to = from, rounded to nearest even; both [rows, columns]
+/// to = from, rounded to nearest even. Both are [rows, columns].
 template <class From, class To>
 __global__ void convert_rows_kernel(const RowAccess<From> from, const RowAccess<To> to,
                                     const int64_t rows, const int64_t columns, const bool aligned) {
@@ -42,7 +42,7 @@ TensorRef matrix(void* data, DType dtype, int64_t rows, int64_t columns) {
   return x;
 }
 
-/// int32 counts as float: bits are only moved.
+/// int32 is treated as float, because its bits are only moved.
 DType as_float(DType dtype) {
   return dtype == DType::kI32 ? DType::kF32 : dtype;
 }
@@ -60,8 +60,8 @@ void convert(Context& context, const TensorRef& from, const TensorRef& to) {
   MOA_CUDA_CHECK_LAUNCH();
 }
 
-/// Calls f(part of x, elements before it) for parts of at most `most` elements: whole rows, or
-/// pieces of one row.
+/// Calls f(part, elements before it) for the parts of x, in order. A part has at most `most`
+/// elements: whole rows, or a piece of one row.
 void for_each_part(const TensorRef& x, int64_t most,
                    const std::function<void(const TensorRef&, int64_t)>& f) {
   const int64_t rows = x.rows(), columns = x.row_size();
@@ -79,7 +79,7 @@ void for_each_part(const TensorRef& x, int64_t most,
   }
 }
 
-/// Bytes as they are into rows of a tensor.
+/// Copies host bytes unchanged into the rows of a tensor.
 void upload_rows(Context& context, const void* host, const TensorRef& out) {
   const size_t size = bytes_per_element(out.dtype);
   const size_t row_bytes = static_cast<size_t>(out.row_size()) * size;
@@ -113,7 +113,7 @@ void download(Context& context, const TensorRef& strided, void* host) {
   require_no_capture(context);
   TensorRef x = strided;
   flatten_contiguous({&x});
-  constexpr int64_t kSize = 4;  // of an element on the host: float or int32
+  constexpr int64_t kSize = 4;  // bytes of an element on the host: float or int32
   const auto copy = [&](int64_t before, const void* data, int64_t count) {
     MOA_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(host) + before * kSize, data,
                                    static_cast<size_t>(count * kSize), cudaMemcpyDeviceToHost,

@@ -1,4 +1,6 @@
-// Prefill attention: which kernel, over which keys. prefill/work.cc makes the list of what they do.
+// q [T, H, D], k, v [T, Hkv, D], optionally a cache -> out [T, H, D], logSumExp [T, H]: prefill
+// attention. This file chooses the kernel (wgmma.cu, mma.cu or simt.cu, where the measurements are
+// named) and the source of its keys. prefill/work.cc lists the work items of the kernel.
 #include <cstdlib>
 #include <string>
 
@@ -23,7 +25,8 @@ bool aligned(const TensorRef& x) {
 bool runs(const Context& context, const AttentionPrefillParams& params, PrefillKernel kernel) {
   if (kernel == PrefillKernel::kSimt) return true;
   const int64_t d = params.q.shape[2];
-  // Weights are 2^(c s - c m) with m the largest s: right for positive scales only.
+  // Weights are 2^(c s - c m), where m is the largest score s. This is right only for positive
+  // scales.
   if (!is_half(params.q.dtype) || !(params.scale > 0)) return false;
   for (const TensorRef* x : {&params.q, &params.k, &params.v, &params.out}) {
     if (!aligned(*x)) return false;
@@ -36,11 +39,12 @@ struct NamedKernel {
   const char* name;
   PrefillKernel kernel;
 };
-constexpr NamedKernel kKernels[] = {{"wgmma", PrefillKernel::kWgmma},
-                                    {"mma", PrefillKernel::kMma},
-                                    {"simt", PrefillKernel::kSimt}};  // the faster first
+// The fastest first.
+constexpr NamedKernel kKernels[] = {
+    {"wgmma", PrefillKernel::kWgmma}, {"mma", PrefillKernel::kMma}, {"simt", PrefillKernel::kSimt}};
 
-/// The one that MOABENCH_PREFILL_KERNEL asks for, else the fastest that takes the shape.
+/// The kernel that MOABENCH_PREFILL_KERNEL names; without it, the fastest kernel that takes these
+/// params.
 PrefillKernel prefill_kernel_for(const Context& context, const AttentionPrefillParams& params) {
   constexpr const char* kVariable = "MOABENCH_PREFILL_KERNEL";
   static const std::string asked = [] {
@@ -53,7 +57,7 @@ PrefillKernel prefill_kernel_for(const Context& context, const AttentionPrefillP
     if (asked.empty()) continue;
     throw Error(
         ErrorCode::kUnsupported,
-        "Expected a device, dtype, head dim, alignment and scale that the kernel takes for " +
+        "Expected a kernel that takes this device, dtype, head dim, alignment and scale for " +
             std::string(kVariable) + " but received " + asked);
   }
   throw_invalid("simt, mma or wgmma", kVariable, asked);
@@ -72,7 +76,7 @@ PrefillPlan plan_of(const Context& context, const AttentionPrefillParams& params
   plan.l2_bytes = context.properties.l2CacheSize;
   plan.segments.assign(params.segments.begin(), params.segments.end());
   for (Segment& segment : plan.segments) {
-    // Without a cache positions do not matter, only distances.
+    // Without a cache only distances matter, not positions.
     if (cache == nullptr) segment.first_position = segment.sequence = 0;
     plan.gathers |= segment.first_position > 0;
   }

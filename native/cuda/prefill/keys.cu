@@ -1,7 +1,8 @@
-// Gathers what a continued prefill sees into one array per segment and KV head: the cached sinks,
-// the cached window in order of position (the ring unrolled, the swizzle undone), then the
-// segment's own keys; the same for values. Attention then has one source whatever the cache's
-// layout and dtype; the copy is linear in the span, the attention quadratic.
+// k, v [T, Hkv, D], a cache -> keys, values [key rows, D]: gathers what a continued prefill sees
+// into one array per segment and KV head. First come the cached sinks, then the cached window in
+// order of position (the ring unrolled, the swizzle undone), then the segment's own keys; likewise
+// for values. So attention has one source, whatever the layout and dtype of the cache. The copy
+// takes time linear in the span, attention quadratic. A thread copies eight elements.
 // Measured: reports/cuda/2026-11-24-h200
 #include <cstring>
 
@@ -17,13 +18,13 @@ constexpr int kThreads = 256;
 constexpr int kElements = 8;  // per thread: one swizzled chunk of a 16-bit cache
 
 struct GatherArguments {
-  const GatheredKeys* gathered;
-  const uint64_t* heads;      // [sequences, layers, kv_heads] device addresses
-  const int32_t* capacities;  // [sequences, layers, kv_heads]
-  const void* k;              // [T, Hkv, D]
-  const void* v;              // [T, Hkv, D]
-  void* keys;                 // [key rows, D]
-  void* values;               // [key rows, D]
+  const GatheredKeys* gathered;  // [entries]
+  const uint64_t* heads;         // [sequences, layers, kv_heads] device addresses
+  const int32_t* capacities;     // [sequences, layers, kv_heads]
+  const void* k;                 // [T, Hkv, D]
+  const void* v;                 // [T, Hkv, D]
+  void* keys;                    // [key rows, D]
+  void* values;                  // [key rows, D]
   int64_t k_stride, v_stride;
   int32_t layers, layer, kv_heads, head_dim, sink;
   DType cache_dtype;
@@ -53,7 +54,7 @@ __device__ __forceinline__ void unpack(const uint4& words, float (&x)[kElements]
   for (int i = 0; i < kElements; ++i) x[i] = to_float(packed[i]);
 }
 
-/// Of a cache: whole chunks, so aligned to 16 bytes.
+/// Loads eight elements of a cache. They are whole chunks, so they are aligned to 16 bytes.
 __device__ __forceinline__ void load_cached(const char* from, DType dtype, float (&x)[kElements]) {
   const uint4* words = reinterpret_cast<const uint4*>(from);
   const uint4 low = words[0];
@@ -76,7 +77,7 @@ __device__ __forceinline__ void load_own(const T* from, float (&x)[kElements]) {
   for (int i = 0; i < kElements; ++i) x[i] = to_float(from[i]);
 }
 
-/// Grid: x over groups of eight elements of an entry's keys, y over entries.
+/// Grid: x goes over groups of eight elements of the keys of an entry, y over entries.
 template <class T>
 __global__ void __launch_bounds__(kThreads) prefill_keys_gather_kernel(GatherArguments a) {
   const GatheredKeys entry = a.gathered[blockIdx.y];

@@ -1,5 +1,6 @@
 #pragma once
-// What the kernels of prefill attention share on the host: their arguments, and who takes what.
+// What the kernels of prefill attention share on the host: their arguments, and which kernel takes
+// what.
 #include <cstdint>
 
 #include "cuda/host/context.h"
@@ -8,12 +9,12 @@
 namespace moa::cuda {
 
 enum class PrefillKernel : uint8_t {
-  kSimt,   // CUDA cores, float32 products: any dtype, head dim, alignment, scale
-  kMma,    // mma.sync, sm_80 and later: 16-bit, head dims 32, 64, 96, 128, 256
-  kWgmma,  // wgmma and TMA, sm_90a: 16-bit, head dims 64 and 128
+  kSimt,   // CUDA cores, float32 products: takes any dtype, head dim, alignment and scale
+  kMma,    // mma.sync, sm_80 and later: 16-bit dtypes, head dims 32, 64, 96, 128, 256
+  kWgmma,  // wgmma and TMA, sm_90a: 16-bit dtypes, head dims 64 and 128
 };
 
-/// Passed to kernels by value. Strides in elements.
+/// Passed to kernels by value. All strides are in elements.
 struct PrefillArguments {
   const void* q = nullptr;       // [T, H, D]
   const void* keys = nullptr;    // [key rows, key heads, D]: k, or what prefill_keys gathered
@@ -25,12 +26,12 @@ struct PrefillArguments {
   int32_t heads = 0, key_heads = 0, head_dim = 0;
   DType dtype = DType::kF32;  // of q, keys, values, out
   float scale = 1;
-  const PrefillItem* items = nullptr;   // [item_count]; kWgmma: grouped by thread block
-  const int32_t* item_begin = nullptr;  // kWgmma: [blocks + 1], the items of each thread block
-  int32_t item_count = 0, blocks = 0;   // blocks: of threads, kWgmma only
+  const PrefillItem* items = nullptr;   // [item_count]; for kWgmma, grouped by thread block
+  const int32_t* item_begin = nullptr;  // for kWgmma: [blocks + 1], first item of each thread block
+  int32_t item_count = 0, blocks = 0;   // blocks: thread blocks, for kWgmma
 };
 
-/// Of prefill/wgmma.cu, whose number of warpgroups depends on the head dim.
+/// Query rows of one item in prefill/wgmma.cu, whose number of warpgroups depends on the head dim.
 int32_t prefill_wgmma_block_rows(int64_t head_dim);
 /// Query rows of one item.
 inline int32_t prefill_block_rows(PrefillKernel kernel, int64_t head_dim) {
@@ -42,8 +43,8 @@ void prefill_simt(Context& context, const PrefillArguments& arguments);
 void prefill_mma(Context& context, const PrefillArguments& arguments);
 void prefill_wgmma(Context& context, const PrefillArguments& arguments);
 
-/// Fills `keys` and `values` (in the dtype of params.k, [key rows, D]) as `gathered` (device
-/// memory, one entry a segment and KV head) says; no entry has more than `longest` keys.
+/// Fills `keys` and `values`, both [key rows, D] in the dtype of params.k. `gathered` [count] is in
+/// device memory and has one entry per segment and KV head; no entry has more than `longest` keys.
 void gather_prefill_keys(Context& context, const AttentionPrefillParams& params,
                          const CacheView& cache, const GatheredKeys* gathered, int32_t count,
                          int32_t longest, void* keys, void* values);

@@ -1,11 +1,13 @@
-// Prefill attention by mma.sync (sm_80 and later), f16 and bf16. One block of 4 warps per item of
-// 128 query rows (64 at head dim 256): a warp holds 32 (16) rows, so that one fragment of keys or
-// values feeds two tiles of rows. Blocks of 64 keys and values come by cp.async into two stages,
-// swizzled in shared memory like the cache (cache/tile.h), so that ldmatrix is free of conflicts.
+// q [T, H, D], keys, values [key rows, key heads, D] -> out [T, H, D], logSumExp [T, H]: prefill
+// attention by mma.sync (sm_80 and later) in f16 and bf16. One thread block of 4 warps takes an
+// item of 128 query rows (64 at head dim 256). A warp holds 32 rows (16 at head dim 256), so that
+// one fragment of keys or values feeds two tiles of rows. cp.async copies blocks of 64 keys and
+// values into two stages; in shared memory they are swizzled like the cache (cache/tile.h), so that
+// ldmatrix has no bank conflicts.
 //
-// NaN: keys and values that no row of the block sees are never read (zeros stand in). A value that
-// is NaN or infinite reaches, through weights of zero, those rows of the same warp that do not see
-// it but see another key of its block of 64.
+// NaN: keys and values that no row of the item sees are never read; zeros take their place. A value
+// that is NaN or infinite also spoils some rows that do not see it, because their weight of zero
+// times it is NaN: the rows of the same warp that see another key of its block of 64.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/cache/tile.h"
 #include "cuda/prefill/launch.h"
@@ -21,10 +23,11 @@ constexpr int kStages = 2;
 
 template <int kDim>
 struct Layout {
-  static constexpr int kRowTiles = kDim <= 128 ? 2 : 1;  // tiles of 16 rows per warp: registers
+  // Tiles of 16 rows per warp; registers set the limit.
+  static constexpr int kRowTiles = kDim <= 128 ? 2 : 1;
   static constexpr int kWarpRows = 16 * kRowTiles;
   static constexpr int kRows = kWarps * kWarpRows;
-  static constexpr int kChunks = kDim / 8;  // of 16 bytes per row
+  static constexpr int kChunks = kDim / 8;  // 16-byte chunks per row
   static constexpr int kRowBytes = 2 * kDim;
   static constexpr int kTileBytes = kKeyBlock * kRowBytes;
   static constexpr int kQueryBytes = kRows * kRowBytes;
@@ -37,13 +40,15 @@ struct Layout {
   }
 };
 
-/// Where a lane of ldmatrix reads: chunk 2 k + (0 or 1) of one row of every 16. 2 k is a XOR away
-/// from the lane's swizzled chunk, whatever the row, so that steps cost one instruction and no
-/// register.
+/// Where a lane of ldmatrix reads: chunk 2 k + (0 or 1) of one row of every 16. For every row,
+/// chunk 2 k + c is the lane's swizzled chunk c XOR the bits of 2 k, so a step costs one
+/// instruction and no register.
 template <int kDim>
 struct LaneAddress {
   using L = Layout<kDim>;
-  uint32_t row, chunk;  // chunk: in bytes, swizzled; in `row` already where rows are aligned to it
+  // `row` is a shared address. `chunk` is in bytes and swizzled; where rows are aligned to powers
+  // of two, `row` already contains it.
+  uint32_t row, chunk;
 
   __device__ __forceinline__ LaneAddress(uint32_t tile, int lane_row, int lane_chunk) {
     chunk = 16 * static_cast<uint32_t>(swizzled_chunk(lane_chunk, lane_row, L::kChunks));
@@ -62,12 +67,12 @@ struct LaneAddress {
   static constexpr bool kAligned = (L::kRowBytes & (L::kRowBytes - 1)) == 0;
 };
 
-/// `kRows` rows of kDim elements into shared memory, zeros from `count` rows on.
+/// Copies kRows rows of kDim elements into shared memory; rows from `count` on become zeros.
 template <class T, int kDim, int kRows>
 __device__ __forceinline__ void load_rows(uint32_t tile, const T* rows, int64_t stride, int count) {
   using L = Layout<kDim>;
   static_assert(kRows * L::kChunks % kThreads == 0);
-#pragma unroll 2  // more addresses at once do not fit beside the outputs
+#pragma unroll 2  // registers for more addresses do not fit beside the outputs
   for (int i = 0; i < kRows * L::kChunks / kThreads; ++i) {
     const int at = i * kThreads + static_cast<int>(threadIdx.x);
     const int row = at / L::kChunks, chunk = at % L::kChunks;
@@ -80,7 +85,7 @@ __device__ __forceinline__ void load_rows(uint32_t tile, const T* rows, int64_t 
 template <int kRowTiles>
 using Scores = float[kRowTiles][kKeyBlock / 8][4];
 
-/// scores = Q K^T of the warp's rows and a block of keys.
+/// scores = Q K^T, for the rows of the warp and a block of keys.
 template <class T, int kDim>
 __device__ __forceinline__ void multiply_keys(uint32_t queries, uint32_t keys, int lane,
                                               Scores<Layout<kDim>::kRowTiles>& scores) {
@@ -115,7 +120,7 @@ __device__ __forceinline__ void multiply_keys(uint32_t queries, uint32_t keys, i
   }
 }
 
-/// out += weights . V; accumulators of weights are A fragments once packed.
+/// out += weights . V. Accumulators of weights become A fragments when they are packed.
 template <class T, int kDim>
 __device__ __forceinline__ void multiply_values(
     const Scores<Layout<kDim>::kRowTiles>& weights, uint32_t values, int lane,
@@ -146,7 +151,7 @@ __device__ __forceinline__ void multiply_values(
   }
 }
 
-/// Hides keys from rows that do not see them; `row` is the position of the thread's first row.
+/// Hides keys from rows that do not see them. `row` is the position of the thread's first row.
 template <int kRowTiles>
 __device__ __forceinline__ void mask_scores(const PrefillItem& item, int32_t block, int32_t row,
                                             int lane, Scores<kRowTiles>& scores) {
@@ -165,7 +170,8 @@ __device__ __forceinline__ void mask_scores(const PrefillItem& item, int32_t blo
   }
 }
 
-/// Scores of one tile of 16 rows become weights; the outputs so far shrink when the maximum rises.
+/// Turns the scores of one tile of 16 rows into weights. When a maximum rises, the outputs so far
+/// are scaled down.
 template <int kTiles>
 __device__ __forceinline__ void softmax_step(float (&scores)[kKeyBlock / 8][4], float c,
                                              SoftmaxRows& rows, float (&out)[kTiles][4]) {
@@ -193,8 +199,8 @@ __device__ __forceinline__ void softmax_step(float (&scores)[kKeyBlock / 8][4], 
   }
 }
 
-/// Divides by the sums and stores through the warp's own part of the queries' shared memory, which
-/// nobody else reads, in whole 16-byte chunks.
+/// Divides by the sums and stores whole 16-byte chunks. The rows pass through the warp's own part
+/// of the shared memory of the queries, which no other warp reads.
 template <class T, int kDim>
 __device__ __forceinline__ void store_rows(const PrefillArguments& a, const PrefillItem& item,
                                            const SoftmaxRows* rows, float c, int first, char* stage,
@@ -231,14 +237,16 @@ __device__ __forceinline__ void store_rows(const PrefillArguments& a, const Pref
   }
 }
 
-/// Grid: items, the costliest first.
+/// Grid: one thread block per item, the costliest first.
 template <class T, int kDim>
 __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(PrefillArguments a) {
   using L = Layout<kDim>;
-  extern __shared__ __align__(1024) char shared[];  // tiles aligned to whole rows: LaneAddress
+  // LaneAddress needs tiles that are aligned to whole rows
+  extern __shared__ __align__(1024) char shared[];
   const uint32_t queries = shared_address(shared);
   const uint32_t tiles = queries + L::kQueryBytes;  // per stage: keys, values
-  // Read from shared memory where needed: outputs and scores leave no registers for it.
+  // The item is read from shared memory whenever it is needed, because outputs and scores leave no
+  // registers for it.
   PrefillItem& item = *reinterpret_cast<PrefillItem*>(shared + L::kItemAt);
   if (threadIdx.x == 0) item = a.items[blockIdx.x];
   __syncthreads();
@@ -247,7 +255,8 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(Prefill
 
   const T* q = static_cast<const T*>(a.q) + item.row * a.q_stride + int64_t{item.head} * kDim;
   load_rows<T, kDim, L::kRows>(queries, q, a.q_stride, item.rows);
-  // Two groups of copies per block: keys, then values. Past the last block they are empty.
+  // Each block has two groups of copies: keys, then values. Past the last block the groups are
+  // empty.
   const auto load_block = [&](int32_t block) {
     const uint32_t stage = tiles + block % kStages * (2 * L::kTileBytes);
     const int64_t row = item.block_row(block), column = int64_t{item.key_head} * kDim;
@@ -264,7 +273,7 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(Prefill
     }
     cp_async_commit();
   };
-  load_block(0);  // the queries are in the first group
+  load_block(0);  // the queries are part of the first group
 
   const int first = warp * L::kWarpRows;
   const int32_t position = item.position + first;
@@ -273,12 +282,12 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(Prefill
   for (int32_t block = 0; block < item.blocks; ++block) {
     const uint32_t stage = tiles + block % kStages * (2 * L::kTileBytes);
     const int32_t start = item.block_position(block);
-    // A warp without a row that sees the block only helps to load.
+    // A warp in which no row sees the block only helps to copy.
     const bool seen =
         first < item.rows && start < position + L::kWarpRows &&
         (block < item.sink_blocks || position - (start + kKeyBlock - 1) < item.mask.window);
-    cp_async_wait<1>();  // this block's keys
-    __syncthreads();     // everybody's, and everybody is done with the other stage
+    cp_async_wait<1>();  // this warp's copies of the keys have arrived
+    __syncthreads();     // all warps' copies have, and no warp reads the other stage
     load_block(block + 1);
     Scores<L::kRowTiles> scores;
     if (seen) {
@@ -289,7 +298,7 @@ __global__ void __launch_bounds__(kThreads) attention_prefill_mma_kernel(Prefill
 #pragma unroll
       for (int m = 0; m < L::kRowTiles; ++m) softmax_step(scores[m], c, rows[m], out[m]);
     }
-    cp_async_wait<2>();  // this block's values
+    cp_async_wait<2>();  // this warp's copies of the values have arrived
     __syncthreads();
     if (seen) multiply_values<T, kDim>(scores, stage + L::kTileBytes, lane, out);
   }

@@ -1,8 +1,9 @@
-// Prefill attention on CUDA cores: any float dtype and head dim, products and softmax in float32.
-// One block of 256 threads per item of 64 query rows: queries stay in shared memory, keys go
-// through it 32 dimensions at a time and values 16 keys at a time; a thread holds 4 x 4 scores and
-// 4 rows x (D / 16) columns of the output. Scores are in log2 units: queries are scaled by scale *
-// log2(e).
+// q [T, H, D], keys, values [key rows, key heads, D] -> out [T, H, D], logSumExp [T, H]: prefill
+// attention on CUDA cores, for any float dtype and head dim, with products and softmax in float32.
+// One block of 256 threads takes an item of 64 query rows. Queries stay in shared memory. Keys pass
+// through shared memory 32 dimensions at a time, values 16 keys at a time. A thread holds 4 x 4
+// scores and 4 rows x (D / 16) columns of the output. Scores are in units of log2, because queries
+// are scaled by scale * log2(e).
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/device/element.cuh"
 #include "cuda/prefill/launch.h"
@@ -15,7 +16,7 @@ constexpr int kThreads = 256;
 constexpr int kRows = 64;
 constexpr int kDepth = 32;       // dimensions of keys in shared memory at a time
 constexpr int kValueKeys = 16;   // keys whose values are in shared memory at a time
-constexpr int kStride = 64 + 4;  // of transposed tiles: whole float4, fewer bank conflicts
+constexpr int kStride = 64 + 4;  // row of a transposed tile: whole float4, fewer bank conflicts
 constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 
 static_assert(kKeyBlock == 64);
@@ -25,7 +26,7 @@ int64_t shared_bytes(int64_t head_dim, int columns) {
          static_cast<int64_t>(sizeof(float));
 }
 
-/// Over the 16 lanes that share rows.
+/// The maximum over the 16 lanes that share rows.
 __device__ __forceinline__ float largest_of_row(float x) {
 #pragma unroll
   for (int lane = 8; lane > 0; lane /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, lane));
@@ -41,7 +42,7 @@ __device__ __forceinline__ void unpack(const float4& from, float (&to)[4]) {
   to[0] = from.x, to[1] = from.y, to[2] = from.z, to[3] = from.w;
 }
 
-/// tile_t[d][row] = factor * rows[row][d] for 64 rows; zeros from `count` rows on.
+/// tile_t[d][row] = factor * rows[row][d] for 64 rows; rows from `count` on are zero.
 template <class T>
 __device__ __forceinline__ void load_transposed(const T* rows, int64_t stride, int count, int depth,
                                                 float factor, float* tile_t) {
@@ -51,7 +52,8 @@ __device__ __forceinline__ void load_transposed(const T* rows, int64_t stride, i
   }
 }
 
-/// values[key][d] for kValueKeys keys, zeros outside; whether any is not finite.
+/// Loads values[key][d] for kValueKeys keys, with zeros outside. Returns whether any value is not
+/// finite.
 template <class T>
 __device__ __forceinline__ bool load_values(const T* rows, int64_t stride, int count, int depth,
                                             int columns, float* values) {
@@ -65,14 +67,15 @@ __device__ __forceinline__ bool load_values(const T* rows, int64_t stride, int c
   return odd;
 }
 
-/// Rows and sums of a thread: rows 4 ty .. 4 ty + 3 of the item, 4 tx + 64 c .. of the columns.
+/// What a thread holds: rows 4 ty to 4 ty + 3 of the item, and of these the columns 4 tx + 64 c to
+/// 4 tx + 64 c + 3.
 template <int kColumns>
 struct State {
   float out[4][4 * kColumns] = {};
   float largest[4], sum[4] = {};
 };
 
-/// Scores of the block's keys 4 tx .. 4 tx + 3 for the thread's rows.
+/// Scores of keys 4 tx to 4 tx + 3 of the block, for the thread's rows.
 template <class T>
 __device__ __forceinline__ void multiply_keys(const T* keys, int64_t stride, int count, int depth,
                                               const float* queries_t, float* keys_t, int tx, int ty,
@@ -96,8 +99,8 @@ __device__ __forceinline__ void multiply_keys(const T* keys, int64_t stride, int
   }
 }
 
-/// Turns scores into weights 2^(score - largest), brings the state up to date, and stores the
-/// weights as weights_t[key][row].
+/// Turns scores into weights 2^(score - largest), updates the state, and stores the weights as
+/// weights_t[key][row].
 template <int kColumns>
 __device__ __forceinline__ void softmax_step(float (&scores)[4][4], State<kColumns>& state, int tx,
                                              int ty, float* weights_t) {
@@ -105,7 +108,8 @@ __device__ __forceinline__ void softmax_step(float (&scores)[4][4], State<kColum
   for (int r = 0; r < 4; ++r) {
     const float here = fmaxf(fmaxf(scores[r][0], scores[r][1]), fmaxf(scores[r][2], scores[r][3]));
     const float before = state.largest[r], now = fmaxf(before, largest_of_row(here));
-    const float base = now == -INFINITY ? 0.0f : now;  // nothing seen yet: weights 0, not NaN
+    // A row that has seen nothing gets weights 0, not NaN.
+    const float base = now == -INFINITY ? 0.0f : now;
     const float shrink = before == now ? 1.0f : exp2f(before - now);
     float sum = 0;
 #pragma unroll
@@ -122,8 +126,8 @@ __device__ __forceinline__ void softmax_step(float (&scores)[4][4], State<kColum
   }
 }
 
-/// out += weights . values over the keys in shared memory. Where values are not finite, rows skip
-/// the keys that they do not see: a weight of zero would not hide a NaN.
+/// out += weights . values over the keys in shared memory. When a value is not finite (`odd`), rows
+/// skip the keys that they do not see, because a weight of zero would not hide a NaN.
 template <int kColumns>
 __device__ __forceinline__ void add_values(const float* weights_t, const float* values, bool odd,
                                            const PrefillItem& item, int32_t key, int tx, int ty,
@@ -168,7 +172,7 @@ __device__ __forceinline__ void store_rows(const PrefillArguments& a, const Pref
   }
 }
 
-/// Grid: items, the costliest first. kColumns: head dim / 64, rounded up.
+/// Grid: one thread block per item, the costliest first. kColumns is head dim / 64, rounded up.
 template <class T, int kColumns>
 __global__ void __launch_bounds__(kThreads, kColumns <= 2 ? 2 : 1)
     attention_prefill_simt_kernel(PrefillArguments a) {
@@ -207,7 +211,9 @@ __global__ void __launch_bounds__(kThreads, kColumns <= 2 ? 2 : 1)
     softmax_step(scores, state, tx, ty, weights_t);
     const T* v = static_cast<const T*>(a.values) + row * a.value_stride + column;
     for (int first = 0; first < count; first += kValueKeys) {
-      if (first > 0) __syncthreads();  // the values before are used; at first keys came in between
+      // All threads must have used the last values before new ones overwrite them. The first time,
+      // the barriers of multiply_keys ensure this.
+      if (first > 0) __syncthreads();
       const bool odd = load_values(v + first * a.value_stride, a.value_stride, count - first, depth,
                                    64 * kColumns, values);
       const bool any_odd = __syncthreads_or(odd) != 0;

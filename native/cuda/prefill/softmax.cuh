@@ -1,13 +1,13 @@
 #pragma once
-// The online softmax of the tensor-core kernels, over accumulator fragments: a thread holds two
-// elements of rows g and g + 8 in every tile of 8 columns (device/mma.cuh), the four lanes of a
-// quad share the rows.
+// The online softmax of the tensor-core kernels, over accumulator fragments. In every tile of 8
+// columns a thread holds two elements of row g and two of row g + 8 (device/mma.cuh); the four
+// lanes of a quad share these rows.
 //
-// Weights are 2^(c s - c m), c = scale * log2(e) > 0, one FFMA and one ex2 an element. m is the
-// largest score so far, or an older one: it is raised, and what was summed under it shrunk, only
-// when scores outgrow it by 2^kSlack, since weights up to 2^kSlack lose nothing in f16, bf16 or
-// float32 and the final division by the sum cancels the choice (lazy rescaling, FlashAttention-4's
-// idea).
+// Weights are 2^(c s - c m) with c = scale * log2(e) > 0: one FFMA and one ex2 per element. m is
+// the largest score so far, or an older maximum. It is raised, and the sums so far are scaled down,
+// only when a weight would exceed 2^kSlack. This is allowed because weights up to 2^kSlack lose
+// nothing in f16, bf16 or float32, and the final division by the sum cancels the choice of m (lazy
+// rescaling, an idea of FlashAttention-4).
 #include <cstdint>
 
 #include "cuda/device/mma.cuh"
@@ -26,13 +26,13 @@ __device__ __forceinline__ float quad_sum(float x) {
   return x + __shfl_xor_sync(0xffffffffu, x, 2);
 }
 
-/// Of the thread's two rows.
+/// The state of the thread's two rows.
 struct SoftmaxRows {
   float largest[2] = {-INFINITY, -INFINITY};  // in units of scores; a NaN does not raise it
-  float sum[2] = {0, 0};                      // over the thread's own columns
+  float sum[2] = {0, 0};                      // over this thread's columns only
 
-  /// Largest first: raises `largest` to what the block's scores ask for. Whether any row of the
-  /// warp rose, in which case the outputs so far are to be multiplied by `shrink`.
+  /// Takes the largest scores of a block and raises `largest` if they require it. Returns whether a
+  /// row of the warp rose; the caller must then multiply the outputs so far by `shrink`.
   __device__ __forceinline__ bool raise(const float (&block_largest)[2], float c,
                                         float (&shrink)[2]) {
     float now[2];
@@ -40,7 +40,8 @@ struct SoftmaxRows {
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       now[r] = fmaxf(largest[r], quad_max(block_largest[r]));
-      outgrown |= (now[r] - largest[r]) * c > kSlack;  // false while nothing is seen: NaN
+      // False for NaN, as when nothing has been seen.
+      outgrown |= (now[r] - largest[r]) * c > kSlack;
     }
     if (!__any_sync(0xffffffffu, outgrown)) return false;
 #pragma unroll
@@ -51,11 +52,12 @@ struct SoftmaxRows {
     }
     return true;
   }
-  /// What to subtract from c * score; 0 while nothing is seen, so that weights are 0, not NaN.
+  /// What to subtract from c * score. It is 0 while nothing has been seen, so that weights are 0,
+  /// not NaN.
   __device__ __forceinline__ float base(int r, float c) const {
     return largest[r] == -INFINITY ? 0.0f : largest[r] * c;
   }
-  /// Natural log of the sum of exp(scale * score); `total` is the quad's sum.
+  /// Natural log of the sum of exp(scale * score); `total` is the sum over the quad.
   __device__ __forceinline__ float log_sum_exp(int r, float c, float total) const {
     return (largest[r] * c + __log2f(total)) * kPrefillLn2;
   }

@@ -1,19 +1,21 @@
-// Prefill attention by wgmma and TMA (sm_90a), f16 and bf16, head dims 64 and 128.
+// q [T, H, D], keys, values [key rows, key heads, D] -> out [T, H, D], logSumExp [T, H]: prefill
+// attention by wgmma and TMA (sm_90a), in f16 and bf16, for head dims 64 and 128.
 //
-// One persistent block per SM walks its list of items (128 or 192 query rows of one head each). A
-// producer thread feeds queries, keys and values through TMA; two or three consumer warpgroups take
-// 64 rows each, over pairs of key blocks (128 keys), from the diagonal back to the sinks.
-// Warpgroups take turns in issuing, passed on by named barriers, so that one's softmax runs under
-// the others' products (FlashAttention-3, arXiv 2407.08608, 3.1), and weights stay in registers:
-// accumulators of scores, packed, are the A operand of P V. In which order a warpgroup works:
-// prefill/wgmma_overlapped.cuh (head dim 128) and prefill/wgmma_optimistic.cuh (64).
-// Both halves of a pair are copied on their own, so that sinks and window, which need not be
-// neighbours, share pairs and only an odd number of blocks leaves half a pair idle.
+// One persistent thread block per SM goes through its list of items, each of which is 128 or 192
+// query rows of one head. A producer thread copies queries, keys and values by TMA. Two or three
+// consumer warpgroups take 64 rows each. They go over pairs of key blocks (128 keys), from the
+// diagonal back to the sinks. Warpgroups take turns in issuing products, which named barriers pass
+// on, so that the softmax of one runs while the tensor cores compute products of the others
+// (FlashAttention-3, arXiv 2407.08608, 3.1). Weights stay in registers: packed accumulators of
+// scores are the A operand of P V. The order of work within a warpgroup is in
+// prefill/wgmma_overlapped.cuh (head dim 128) and prefill/wgmma_optimistic.cuh (head dim 64). The
+// two halves of a pair are copied separately, so sinks and window may share a pair although they
+// need not be neighbours. Only an odd number of blocks leaves half a pair idle.
 //
-// NaN: keys that no row of the item sees (the next segment's rows, rows past the diagonal) end the
-// last pair; their scores are masked and their values overwritten with zeros. A value that is NaN
-// or infinite reaches, through weights of zero, rows of the item that do not see it but are
-// computed over its pair of blocks.
+// NaN: the last pair may end with keys that no row of the item sees (rows past the diagonal, rows
+// of the next segment). Their scores are masked, and their values are overwritten with zeros. A
+// value that is NaN or infinite also spoils some rows that do not see it, because their weight of
+// zero times it is NaN: the rows of the item that are computed over its pair of blocks.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/prefill/wgmma_optimistic.cuh"
 #include "cuda/prefill/wgmma_overlapped.cuh"
@@ -26,7 +28,7 @@ using namespace wgmma_tiles;
 
 enum class Order : uint8_t { kOverlapped, kOptimistic };
 
-/// Grid: a.blocks, one per SM; block b does items [item_begin[b], item_begin[b + 1]).
+/// Grid: a.blocks thread blocks, one per SM. Block b does items [item_begin[b], item_begin[b + 1]).
 template <class T, class L, Order kOrder>
 __global__ void __launch_bounds__(L::kThreads, 1)
     attention_prefill_wgmma_kernel(const __grid_constant__ TensorMaps maps,
@@ -74,10 +76,12 @@ void launch(Context& context, const PrefillArguments& a) {
   MOA_CUDA_CHECK_LAUNCH();
 }
 
-/// Two groups of 64 rows and two stages of 32 KiB fill registers and shared memory.
+/// Head dim 128: two groups of 64 rows fill the registers; two stages of 32 KiB, for keys and for
+/// values, fill shared memory.
 using Wide = Layout<128, 2, 2>;
-/// Pairs of 128 keys are 16 KiB each here: four of keys and of values fit beside 192 query rows.
-/// Measured against two groups (400 TFLOP/s): 502; with the other order 459.
+/// Head dim 64: a pair of 128 keys has 16 KiB, so four pairs of keys and four of values fit beside
+/// 192 query rows. Measured: 502 TFLOP/s, against 400 with two groups, and 459 with the other
+/// order.
 using Narrow = Layout<64, 3, 4>;
 
 }  // namespace

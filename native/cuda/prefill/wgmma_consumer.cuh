@@ -1,13 +1,14 @@
 #pragma once
-// What a warpgroup of prefill/wgmma.cu computes, but for the order: its share of queries,
-// keys and values handed over by barriers, products, masks, and its rows of the output.
+// What a consumer warpgroup of prefill/wgmma.cu does, except for the order of its steps: waiting
+// for queries, keys and values and releasing them, products, masks, and storing its rows of the
+// output.
 #include "cuda/device/wgmma.cuh"
 #include "cuda/prefill/softmax.cuh"
 #include "cuda/prefill/wgmma_tiles.cuh"
 
 namespace moa::cuda::wgmma_tiles {
 
-/// One of the warpgroups that compute; a thread holds rows g and g + 8 of its warp's 16.
+/// One consumer warpgroup. A thread holds rows g and g + 8 of the 16 rows of its warp.
 template <class T, class L>
 struct Consumer {
   static constexpr int kDim = L::kDim;
@@ -27,7 +28,7 @@ struct Consumer {
         lane(static_cast<int>(threadIdx.x) % 32),
         c(c) {}
 
-  /// Every warp lets go for itself, once its own products are done.
+  /// Called by every warp for itself, when its own products are done.
   __device__ __forceinline__ void release(uint64_t* barrier) {
     if (lane == 0) barrier_arrive(shared_address(barrier));
   }
@@ -65,7 +66,7 @@ struct Consumer {
     return item.block_whole(2 * pair, first, kGroupRows) &&
            item.block_whole(2 * pair + 1, first, kGroupRows);
   }
-  /// Hides keys from rows that do not see them, where a pair has any.
+  /// Hides keys from rows that do not see them.
   __device__ __forceinline__ void mask(const PrefillItem& item, int pair) {
     const int32_t first = item.position + group * kGroupRows;
     const int32_t row = first + warp * kWarpRows + lane / 4;
@@ -83,8 +84,8 @@ struct Consumer {
     }
   }
 
-  /// Zeros in place of values that no row sees, behind the last pair's keys. Both groups write
-  /// them; each waits for its own writes only.
+  /// In the last pair, overwrites the values that no row sees with zeros. Every group writes all of
+  /// them, so each needs to wait only for its own writes.
   __device__ __forceinline__ void clear_values(const PrefillItem& item, int pair) {
     const int count = item.block_keys(2 * pair) + item.block_keys(2 * pair + 1);
     if (count == kPairKeys) return;
@@ -113,10 +114,11 @@ struct Consumer {
         static_cast<T*>(a.out) + (int64_t{item.row} + first) * a.out_stride +
             int64_t{item.head} * kDim,
         a.out_stride, item.rows - first, lane);
-    __syncwarp();  // before the next item's rows
+    __syncwarp();  // all lanes are done before the next item's rows come
   }
 
-  /// Turns go round the groups: a barrier each, between its group and the one before.
+  /// Turns go round the groups. Each group has a barrier for its turn, which the group before it
+  /// also uses, to pass the turn on.
   __device__ __forceinline__ void begin_turns() {
     if (group == L::kGroups - 1) named_barrier_arrive(kTurnBarrier, 2 * kGroupThreads);
   }
@@ -127,7 +129,7 @@ struct Consumer {
     named_barrier_arrive(kTurnBarrier + (group + 1) % L::kGroups, 2 * kGroupThreads);
   }
 
-  // Named barriers: one turn and one of its own for each group.
+  // Named barriers: each group has one for its turn and one among its own threads.
   static constexpr int kTurnBarrier = 1, kGroupBarrier = kTurnBarrier + L::kGroups;
 };
 

@@ -1,21 +1,24 @@
 #pragma once
-// The order for head dim 64, where a pair of blocks costs the special function unit (2^x) as many
-// cycles as the tensor cores, so that whatever else the softmax does comes on top.
-// - Weights are computed under the largest scores so far, without looking for larger ones: their
-//   sum, which is wanted anyway, tells when a score outgrew them (kOutgrown). Only then are the
-//   maxima looked for, and the weights computed again.
-// - For that scores must outlive their weights, so weights are packed as they come and P V of the
-//   last pair cannot run under them: other groups' products do, of three.
+// The order of work for head dim 64. There a pair of blocks takes as many cycles of the special
+// function unit (2^x) as of the tensor cores, so everything else in the softmax adds to the time.
+//
+// Weights are first computed with the maxima so far, without a search for larger scores. The sum of
+// the weights, which is needed anyway, shows when a score has outgrown the maxima (kOutgrown). Only
+// then are the new maxima searched for and the weights computed again.
+//
+// This needs the scores to remain after the weights are computed. So weights are packed at once
+// into registers that P V of the last pair reads, and they cannot be computed while that product
+// runs; products of the other two groups run meanwhile.
 #include "cuda/prefill/wgmma_consumer.cuh"
 
 namespace moa::cuda::wgmma_tiles {
 
-/// A thread's 32 weights of a row sum to no more than this while none exceeds 2^kSlack, and no
-/// weight under it overflows f16.
+/// A thread's 32 weights of a row have at most this sum as long as none exceeds 2^kSlack. While the
+/// sum is at most this, no weight overflows f16.
 constexpr float kOutgrown = kPairKeys / 4 * (1 << static_cast<int>(kSlack));
 static_assert(kOutgrown < 65504);
 
-/// Packed weights of the scores, which stay, and the thread's sums of them.
+/// Computes packed weights and the thread's sums of them. The scores stay as they are.
 template <class T, class L>
 __device__ __forceinline__ void weigh(Consumer<T, L>& own, float (&sum)[2]) {
   const float base[2] = {own.rows.base(0, own.c), own.rows.base(1, own.c)};
@@ -36,7 +39,7 @@ __device__ __forceinline__ void weigh(Consumer<T, L>& own, float (&sum)[2]) {
   }
 }
 
-/// The same under the largest scores, this pair's included.
+/// The same, after the maxima have been raised to the scores of this pair.
 template <class T, class L>
 __device__ __forceinline__ void weigh_exactly(Consumer<T, L>& own, float (&sum)[2]) {
   float largest[2] = {-INFINITY, -INFINITY}, shrink[2];
@@ -49,8 +52,8 @@ __device__ __forceinline__ void weigh_exactly(Consumer<T, L>& own, float (&sum)[
   weigh(own, sum);
 }
 
-/// Weights of a pair, while no product is under way. Exact ones too where a sum is NaN, and for
-/// rows that had seen no key before.
+/// Computes the weights of a pair; no product of this group may be running. The exact way is also
+/// taken where a sum is NaN, and for rows that have seen no key before.
 template <class T, class L>
 __device__ __forceinline__ void weigh_optimistically(Consumer<T, L>& own, bool first) {
   float sum[2];
@@ -66,7 +69,8 @@ __device__ __forceinline__ void weigh_optimistically(Consumer<T, L>& own, bool f
   own.rows.sum[0] += sum[0], own.rows.sum[1] += sum[1];
 }
 
-/// Lets go of the last pairs, which none of the group's rows see; the first that some do.
+/// Releases trailing pairs that no row of this group sees; returns the first pair that some row
+/// does.
 template <class T, class L>
 __device__ __forceinline__ int skip_unseen(Consumer<T, L>& own, const PrefillItem& item) {
   const int32_t end = item.position + (own.group + 1) * kGroupRows;
@@ -74,10 +78,10 @@ __device__ __forceinline__ int skip_unseen(Consumer<T, L>& own, const PrefillIte
   for (; item.block_position(2 * pair) >= end; --pair) {
     own.wait_keys();
     own.wait_values();
-    __syncwarp();  // nobody waits any more for what is let go
+    __syncwarp();  // no lane still waits for what is released next
     own.release_keys();
     own.release_values();
-    own.await_turn();  // every group takes as many
+    own.await_turn();  // all groups must take the same number of turns
     own.pass_turn();
   }
   return pair;
@@ -87,7 +91,8 @@ template <class T, class L>
 __device__ __forceinline__ void attend_optimistic(Consumer<T, L>& own, const PrefillArguments& a,
                                                   uint32_t count) {
   barrier_wait(shared_address(&own.shared.barriers->queries_full[own.group]), count % 2);
-  // Read where it is: in registers, of which there are 160, it would make others spill.
+  // The item is read in shared memory: in registers, of which a thread has 160, it would make
+  // others spill.
   const PrefillItem& shared_item = own.shared.barriers->items[own.group];
   own.rows = SoftmaxRows{};
 #pragma unroll
@@ -118,7 +123,7 @@ __device__ __forceinline__ void attend_optimistic(Consumer<T, L>& own, const Pre
     weigh_optimistically(own, false);
   }
   const PrefillItem item = shared_item;
-  __syncwarp();  // all have read it
+  __syncwarp();  // all lanes have read the item
   own.release(&own.shared.barriers->queries_empty[own.group]);
   own.wait_values();
   own.issue_values();

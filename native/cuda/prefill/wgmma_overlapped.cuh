@@ -1,11 +1,13 @@
 #pragma once
-// The order of FlashAttention-3 (arXiv 2407.08608, 3.2): Q K^T of the next pair of blocks and P V
-// of this one are issued together, and the softmax of the next pair runs while P V is under way.
+// The order of work of FlashAttention-3 (arXiv 2407.08608, 3.2): Q K^T of the next pair of blocks
+// and P V of this pair are issued together, and the softmax of the next pair is computed while P V
+// still runs.
 #include "cuda/prefill/wgmma_consumer.cuh"
 
 namespace moa::cuda::wgmma_tiles {
 
-/// Scores become weights, in place. Whether the outputs so far are to be multiplied by `shrink`.
+/// Turns scores into weights, in place. Returns whether the outputs so far must be multiplied by
+/// `shrink`.
 template <class T, class L>
 __device__ __forceinline__ bool softmax(Consumer<T, L>& own, float (&shrink)[2]) {
   float largest[2][2] = {{-INFINITY, -INFINITY}, {-INFINITY, -INFINITY}};  // [tile parity][row]

@@ -1,7 +1,8 @@
 #pragma once
-// How prefill/wgmma.cu lays out shared memory, and the thread that fills it: queries,
-// keys and values through TMA into tiles that wgmma reads, handed over by barriers ("full" and
-// "empty"). Tiles are columns of boxes of 64 elements; a box row is 128 bytes, swizzled.
+// The layout of shared memory in prefill/wgmma.cu, and the producer thread that fills it. TMA
+// copies queries, keys and values into tiles that wgmma reads; "full" and "empty" barriers hand
+// them over. A tile consists of columns of boxes, 64 elements wide; a row of a box is 128 bytes,
+// swizzled.
 #include "cuda/device/barrier.cuh"
 #include "cuda/device/mma.cuh"
 #include "cuda/device/tma.cuh"
@@ -22,21 +23,22 @@ struct Barriers {
   uint64_t keys_full[kRingStages], keys_empty[kRingStages];
   uint64_t values_full[kRingStages], values_empty[kRingStages];
   uint64_t queries_full[kConsumerGroups], queries_empty[kConsumerGroups];
-  PrefillItem items[kConsumerGroups];  // come and go with the queries
+  PrefillItem items[kConsumerGroups];  // handed over together with the queries
 };
 
-/// Of a block with kConsumerGroups * 64 query rows and kRingStages pairs of keys and of values.
+/// The layout of a thread block with kConsumerGroups * 64 query rows, kRingStages pairs of keys and
+/// as many of values.
 template <int kHeadDim, int kConsumerGroups, int kRingStages>
 struct Layout {
   static constexpr int kDim = kHeadDim, kGroups = kConsumerGroups, kStages = kRingStages;
   static constexpr int kThreads = kGroupThreads * (1 + kGroups);
-  // Per thread; the block's are 384 * 168 or 512 * 128.
+  // Registers per thread. The thread block has 384 * 168 (two groups) or 512 * 128 (three).
   static constexpr int kProducerRegisters = kGroups == 2 ? 40 : 32;
   static constexpr int kConsumerRegisters = kGroups == 2 ? 232 : 160;
   static_assert(kGroups == 2 || kGroups == 3);
 
-  static constexpr int kColumns = kDim / kTmaBoxElements;      // of boxes
-  static constexpr int kQueryBytes = kColumns * kTmaBoxBytes;  // of a group: [columns][64 rows]
+  static constexpr int kColumns = kDim / kTmaBoxElements;      // columns of boxes
+  static constexpr int kQueryBytes = kColumns * kTmaBoxBytes;  // of one group: [columns][64 rows]
   static constexpr int kPairColumnBytes = 2 * kTmaBoxBytes;
   static constexpr int kPairBytes = kColumns * kPairColumnBytes;  // [columns][128 rows]
   static constexpr int kKeysAt = 0;
@@ -47,7 +49,7 @@ struct Layout {
   static constexpr int kSharedBytes = kBarriersAt + sizeof(Barriers<kGroups, kStages>) + kAtomBytes;
 };
 
-/// Where things are for this block.
+/// Where the shared memory of this thread block is.
 template <class L>
 struct Shared {
   char* base;
@@ -108,7 +110,7 @@ struct Producer {
       for (int pair = pairs - 1; pair >= 0; --pair, ++keys.count) {
         load_pair(maps.keys, L::kKeysAt, shared.barriers->keys_full, shared.barriers->keys_empty,
                   item, pair, keys);
-        if (pair + 1 == pairs) continue;  // values are wanted one pair later than keys
+        if (pair + 1 == pairs) continue;  // consumers need values one pair later than keys
         load_values(item, pair + 1, values);
         ++values.count;
       }

@@ -1,9 +1,9 @@
-// The host cuts every segment and head into items of 64, 128 or 192 query rows and orders them: KV
-// heads in groups whose keys and values fit half of L2, within a group the costliest items first
-// and the query heads of a KV head next to each other. Kernels with one block per item take them in
-// that order; for the persistent kernel each item goes to the block with the least to do so far.
-// Costs are known exactly, so a list made here needs no counter on the device, and nothing depends
-// on timing.
+// The host cuts every segment and head into items of 64, 128 or 192 query rows and orders them. KV
+// heads are put into groups whose keys and values fit half of L2. Within a group the costliest
+// items come first, and the query heads of a KV head are next to each other. Kernels with one
+// thread block per item take the items in this order. For the persistent kernel, each item goes to
+// the thread block that has the least to do so far. The costs are known exactly, so the device
+// needs no counter to share out work, and nothing depends on timing.
 #include "cuda/prefill/work.h"
 
 #include <algorithm>
@@ -15,21 +15,21 @@ namespace moa::cuda {
 
 namespace {
 
-/// Keys and values of one segment and KV head, and the mask over them.
+/// The keys and values of one segment and KV head, and their mask.
 struct HeadKeys {
   PrefillMask mask;
   int32_t segment = 0, kv_head = 0;
-  int32_t position = 0;               // of the segment's first row
-  int32_t key_row = 0, key_head = 0;  // in the source
-  int32_t most_blocks = 0;            // of its costliest item
-  int32_t group = 0;                  // of heads that share L2
+  int32_t position = 0;               // position of the segment's first row
+  int32_t key_row = 0, key_head = 0;  // of its first key in the source
+  int32_t most_blocks = 0;            // key blocks of its costliest item
+  int32_t group = 0;                  // number of the group of heads that share L2
 };
 
 int64_t round_up(int64_t x, int64_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
 }
 
-/// Everything that work_of reads, as numbers to compare.
+/// Everything that work_of reads, as numbers, to find out whether anything has changed.
 std::vector<int32_t> key_of(const PrefillPlan& plan) {
   std::vector<int32_t> key = {static_cast<int32_t>(plan.kernel),
                               plan.heads,
@@ -59,7 +59,7 @@ PrefillItem item_of(const PrefillPlan& plan, const HeadKeys& keys, int32_t head,
   return item;
 }
 
-/// Heads in the order in which their keys pass through L2, the costliest first.
+/// The heads in the order in which their keys pass through L2: the costliest first.
 std::vector<HeadKeys> ordered_heads(const PrefillPlan& plan) {
   std::vector<HeadKeys> heads;
   for (size_t i = 0; i < plan.masks.size(); ++i) {
@@ -119,15 +119,16 @@ std::vector<PrefillItem> ordered_items(const PrefillPlan& plan) {
   return items;
 }
 
-/// Gives each item, in order, to the thread block with the least to do; regroups items by block and
-/// returns where each block's begin.
+/// Gives each item, in order, to the thread block with the least to do. Groups `items` by thread
+/// block and returns where the items of each block begin, [blocks + 1].
 std::vector<int32_t> assign_items(std::vector<PrefillItem>& items, int32_t blocks) {
-  // Start and end of an item (first scores, last values, output) take about as long as a pair.
+  // The start and the end of an item (first scores, last values, output) take about as long as one
+  // pair of key blocks.
   constexpr int64_t kFixedCost = 1;
   struct Load {
     int64_t cost;
     int32_t block;
-    bool operator<(const Load& other) const {  // the top of the queue is the least
+    bool operator<(const Load& other) const {  // the top of the queue has the least cost
       return cost != other.cost ? cost > other.cost : block > other.block;
     }
   };
@@ -186,12 +187,13 @@ const PrefillWork& upload_prefill_work(Context& context, const PrefillPlan& plan
       context.prefill_work->buffer.lock() == buffer && context.prefill_work->key == key) {
     return *context.prefill_work;
   }
-  context.prefill_work =
-      nullptr;  // not the buffer's contents any more, should the next lines throw
+  // If the next lines throw, the buffer does not hold the old list any more.
+  context.prefill_work = nullptr;
   auto work = std::make_shared<PrefillWork>(work_of(plan));
   const auto bytes = static_cast<int64_t>(work->bytes.size());
   char* to = static_cast<char*>(context.scratch(Scratch::kPrefillWork, bytes));
-  constexpr int64_t kAtOnce = 1 << 16;  // what Context::write takes without waiting for the stream
+  // Context::write takes this much without waiting for the stream
+  constexpr int64_t kAtOnce = 1 << 16;
   for (int64_t at = 0; at < bytes; at += kAtOnce) {
     context.write(to + at, work->bytes.data() + at, std::min(kAtOnce, bytes - at));
   }

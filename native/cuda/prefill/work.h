@@ -1,6 +1,7 @@
 #pragma once
-// The list of work of a prefill attention: which blocks of queries, in which order, and how their
-// keys are gathered. Made on the host, uploaded when it differs from the last one.
+// The work list of one call of prefill attention: which blocks of queries, in which order, and how
+// their keys are gathered. The host makes it, and uploads it only when it differs from the last
+// one.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -9,7 +10,7 @@
 
 namespace moa::cuda {
 
-/// What the list of work depends on.
+/// What the work list depends on.
 struct PrefillPlan {
   PrefillKernel kernel = PrefillKernel::kSimt;
   int32_t heads = 0, kv_heads = 0, head_dim = 0, block_rows = 0, blocks = 0;
@@ -20,7 +21,7 @@ struct PrefillPlan {
   std::vector<GatheredKeys> gathered;  // [segments, kv_heads], or empty
 };
 
-/// The uploaded list, and where its parts lie in Scratch::kPrefillWork.
+/// The uploaded work list, and where its parts lie in Scratch::kPrefillWork (offsets in bytes).
 struct PrefillWork {
   std::vector<char> bytes;  // to upload; empty afterwards
   std::weak_ptr<ScratchBuffer> buffer;
@@ -29,7 +30,8 @@ struct PrefillWork {
   int32_t item_count = 0, gathered_count = 0, longest = 0;
 };
 
-/// The list of this plan on the device: last time's when nothing changed.
+/// Returns the work list of this plan, which is then on the device. Uploads nothing when the last
+/// list is the same.
 const PrefillWork& upload_prefill_work(Context& context, const PrefillPlan& plan);
 
 }  // namespace moa::cuda

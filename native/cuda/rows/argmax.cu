@@ -1,6 +1,7 @@
-// logits [rows, columns] -> the column of each row's largest element, the first of equal ones, -1
-// where there is NaN. A row is cut into parts for as many blocks of threads as fill the device;
-// whoever comes last (device/ticket.cuh) merges what the others found.
+// logits [rows, columns] -> out [rows]: the column of the largest element of each row, the first
+// one among equals, -1 if the row has a NaN. A row is cut into parts, so that there are enough
+// thread blocks to fill the device. The block that finishes last merges the results
+// (device/ticket.cuh).
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/device/block_reduce.cuh"
 #include "cuda/device/row_access.cuh"
@@ -12,14 +13,15 @@ namespace moa::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kVectorsInFlight = 4;  // 64 bytes of 16-bit logits a thread: one load would wait
-constexpr int32_t kTurn = kThreads * kVectorElements;  // elements that the threads load at once
+constexpr int kVectorsInFlight = 4;  // 64 bytes of 16-bit logits per thread: hides the latency
+constexpr int32_t kTurn = kThreads * kVectorElements;  // elements that all threads load together
 constexpr int32_t kStep = kTurn * kVectorsInFlight;
-constexpr int kMaxParts = 32;           // of a row: a warp merges them
-constexpr int kBlocksPerProcessor = 4;  // what is resident
+constexpr int kMaxParts = 32;           // most parts of a row: one warp merges them
+constexpr int kBlocksPerProcessor = 4;  // as many as are resident
 constexpr uint32_t kNanKey = 0xffffffffu;
 
-/// Larger for larger numbers and, of equal ones, for the lower index; largest for NaN. -0 equals 0.
+/// A key that orders elements: larger for larger numbers and, among equal numbers, for the lower
+/// index. NaN has the largest key, and -0 equals 0.
 __device__ __forceinline__ uint64_t key_of(float x, uint32_t index) {
   uint32_t bits = __float_as_uint(x);
   if (bits == 0x80000000u) bits = 0;
@@ -37,31 +39,33 @@ __device__ __forceinline__ uint64_t larger(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
 
-/// The larger, NaN if either is.
+/// The larger of a and b; NaN if either is NaN.
 __device__ __forceinline__ float max_or_nan(float a, float b) {
   float largest;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(largest) : "f"(a), "f"(b));
   return largest;
 }
 
-/// A thread's vector with the largest element so far. It sees vectors by increasing column, so of
-/// equal ones the first stays. Which element it is, is looked up once, at the end.
+/// The column of the vector in which a thread found the largest element so far. The thread sees
+/// vectors in order of columns, so among equal elements the first stays. The exact element is
+/// looked up once, at the end.
 struct BestVector {
-  int32_t column;  // at first the thread's first one: right when all elements are -infinity
+  // Starts with the thread's first column, which is right when all elements are -infinity.
+  int32_t column;
   float largest = -INFINITY;
 
   __device__ __forceinline__ void see(const float (&x)[kVectorElements], int32_t at, int count) {
     float next = max_or_nan(largest, x[0]);
 #pragma unroll
     for (int i = 1; i < kVectorElements; ++i) next = max_or_nan(next, i < count ? x[i] : x[0]);
-    column = next != largest ? at : column;  // also true of NaN, whose column does not matter
+    column = next != largest ? at : column;  // also true for NaN, whose column does not matter
     largest = next;
   }
 
   template <class T>
   __device__ __forceinline__ uint64_t key(const RowAccess<T>& logits, int64_t row, int32_t end,
                                           bool aligned) const {
-    if (column >= end) return 0;  // below every key: the thread saw nothing
+    if (column >= end) return 0;  // the thread saw no element: below every key
     float x[kVectorElements];
     const int count = vector_count(column, end);
     logits.load(row, column, count, aligned, x);
@@ -73,13 +77,14 @@ struct BestVector {
 };
 
 struct ArgmaxOutput {
-  int32_t* indices;
+  int32_t* indices;  // [rows], `stride` elements apart
   int64_t stride;
   uint64_t* partials;  // [rows, parts]
   uint32_t* tickets;   // [rows], zero between launches
 };
 
-/// The thread's best of columns [begin, end) of a row; column - begin is a multiple of a vector.
+/// The best vector of this thread among columns [begin, end) of a row. Vectors start at `begin`
+/// plus multiples of kVectorElements.
 template <class T>
 __device__ __forceinline__ BestVector best_vector(const RowAccess<T>& logits, int64_t row,
                                                   int32_t begin, int32_t end, bool aligned) {
@@ -102,7 +107,8 @@ __device__ __forceinline__ BestVector best_vector(const RowAccess<T>& logits, in
   return best;
 }
 
-/// Part blockIdx.x of row blockIdx.y; who finishes a row's last part merges them.
+/// Takes part blockIdx.x of row blockIdx.y. The block that finishes the last part of a row merges
+/// all of them.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     argmax_rows_kernel(const RowAccess<T> logits, const ArgmaxOutput out, const int32_t columns,
@@ -128,14 +134,15 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void argmax(Context& context, const ArgmaxParams& params) {
-  constexpr int64_t kMaxRows = 65535;  // of a grid's second dimension
+  constexpr int64_t kMaxRows = 65535;  // limit of the second dimension of a grid
   const int64_t columns = params.logits.row_size();
   for (int64_t first = 0; first < params.logits.rows(); first += kMaxRows) {
     const int64_t rows = std::min(kMaxRows, params.logits.rows() - first);
     TensorRef logits = params.logits;
     logits.data = static_cast<char*>(logits.data) +
                   first * logits.row_stride * static_cast<int64_t>(bytes_per_element(logits.dtype));
-    // Parts of whole steps, no more than are resident at once: merging them takes a while.
+    // Parts consist of whole steps. There are no more of them than are resident at once, because
+    // merging takes time.
     const int64_t wanted =
         std::clamp<int64_t>(kBlocksPerProcessor * context.multiprocessors() / rows, 1, kMaxParts);
     const int64_t steps = (columns + wanted * kStep - 1) / (wanted * kStep);

@@ -1,6 +1,6 @@
-// logits [rows, columns], targets [rows] -> losses -log softmax(logits)[target], and, where asked
-// for, their gradients by logits. A block of threads has a row: the sum over the other logits in
-// one pass (rows/log_sum_exp.cuh), then the gradients.
+// logits [rows, columns], targets [rows] -> losses [rows] = -log softmax(logits)[target] and, if
+// wanted, grad_logits [rows, columns]. A thread block takes a row: one pass sums over the other
+// logits (rows/log_sum_exp.cuh), a second one writes the gradients.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/ops.h"
 #include "cuda/rows/log_sum_exp.cuh"
@@ -11,19 +11,19 @@ namespace {
 
 constexpr int kThreads = 512;
 
-/// Without gradients, grad_logits.data is null. It may be logits.
+/// grad_logits.data is null when no gradients are wanted. It may be the memory of logits.
 template <class T, class Gradient>
 struct CrossEntropyRows {
-  RowAccess<T> logits;  // [rows, columns]
-  RowAccess<Gradient> grad_logits;
-  const int32_t* targets;  // [rows]
-  float* losses;           // [rows]
+  RowAccess<T> logits;              // [rows, columns]
+  RowAccess<Gradient> grad_logits;  // [rows, columns]
+  const int32_t* targets;           // [rows]
+  float* losses;                    // [rows]
   int64_t columns, targets_stride, losses_stride;
   float scale;
   bool aligned;
 };
 
-/// The whole gradient of a row = value.
+/// Sets the whole gradient of a row to `value`.
 template <class T, class Gradient>
 __device__ void fill_gradient(const CrossEntropyRows<T, Gradient>& p, int64_t row, float value) {
   float x[kVectorElements];
@@ -36,9 +36,9 @@ __device__ void fill_gradient(const CrossEntropyRows<T, Gradient>& p, int64_t ro
 }
 
 /// Loss -log softmax(logits)[target]; gradient scale * (softmax(logits) - onehot(target)). Both are
-/// made of the other logits' sum, because log-sum-exp - logit and p - 1 cancel where the target is
-/// almost certain. An ignored target (-1) gives 0 for both, a target outside the vocabulary NaN for
-/// both. A CTA does a row.
+/// computed from the sum over the other logits: where the target is almost certain, log-sum-exp -
+/// logit and p - 1 would lose their digits by cancellation. An ignored target (-1) gives 0 for
+/// both; a target outside the vocabulary gives NaN for both. A CTA takes a row.
 template <class T, class Gradient>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_rows_kernel(const CrossEntropyRows<T, Gradient> p) {
@@ -52,12 +52,13 @@ __global__ void __launch_bounds__(kThreads)
     if (threadIdx.x == 0) p.losses[row * p.losses_stride] = value;
     return;
   }
-  float chosen[kVectorElements];  // before the barrier in exp_sum, after which gradients may
-                                  // overwrite it
+  // Loaded before the barrier in exp_sum, because gradients may overwrite it after that.
+  float chosen[kVectorElements];
   p.logits.load(row, target, 1, false, chosen);
   const ExpSum rest = exp_sum(p.logits, row, p.columns, target, p.aligned, shared);
   const float shift = shift_of(fmaxf(rest.largest, chosen[0])), below = shift - chosen[0];
-  // Once a row, and what the loss of an almost certain target is proportional to: not __expf.
+  // expf and not the faster __expf: the loss of an almost certain target is proportional to this
+  // value, which is computed only once per row.
   const float others =
       rest.largest == -INFINITY ? rest.sum : rest.sum * expf(shift_of(rest.largest) - shift);
   const float sum = others + expf(-below);

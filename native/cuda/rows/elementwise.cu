@@ -1,5 +1,6 @@
-// add (x += y), copy, fill and fill_uniform (seeded random numbers, moa/uniform.h) over tensors of
-// any float dtype: one vector of a row a thread.
+// x, y [rows, columns] -> x += y (add), out = x (copy), out = value (fill), out = seeded random
+// numbers (fill_uniform, moa/uniform.h), for tensors of any float dtype. Each thread takes one
+// vector of a row.
 // Measured: reports/cuda/2026-11-24-h200
 #include <cmath>
 #include <cstring>
@@ -12,7 +13,7 @@ namespace moa::cuda {
 
 namespace {
 
-/// x += y, both [rows, columns]
+/// x += y. Both are [rows, columns].
 template <class X, class Y>
 __global__ void add_rows_kernel(const RowAccess<X> x, const RowAccess<Y> y, const int64_t rows,
                                 const int64_t columns, const bool aligned) {
@@ -29,7 +30,7 @@ __global__ void add_rows_kernel(const RowAccess<X> x, const RowAccess<Y> y, cons
   }
 }
 
-/// out = x, both [rows, columns]
+/// out = x. Both are [rows, columns].
 template <class X, class Out>
 __global__ void copy_rows_kernel(const RowAccess<X> x, const RowAccess<Out> out, const int64_t rows,
                                  const int64_t columns, const bool aligned) {
@@ -43,7 +44,7 @@ __global__ void copy_rows_kernel(const RowAccess<X> x, const RowAccess<Out> out,
   }
 }
 
-/// Every element of out [rows, columns] = the bits of `value`.
+/// Sets every element of out [rows, columns] to the bits of `value`.
 template <class T>
 __global__ void fill_rows_kernel(T* out, const int64_t stride, const int64_t rows,
                                  const int64_t columns, const T value, const bool aligned) {
@@ -158,7 +159,8 @@ void fill_uniform(Context& context, const FillUniformParams& params) {
   flatten_contiguous({&out});
   const int64_t rows = out.rows(), columns = out.row_size();
   const RowGrid launch(rows, columns);
-  const float half_width = params.deviation * 1.7320508f;  // sqrt(3): of a flat distribution
+  // The factor is sqrt(3), because the uniform distribution over [-w, w] has deviation w / sqrt(3).
+  const float half_width = params.deviation * 1.7320508f;
   const bool aligned = aligned_rows({out}, columns);
   with_float_type(out.dtype, "out", [&]<class T>() {
     fill_uniform_kernel<T><<<launch.grid, launch.block, 0, context.stream>>>(

@@ -1,5 +1,5 @@
-// ids [tokens], table [vocabulary, columns] -> out [tokens, columns], the table's rows, NaN
-// where there is no such row. A thread moves eight columns.
+// ids [tokens], table [vocabulary, columns] -> out [tokens, columns]: the rows of the table that
+// ids name, or NaN where the table has no such row. A thread copies eight columns.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/device/row_access.cuh"
 #include "cuda/host/ops.h"
@@ -8,8 +8,8 @@ namespace moa::cuda {
 
 namespace {
 
-/// out[t] = table[ids[t]], NaN where there is no such row. table [vocabulary, columns], out
-/// [tokens, columns]
+/// out[t] = table[ids[t]], or NaN where there is no such row. table is [vocabulary, columns], out
+/// is [tokens, columns].
 template <class Table, class Out>
 __global__ void embedding_rows_kernel(const int32_t* ids, const int64_t ids_stride,
                                       const RowAccess<Table> table, const RowAccess<Out> out,

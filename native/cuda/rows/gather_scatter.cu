@@ -1,5 +1,6 @@
-// x, a list of rows -> out: gather_rows reads the listed rows, scatter_rows writes them; rows are
-// bytes here. The list travels in kernel parameters.
+// x [rows, columns], a list of rows -> out: gather_rows reads the listed rows of x, scatter_rows
+// writes the listed rows of out. Rows are copied as bytes. The list is part of the kernel's
+// parameters.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/ops.h"
 
@@ -7,10 +8,10 @@ namespace moa::cuda {
 
 namespace {
 
-// With the other parameters below 32,764 bytes, what a launch takes since CUDA 12.1.
+// Together with the other parameters below 32,764 bytes, which a launch may have since CUDA 12.1.
 constexpr int kListedRows = 8000;
 constexpr int kThreads = 256;
-constexpr int kUnitsInFlight = 4;  // of a thread
+constexpr int kUnitsInFlight = 4;  // per thread
 
 struct CopyRowsParams {
   const char* x;
@@ -22,7 +23,8 @@ struct CopyRowsParams {
   int32_t rows[kListedRows];
 };
 
-/// gather: out[i] = x[rows[i]]; scatter: out[rows[i]] = x[i]; by units of type Unit.
+/// gather: out[i] = x[rows[i]]; scatter: out[rows[i]] = x[i]. Rows are copied in units of type
+/// Unit.
 template <class Unit>
 __global__ void copy_rows_kernel(const __grid_constant__ CopyRowsParams p) {
   const int64_t listed = p.rows[blockIdx.y], place = blockIdx.y;
@@ -61,7 +63,7 @@ void copy_rows(Context& context, const RowsParams& params, bool scatter) {
   p.row_bytes = params.x.row_size() * size;
   p.scatter = scatter;
   if (p.row_bytes == 0) return;
-  // The list is walked in pieces: the side that it does not index moves on with it.
+  // The list is taken in pieces. The pointer of the side that it does not index moves on with them.
   for (int64_t first = 0; first < params.rows.count; first += kListedRows) {
     const int64_t left = params.rows.count - first;
     p.count = static_cast<int32_t>(left < kListedRows ? left : kListedRows);

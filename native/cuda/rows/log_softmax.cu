@@ -1,5 +1,6 @@
-// logits [rows, columns] -> out = logits - log(sum(exp(logits))) by rows. A block of threads has a
-// row and reads it twice: sum and maximum in one pass (rows/log_sum_exp.cuh), then the differences.
+// logits [rows, columns] -> out [rows, columns] = logits - log(sum(exp(logits))), row by row. A
+// thread block takes a row and reads it twice: first for the sum and the maximum
+// (rows/log_sum_exp.cuh), then for the differences.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/ops.h"
 #include "cuda/rows/log_sum_exp.cuh"
@@ -10,7 +11,7 @@ namespace {
 
 constexpr int kThreads = 512;
 
-/// out = logits - log(sum(exp(logits))) by rows, a CTA each.
+/// out = logits - log(sum(exp(logits))), row by row. A CTA takes a row.
 template <class T, class Out>
 __global__ void __launch_bounds__(kThreads)
     log_softmax_rows_kernel(const RowAccess<T> logits, const RowAccess<Out> out,

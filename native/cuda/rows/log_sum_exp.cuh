@@ -1,6 +1,6 @@
 #pragma once
-// Sum of exp(x) of a row in one pass, and its logarithm: NaN anywhere gives NaN; all -infinity
-// gives -infinity; +infinity gives +infinity.
+// The sum of exp(x) over a row, in one pass, and its logarithm. Any NaN gives NaN; a row that is
+// all -infinity gives -infinity; +infinity gives +infinity.
 #include <cmath>
 
 #include "cuda/device/block_reduce.cuh"
@@ -8,20 +8,21 @@
 
 namespace moa::cuda {
 
-/// `largest` without regard to NaN, and the sum of exp(x - shift(largest)), which NaN sticks to.
+/// `largest` is the largest element that is not NaN; `sum` is the sum of exp(x -
+/// shift_of(largest)), and NaN if any element is.
 struct ExpSum {
   float largest, sum;
 };
 
 constexpr ExpSum kNoExp = {-INFINITY, 0.0f};
 
-/// Infinities are no shift: inf - inf would be NaN.
+/// What is subtracted before exp: 0 when `largest` is infinite, because inf - inf would be NaN.
 __device__ __forceinline__ float shift_of(float largest) {
   return isinf(largest) ? 0.0f : largest;
 }
 
-/// What brings a sum from one largest element to a larger one. A sum without finite elements is 0
-/// or NaN, and stays that.
+/// The factor that turns a sum for largest element `from` into one for the larger element `to`. It
+/// is 1 when `from` is -infinity, because that sum is 0 or NaN and must stay so.
 __device__ __forceinline__ float rescale(float from, float to) {
   return from == -INFINITY ? 1.0f : __expf(shift_of(from) - shift_of(to));
 }
@@ -30,7 +31,7 @@ __device__ __forceinline__ ExpSum shuffle_xor(ExpSum x, int lanes) {
   return {.largest = shuffle_xor(x.largest, lanes), .sum = shuffle_xor(x.sum, lanes)};
 }
 
-/// Commutative to the bit.
+/// Commutative, to the last bit.
 __device__ __forceinline__ ExpSum merge(ExpSum a, ExpSum b) {
   const float largest = fmaxf(a.largest, b.largest);
   const float left = __fmul_rn(a.sum, rescale(a.largest, largest)),
@@ -38,8 +39,8 @@ __device__ __forceinline__ ExpSum merge(ExpSum a, ExpSum b) {
   return {.largest = largest, .sum = __fadd_rn(left, right)};
 }
 
-/// Of row `row` of [rows, columns] without the element at column `skip` (-1: of all elements), for
-/// every thread of the CTA. `shared` has 32 elements.
+/// The ExpSum of row `row` of logits [rows, columns], without the element at column `skip`; -1
+/// skips none. Every thread of the CTA gets the result. `shared` has 32 elements.
 template <class T>
 __device__ __forceinline__ ExpSum exp_sum(const RowAccess<T>& logits, int64_t row, int64_t columns,
                                           int64_t skip, bool aligned, ExpSum* shared) {

@@ -1,7 +1,7 @@
 // x (+ residual) [T, C] or [T, H, D], weight [C] or [D] -> out = x / sqrt(mean(x^2) + epsilon) *
-// weight over the last dimension; with a residual, their sum goes back to it. A vector's elements
-// stay in registers between its sum of squares and its scaling where they fit, so that they are
-// read once.
+// weight over the last dimension. With a residual, x + residual is also written to the residual.
+// Where the elements of a vector fit, they stay in registers between the sum of squares and the
+// scaling, so that they are read only once.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/ops.h"
 #include "cuda/rows/norm.cuh"
@@ -10,10 +10,10 @@ namespace moa::cuda {
 
 namespace {
 
-struct None {};  // no residual
+struct None {};  // stands for no residual
 
-/// Eight elements that a thread keeps from one pass to the next. 16-bit ones that nothing was added
-/// to stay packed: half the registers, so that more threads have loads under way.
+/// Eight elements that a thread keeps from one pass to the next. 16-bit elements to which nothing
+/// was added stay packed. This takes half the registers, so more threads have loads in flight.
 template <class X, class Residual>
 constexpr bool kKeptPacked = std::is_same_v<Residual, None> && sizeof(X) == 2;
 template <class X, class Residual>
@@ -26,7 +26,8 @@ struct KeptVector<X, Residual> {
   uint4 x;
 };
 
-/// Typed tensors are aligned; Any may not be.
+/// x, residual and out are [T, C] or [T, H, D]. Tensors with a static type are aligned to 16 bytes;
+/// those of type Any may not be.
 template <class X, class Residual, class Out>
 struct RmsNormRows {
   RowAccess<X> x;
@@ -42,7 +43,7 @@ struct RmsNormRows {
     return min(kVectorElements, shape.size - column);
   }
 
-  /// x, or residual + x where there is one.
+  /// x, or residual + x when there is a residual.
   __device__ __forceinline__ void load_sum(const NormPlace& at, int column,
                                            float (&sum)[kVectorElements]) const {
     x.load(at.row, at.first + column, count(column), aligned(), sum);
@@ -94,14 +95,14 @@ __device__ __forceinline__ float sum_of_squares(const float (&x)[kVectorElements
 }
 
 /// out = x / sqrt(mean(x^2) + epsilon) * weight, where x is the sum before it is rounded to the
-/// residual's dtype. A vector for blockDim.x threads, blockDim.y vectors a CTA (more than one only
-/// when one warp does a vector).
+/// residual's dtype. blockDim.x threads take a vector; a CTA has blockDim.y vectors (more than one
+/// only when one warp takes a vector).
 template <class X, class Residual, class Out>
 __global__ void __launch_bounds__(kNormMaxThreads, kKeptPacked<X, Residual> ? 3 : 2)
     rms_norm_rows_kernel(const RmsNormRows<X, Residual, Out> p) {
   __shared__ float shared[32];
   const NormPlace at(p.shape);
-  if (at.row >= p.shape.rows) return;  // whole warps, and never of a CTA with barriers
+  if (at.row >= p.shape.rows) return;  // only whole warps return, and only in CTAs without barriers
   KeptVector<X, Residual> kept[kNormKept];
   float squares = 0;
 #pragma unroll
@@ -109,8 +110,9 @@ __global__ void __launch_bounds__(kNormMaxThreads, kKeptPacked<X, Residual> ? 3 
     const int column = at.begin + k * at.step;
     if (column < p.shape.size) p.load_kept(at, column, kept[k]);
   }
+  // Separate from the loads, so that all of these are in flight.
 #pragma unroll
-  for (int k = 0; k < kNormKept; ++k) {  // apart from the loads, so that those are all under way
+  for (int k = 0; k < kNormKept; ++k) {
     const int column = at.begin + k * at.step;
     if (column >= p.shape.size) continue;
     float sum[kVectorElements];

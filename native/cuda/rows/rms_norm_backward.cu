@@ -1,5 +1,6 @@
-// x, weight, grad_out of an RMS norm -> grad_x, or grad_x += it. One pass sums x^2 and grad_out *
-// weight * x of a vector, a second one, over what registers kept, writes its gradient.
+// x, grad_out [T, C] or [T, H, D], weight [C] or [D] of an RMS norm -> grad_x, written or added.
+// The first pass sums x^2 and grad_out * weight * x over a vector; the second pass writes the
+// gradient, from elements that registers kept.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/host/ops.h"
 #include "cuda/rows/norm.cuh"
@@ -8,7 +9,8 @@ namespace moa::cuda {
 
 namespace {
 
-/// Typed tensors are aligned; Any may not be.
+/// x, grad_out and grad_x are [T, C] or [T, H, D]. Tensors with a static type are aligned to 16
+/// bytes; those of type Any may not be.
 template <class X, class GradOut, class GradX>
 struct RmsNormBackwardRows {
   RowAccess<X> x;
@@ -30,7 +32,7 @@ struct RmsNormBackwardRows {
     x.load(at.row, at.first + column, count(column), aligned(), in);
     grad_out.load(at.row, at.first + column, count(column), aligned(), gradient);
   }
-  /// g = gradient * weight, and their sums with x.
+  /// Multiplies g by the weight, and adds to the sums of x^2 and g x.
   __device__ __forceinline__ void sum(int column, const float (&in)[kVectorElements],
                                       float (&g)[kVectorElements], float& squares,
                                       float& products) const {
@@ -65,7 +67,7 @@ __global__ void __launch_bounds__(kNormMaxThreads, 1)
     rms_norm_backward_rows_kernel(const RmsNormBackwardRows<X, GradOut, GradX> p) {
   __shared__ float shared[2][32];
   const NormPlace at(p.shape);
-  if (at.row >= p.shape.rows) return;  // whole warps, and never of a CTA with barriers
+  if (at.row >= p.shape.rows) return;  // only whole warps return, and only in CTAs without barriers
   float kept_x[kNormKept][kVectorElements], kept_g[kNormKept][kVectorElements];
   float squares = 0, products = 0;
 #pragma unroll
@@ -97,7 +99,7 @@ __global__ void __launch_bounds__(kNormMaxThreads, 1)
 #pragma unroll 1
   for (int column = at.begin + kNormKept * at.step; column < p.shape.size; column += at.step) {
     p.load(at, column, x, g);
-    p.sum(column, x, g, squares, products);  // for g; the sums are no longer read
+    p.sum(column, x, g, squares, products);  // only to compute g: the sums are not read any more
     p.store(at, column, inverse, along, x, g);
   }
 }
@@ -132,7 +134,8 @@ void rms_norm_backward(Context& context, const RmsNormBackwardParams& params) {
   const DType x = params.x.dtype, grad_out = params.grad_out.dtype, grad_x = params.grad_x.dtype;
   if (!all_aligned(params, params.x.shape[params.x.ndim - 1]))
     return launch<Any, Any, Any>(context, params);
-  // The residual stream and its gradient are float32 in models, query and key norms have one dtype.
+  // In models, the residual stream and its gradient are float32, and norms of queries and keys have
+  // one dtype.
   if (x == grad_out && grad_out == grad_x)
     return with_float_type(x, "x", [&]<class T>() { launch<T, T, T>(context, params); });
   if (x != DType::kF32 || grad_out == DType::kF32 || (grad_x != grad_out && grad_x != DType::kF32))

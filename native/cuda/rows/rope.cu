@@ -1,6 +1,7 @@
-// Rotary embedding of q [T, heads, D] and k [T, kv_heads, D] in place, at the positions of packed
-// segments; inverse for gradients. A block of threads has a row, computes its rotations once in
-// shared memory, and applies them to all heads. Segments travel in the kernel's parameters.
+// q [T, heads, D], k [T, kv_heads, D], inverse frequencies [D / 2], packed segments -> q and k with
+// rotary embedding, in place; the inverse rotation is for gradients. A thread block takes a row: it
+// computes the rotations once, in shared memory, and applies them to all heads. Segments are part
+// of the kernel's parameters.
 // Measured: reports/cuda/2026-11-24-h200
 #include "cuda/device/row_access.cuh"
 #include "cuda/host/ops.h"
@@ -10,15 +11,15 @@ namespace moa::cuda {
 
 namespace {
 
-constexpr int kSegments =
-    224;  // of a launch: with the other parameters below 4 KiB, which every driver takes
+// Segments per launch: with the other parameters they are below 4 KiB, which every driver takes.
+constexpr int kSegments = 224;
 constexpr int kMaxHalf = 128;  // head dims reach 256
 constexpr int kThreads = 128;
 
 struct Run {
   int32_t end;  // rows of the launch up to the end of this segment
-  int32_t row_offset,
-      position_offset;  // add to a row of the launch to get its row of the tensors, its position
+  // Added to a row of the launch, they give its row in the tensors and its position.
+  int32_t row_offset, position_offset;
 };
 
 /// q [T, heads, 2 * half] and k [T, kv_heads, 2 * half]; either may have no heads.
@@ -33,16 +34,17 @@ struct RopeRowsParams {
   Run list[kSegments];
 };
 
-/// Rotates pairs (i, i + half) of every head of a row; a CTA does a row, eight pairs a thread at a
-/// time.
+/// Rotates the pairs (i, i + half) of every head of a row. A CTA takes a row; a thread takes eight
+/// pairs at a time.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     rope_rows_kernel(const __grid_constant__ RopeRowsParams<T> p) {
-  // One place is left out after every eight, so that threads eight apart read different banks.
+  // One place stays unused after every eight, so that threads that are eight apart read different
+  // banks.
   __shared__ float2 rotations[kMaxHalf + kMaxHalf / kVectorElements];
   const int row_of_launch = static_cast<int>(blockIdx.x);
   int run = 0;
-  for (int past = p.runs; run < past;) {  // the first whose end is beyond the row
+  for (int past = p.runs; run < past;) {  // finds the first run whose end is past the row
     const int middle = (run + past) / 2;
     if (p.list[middle].end > row_of_launch) {
       past = middle;
@@ -80,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// Rotates q and k, or only one of them where their dtypes differ.
+/// Rotates q and k together, or only one of them when their dtypes differ.
 template <class T>
 void rotate(Context& context, const RopeParams& params, bool with_q, bool with_k) {
   RopeRowsParams<T> p{};

@@ -3,10 +3,10 @@
 
 namespace moa::cuda {
 
-/// (cosine, sine) of position * inverse_frequency, times `scale`; the sine negated for the inverse
-/// rotation. The angle is rounded to float32 before, as in the models' training code. Reduction and
-/// polynomials are in double: float32 would lose what a long position's angle has, and the
-/// runtime's sincosf uses local memory for large arguments.
+/// (cosine, sine) of position * inverse_frequency, times `scale`; the inverse rotation has the sine
+/// negated. The angle is rounded to float32 first, as in the code that trained the models. The
+/// reduction and the polynomials are in double: float32 would lose digits of the large angle of a
+/// late position, and CUDA's sincosf uses local memory for large arguments.
 __device__ __forceinline__ float2 rotation_of(int position, float inverse_frequency, float scale,
                                               bool inverse) {
   constexpr double kTwoOverPi = 0.6366197723675814, kHalfPi = 1.5707963267948966;

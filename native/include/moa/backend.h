@@ -1,6 +1,6 @@
 #pragma once
-// What a device must provide. The binding owns the stream thread and calls everything below `stream
-// thread` on it, so a backend is its memory, its cache and one function per op.
+// What a device must provide: its memory, its cache and one function per op. The binding owns the
+// stream thread; it calls everything that stands under `Stream thread` below on that thread.
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -17,14 +17,15 @@ namespace moa {
 struct DeviceTraits {
   const char* name = "";
   bool half_activations = false;  // f16 and bf16 activations, not only weights and caches
-  bool host_memory = true;        // tensors live in the memory that V8 must know about
-  bool device_graphs = false;     // capture_begin and capture_end record; else the host does
+  bool host_memory = true;        // tensors live in host memory, of which V8 must be told
+  bool device_graphs = false;  // capture_begin and capture_end record; otherwise the host records
   const char* timer = "stream thread clock";
 };
 
 /// Memory of the whole device and of the backend's pool, in bytes.
 struct DeviceMemory {
-  int64_t free_bytes = 0, total_bytes = 0;  // other programs and the driver's own use included
+  // Of the whole device, of which other programs and the driver use a part.
+  int64_t free_bytes = 0, total_bytes = 0;
   int64_t pool_reserved_bytes = 0, pool_used_bytes = 0;
 };
 
@@ -74,18 +75,20 @@ class Backend {
   virtual std::shared_ptr<KvCache> make_kv_cache(KvCacheSpec spec) = 0;
   /// Empty where memory is the host's. Any thread.
   virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
-  /// Gives memory that nothing uses back to the device, for other processes. After the stream
-  /// thread has ended.
+  /// Gives memory that nothing uses back to the device, so that other processes can have it. Called
+  /// after the stream thread has ended.
   virtual void give_back_memory() {}
-  /// What ran on another kernel than the one meant for it, and why: sentences. Any thread.
+  /// One sentence for each op that ran on another kernel than the one meant for it, with the
+  /// reason. Any thread.
   virtual std::vector<std::string> substitutions() const { return {}; }
 
   // Stream thread.
   virtual void start_stream_thread() = 0;
-  /// Host memory `data`, contiguous elements of `from`, into `out`, converted to its dtype.
+  /// Copies `data` (host memory, contiguous elements of dtype `from`) into `out` and converts the
+  /// elements to the dtype of `out`.
   virtual void upload(const void* data, DType from, const TensorRef& out) = 0;
-  /// The elements of `x` in row-major order without gaps, floats as f32, into host memory. Waits
-  /// for what was launched before.
+  /// Copies the elements of `x` into host memory, in row-major order without gaps; floats arrive as
+  /// f32. Waits for everything that was enqueued before.
   virtual void download(const TensorRef& x, void* out) = 0;
   virtual void synchronize() = 0;
 
@@ -97,8 +100,8 @@ class Backend {
     return passed.count();
   }
 
-  /// Where traits().device_graphs: ops between begin and end are recorded, not run. `abandon` ends
-  /// a recording that failed, and does nothing when there is none.
+  /// Only where traits().device_graphs is true: ops between begin and end are recorded, not run.
+  /// `abandon` ends a recording that failed; when there is no recording, it does nothing.
   virtual void capture_begin();
   virtual std::unique_ptr<CommandGraph> capture_end();
   virtual void capture_abandon() {}

@@ -3,24 +3,25 @@
 // symbol fills a table of functions over plain data. The addon owns all state but streams, graphs
 // and scratch memory; Python can drive the same table with ctypes (python/moabench_peers).
 //
-// Every function returns 0, or 1 + the ErrorCode of a failure whose text `last_error` gives (per
-// thread). Params are validated by the caller (ops/validate.h); `cache` fields in them are not read
-// here: the CacheView takes their place.
+// A function that can fail returns 0, or 1 + the ErrorCode of its failure; `last_error` then gives
+// the text of the calling thread's last failure. The caller validates all params (ops/validate.h).
+// The library does not read their `cache` fields: a CacheView takes their place.
 #include <cstdint>
 
 #include "moa/ops.h"
 
 namespace moa::cuda {
 
-/// Changes with any change of this header or of moa/ops.h, moa/tensor.h, moa/view.h.
+/// Goes up with every change of a struct in this header or in moa/ops.h, moa/tensor.h or
+/// moa/view.h.
 inline constexpr uint32_t kAbiVersion = 3;
 inline constexpr const char* kEntryPoint = "moabench_cuda_api";
 
 struct Context;
 struct Graph;
 
-/// Where scratch memory comes from, so that it is on the caller's account. `allocate` gives nullptr
-/// when there is none.
+/// The library takes its scratch memory through these hooks, so that the caller can count it.
+/// `allocate` returns nullptr when there is no memory left.
 struct MemoryHooks {
   void* user = nullptr;
   void* (*allocate)(void* user, int64_t bytes, const char* name) = nullptr;
@@ -36,22 +37,23 @@ struct DeviceInfo {
 };
 
 struct DeviceMemory {
-  int64_t free_bytes = 0,
-          total_bytes = 0;  // cudaMemGetInfo: the whole device, other processes included
+  // From cudaMemGetInfo, so of the whole device, of which other processes use a part.
+  int64_t free_bytes = 0, total_bytes = 0;
   int64_t pool_reserved_bytes = 0, pool_used_bytes = 0;  // of this context's memory pool
 };
 
 /// A KV cache as kernels see it. Pointers without `host_` are device memory.
 ///
-/// Storage of one head of one sequence in one layer: tiles of 64 slots, tile t at heads[...] + t *
-/// 64 * 2 * row bytes. A tile has n = min(64, capacity - 64 t) slots (64 but in the last tile of a
-/// growing cache, whose capacity is exactly its tokens): its n keys [n, D], then its n values [n,
-/// D]. Where cache_swizzled(), the 16-byte chunks of a row are permuted by swizzled_chunk()
-/// (cuda/cache/tile.h), so that a plain bulk copy into shared memory is free of bank conflicts.
+/// Storage of one head of one sequence in one layer is a list of tiles of 64 slots. Tile t starts
+/// at heads[...] + t * 64 * 2 * row bytes. A tile has n = min(64, capacity - 64 t) slots: first its
+/// n keys [n, D], then its n values [n, D]. Only the last tile of a dynamic cache has fewer than
+/// 64, because the capacity of such a cache is exactly its number of tokens. Where cache_swizzled()
+/// is true, swizzled_chunk() (cuda/cache/tile.h) permutes the 16-byte chunks of a row: shared
+/// memory that holds a plain bulk copy of a tile is then read without bank conflicts.
 struct CacheView {
   const uint64_t* heads = nullptr;      // [sequences, layers, kv_heads] device addresses of tile 0
   const int32_t* capacities = nullptr;  // [sequences, layers, kv_heads] slots
-  const int32_t* host_capacities = nullptr;  // the same on the host
+  const int32_t* host_capacities = nullptr;  // the same values in host memory
   int32_t* lengths = nullptr;                // [sequences] tokens seen before the step
   void* plan = nullptr;  // decode_plan_bytes(): written by decode_plan, read by attention_decode
   int32_t sequences = 0, layers = 0, kv_heads = 0, head_dim = 0, sink = 0;
@@ -59,8 +61,8 @@ struct CacheView {
   bool windowed = false;  // ring: sink + window per head; otherwise every token is visible
 };
 
-/// One layer's growth of a growing cache: copies `tokens` tokens of every head from old storage to
-/// new.
+/// The growth of one layer of a dynamic cache: the first `tokens` tokens of every head are copied
+/// from the old storage to the new one.
 struct GrowParams {
   const uint64_t* old_heads = nullptr;  // [kv_heads] host array of device addresses
   const uint64_t* new_heads = nullptr;  // [kv_heads] host array
@@ -100,8 +102,8 @@ struct Api {
   uint32_t abi_version = 0;
   const char* (*last_error)() = nullptr;
 
-  // Devices and contexts. A context is one in-order stream with its memory pool; create makes
-  // `device` current.
+  // Devices and contexts. A context is one in-order stream with its memory pool; `create` also
+  // makes `device` current.
   int32_t (*device_count)(int32_t* count) = nullptr;
   int32_t (*create)(int32_t device, Context** context) = nullptr;
   void (*destroy)(Context* context) = nullptr;
@@ -109,34 +111,34 @@ struct Api {
   void (*set_memory_hooks)(Context* context, const MemoryHooks* hooks) = nullptr;
   /// Frees scratch memory through the hooks; captured graphs keep theirs.
   void (*drop_scratch)(Context* context) = nullptr;
-  /// Waits for the stream and gives what is free in the pool back to the device, for other
-  /// processes.
+  /// Waits for the stream, then gives the free memory of the pool back to the device, so that other
+  /// processes can have it.
   int32_t (*trim)(Context* context) = nullptr;
   /// Makes the context's device current for the calling thread.
   int32_t (*bind_thread)(Context* context) = nullptr;
   /// The stream, as a CUstream: for callers that share it.
   void* (*stream)(Context* context) = nullptr;
 
-  // Memory, from any thread, in stream order. allocate gives zeros; out of memory is kOutOfMemory
-  // and leaves all as it was.
+  // Memory, from any thread, in stream order. `allocate` returns zero-filled memory; when there is
+  // not enough, it fails with kOutOfMemory and changes nothing.
   int32_t (*allocate)(Context* context, int64_t bytes, void** data) = nullptr;
   void (*release)(Context* context, void* data) = nullptr;
   int32_t (*memory)(Context* context, DeviceMemory* memory) = nullptr;
-  /// What ran on another kernel than the one meant for it, and why: a sentence a line, each once.
-  /// From any thread; valid until the thread's next call.
+  /// Which ops ran on another kernel than the one meant for them, and why: one sentence per line,
+  /// each of them once. Any thread; the text is valid until the same thread calls again.
   const char* (*substitutions)(Context* context) = nullptr;
 
   // Stream thread.
   int32_t (*upload)(Context* context, const void* host, DType from, const TensorRef* out) = nullptr;
-  int32_t (*download)(Context* context, const TensorRef* x,
-                      void* host) = nullptr;  // waits; floats as f32
+  /// Waits for the stream; floats arrive as f32.
+  int32_t (*download)(Context* context, const TensorRef* x, void* host) = nullptr;
   int32_t (*write_bytes)(Context* context, const void* host, int64_t bytes, void* device) = nullptr;
   int32_t (*synchronize)(Context* context) = nullptr;
 
   // Graphs: what is enqueued between begin and end is recorded, not run. Replays run on the stream.
   int32_t (*capture_begin)(Context* context) = nullptr;
-  int32_t (*capture_end)(Context* context,
-                         Graph** graph) = nullptr;  // a null graph pointer abandons the capture
+  /// A null `graph` abandons the capture.
+  int32_t (*capture_end)(Context* context, Graph** graph) = nullptr;
   int32_t (*graph_launch)(Context* context, Graph* graph) = nullptr;
   void (*graph_destroy)(Context* context, Graph* graph) = nullptr;
 
@@ -147,9 +149,9 @@ struct Api {
   // Caches.
   int64_t (*decode_plan_bytes)(Context* context, int32_t sequences, int32_t layers,
                                int32_t kv_heads) = nullptr;
-  /// Splits one decode step of `sequences` over the device, for all layers, from the lengths on the
-  /// device. Needed before the first attention_decode of a step; its result holds until lengths
-  /// change.
+  /// Divides the work of one decode step of `sequences` over the multiprocessors, for all layers,
+  /// by the lengths that are on the device. It must run before the first attention_decode of a
+  /// step; the plan stays valid until lengths change.
   int32_t (*decode_plan)(Context* context, const CacheView* cache,
                          View<int32_t> sequences) = nullptr;
   int32_t (*cache_reset)(Context* context, const CacheView* cache, int32_t sequence) = nullptr;
@@ -165,8 +167,8 @@ struct Api {
 #undef MOA_DECLARE_OP
 };
 
-/// The exported symbol's type: fills `api` and returns 0, or returns the library's own version when
-/// it is another one.
+/// The type of the exported symbol. It fills `api` and returns 0; when `abi_version` is not the
+/// library's own version, it returns the library's version instead.
 using EntryPoint = uint32_t (*)(uint32_t abi_version, Api* api);
 
 }  // namespace moa::cuda

@@ -28,7 +28,8 @@ struct KvCacheSpec {
   int64_t token_bytes() const { return head_dim * static_cast<int64_t>(bytes_per_element(dtype)); }
 };
 
-/// A backend's cache. What is stored is counted here; where and how is the backend's own business.
+/// A backend's cache. What is stored is counted here; where and how it is stored is up to the
+/// backend.
 ///
 /// The token at position p lives in slot ring_slot(p, spec().sink, capacity) under every policy:
 /// `full` and `dynamic` never wrap. With n tokens stored, slots [0, live_slots(n, capacity)) hold
@@ -41,10 +42,11 @@ class KvCache {
   KvCache& operator=(const KvCache&) = delete;
 
   const KvCacheSpec& spec() const { return spec_; }
-  /// Whether old tokens leave: the mask is then sink + window per head, window = capacity - sink;
-  /// otherwise causal only.
+  /// Whether old tokens are evicted. The mask is then sink + window per head, with window =
+  /// capacity - sink; otherwise it is causal only.
   bool windowed() const { return spec_.policy == CachePolicy::kRing; }
-  // Callable from any thread. `ring` and `full` reside whole; `dynamic` is exactly its tokens.
+  // Callable from any thread. `ring` and `full` hold all their slots from the start; `dynamic`
+  // holds exactly its tokens.
   int64_t resident_bytes() const;
   std::vector<double> resident_bytes_per_head() const;  // [layers, kv_heads], over sequences
 
@@ -56,21 +58,23 @@ class KvCache {
   /// Throws unless tokens [0, tokens) of the sequence have been appended to the layer (a ring may
   /// have dropped the older ones).
   void expect_stored(int sequence, int layer, int32_t tokens) const;
-  /// Makes slots for tokens [first, first + count), which the caller then writes; with kDynamic this
-  /// is the reallocation and the copy of all before.
+  /// Makes slots for tokens [first, first + count), which the caller then writes; with kDynamic
+  /// this reallocates the storage and copies all earlier tokens.
   void reserve(int sequence, int layer, int32_t first, int32_t count);
-  virtual void reset(int sequence);  // as advance, does not throw
-  /// lengths[sequences[i]] += counts[i]. `complete` is false when ops before it were skipped after
-  /// a failure: the sequences then have the lengths that the host counts with, but their tokens are
-  /// lost and using them throws until they are reset.
+  // Forgets all tokens of the sequence. Like `advance`, it does not throw.
+  virtual void reset(int sequence);
+  /// lengths[sequences[i]] += counts[i]. `complete` is false when ops before this call were skipped
+  /// after a failure. The sequences then still get the lengths that the host expects, but their
+  /// tokens are lost, and every use of them throws until they are reset.
   virtual void advance(View<int32_t> sequences, View<int32_t> counts, bool complete);
 
-  /// Lengths once everything enqueued so far has run. Owned by the enqueueing thread; validation
-  /// counts with it.
+  /// The lengths that will hold once everything enqueued so far has run. Owned by the enqueueing
+  /// thread; validation uses them.
   std::vector<int32_t> enqueued_lengths;  // [sequences]
 
  protected:
-  /// kDynamic: makes storage for exactly `tokens` tokens of which the first `kept` are copied over.
+  /// kDynamic: makes storage for exactly `tokens` tokens and copies the first `kept` tokens into
+  /// it.
   virtual void grow(int sequence, int layer, int32_t kept, int32_t tokens) = 0;
   int32_t stored_tokens(int sequence, int layer) const {
     return stored_[layer_index(sequence, layer)].load(std::memory_order_relaxed);

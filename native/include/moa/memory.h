@@ -9,7 +9,7 @@ namespace moa {
 
 enum class MemoryKind : uint8_t { kWeights, kKv, kWorkspace };
 
-/// Where a backend's bytes come from: the heap on `cpu`, the device on `cuda`. Called from any
+/// Where a backend's memory comes from: the heap on `cpu`, the device on `cuda`. Called from any
 /// thread.
 class RawAllocator {
  public:
@@ -17,15 +17,15 @@ class RawAllocator {
   /// Zero-filled memory aligned to at least 64 bytes, or nullptr when there is none.
   virtual void* allocate(int64_t bytes) = 0;
   virtual void release(void* data) = 0;
-  /// What the device holds in all: no allocation can pass it, whatever the operating system
-  /// promises.
+  /// The size of the device's memory. No allocation may be larger, even where the operating system
+  /// would promise more.
   virtual int64_t total_bytes() const = 0;
 };
 
 class MemoryPool;
 
-/// One block of device memory. Freed, and taken off the pool's account, when the last owner lets
-/// go: the tensor, its cache, or an op still waiting on the stream.
+/// One block of device memory. It is freed, and its pool stops counting it, when its last owner
+/// releases it: a tensor, a cache, or an op that still waits on the stream.
 class Allocation {
  public:
   Allocation(std::shared_ptr<MemoryPool> pool, void* data, int64_t bytes, MemoryKind kind);
@@ -43,19 +43,19 @@ class Allocation {
   MemoryKind kind_;
 };
 
-/// Exact account of one backend's memory, per kind, with peak and limit. Thread-safe.
+/// Counts one backend's memory exactly: per kind, with a peak and a limit. Thread-safe.
 class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
  public:
   explicit MemoryPool(std::shared_ptr<RawAllocator> allocator);
 
-  /// Zero-filled; throws kOutOfMemory, and then nothing has changed. `name` says in the message
-  /// what was wanted.
+  /// Returns zero-filled memory, or throws kOutOfMemory and changes nothing. `name` says in the
+  /// message what the memory was for.
   std::shared_ptr<Allocation> allocate(int64_t bytes, MemoryKind kind, const char* name);
 
   int64_t bytes(MemoryKind kind) const;
   int64_t peak_bytes() const;
   void reset_peak();
-  void set_limit(int64_t bytes);  // 0: none but the device's own
+  void set_limit(int64_t bytes);  // 0: only the device's own limit
 
  private:
   friend class Allocation;

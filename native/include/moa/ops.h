@@ -1,8 +1,8 @@
 #pragma once
 // The op interface in C++: one params struct and one validate per op, shared by every native
 // backend. Semantics, shapes and units are documented once, in src/native/backend.ts; names here
-// are the same in snake_case. Plain data: pointers and views are only read while the op runs, and
-// whoever enqueues an op keeps them alive until then.
+// are the same in snake_case. The structs are plain data. Their pointers and views are read only
+// while the op runs; whoever enqueues an op keeps them alive until it has run.
 #include <cstdint>
 
 #include "moa/tensor.h"

@@ -1,6 +1,7 @@
 #pragma once
 // Ring arithmetic of KV caches, shared by backends, kernels and tests. Tokens before `sink` keep
-// their slot for ever; later ones go round the window = capacity - sink.
+// their slots for ever; later tokens reuse the other slots in turn, window = capacity - sink of
+// them.
 #include <cstdint>
 
 #if defined(__CUDACC__)
@@ -11,8 +12,8 @@
 
 namespace moa {
 
-/// Slots of a block of tokens: spans and capacities are multiples of it, caches on `cuda` are
-/// stored in tiles of it.
+/// Tokens per block. Spans and capacities are multiples of it, and caches on `cuda` are stored in
+/// tiles of this size.
 constexpr int32_t kBlockTokens = 64;
 
 /// Where the token at `position` lives.
@@ -25,8 +26,8 @@ MOA_HOST_DEVICE int32_t live_slots(int32_t length, int32_t capacity) {
   return length < capacity ? length : capacity;
 }
 
-/// First position after the sinks that a ring still holds once it has seen `length` tokens; `sink`
-/// while nothing was evicted.
+/// The oldest position, sinks left out, that a ring still holds once it has seen `length` tokens.
+/// This is `sink` as long as nothing has been evicted.
 MOA_HOST_DEVICE int32_t oldest_window_position(int32_t length, int32_t sink, int32_t capacity) {
   return length <= capacity ? sink : length - (capacity - sink);
 }

@@ -17,8 +17,8 @@ inline const char* dtype_name(DType t) {
 
 constexpr int kMaxDims = 4;
 
-/// A view of device memory. Row-major; only the leading dimension may be strided. Owns nothing:
-/// whoever enqueues an op keeps the storage alive until the stream has run it.
+/// A view of device memory. It is row-major; only the leading dimension may be strided. It owns
+/// nothing: whoever enqueues an op keeps the storage alive until the stream has run it.
 struct TensorRef {
   void* data = nullptr;
   DType dtype = DType::kF32;

@@ -1,6 +1,6 @@
 #pragma once
-// Counter-based random numbers: the same on every backend, whatever the order in which elements are
-// made.
+// Counter-based random numbers: they are the same on every backend, whatever the order in which
+// elements are made.
 #include <cstdint>
 
 #include "moa/ring.h"

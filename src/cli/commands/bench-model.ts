@@ -159,7 +159,7 @@ async function bench<Schema extends z.ZodType, Report extends object>(
   const backend = { name, ...(threads === undefined ? {} : { threads }), ...(device === undefined ? {} : { device }) };
   const display = progressDisplay({ quiet: false });
   const found = await interruptible(
-    (signal) => inProcesses({ request: { model, backend, work }, schema, processes, signal, onProgress: display.onProgress }),
+    ({ signal }) => inProcesses({ request: { model, backend, work }, schema, processes, signal, onProgress: display.onProgress }),
     { beforeExit: () => display.stop() },
   );
   display.stop();

@@ -28,7 +28,7 @@ export function optimizerCommand(): Command {
     )
     .action(async ({ json, ...size }: OptimizerFlags) => {
       const display = progressDisplay({ quiet: false });
-      const found = await interruptible((signal) => benchOptimizer({ ...size, signal, onProgress: display.onProgress }), {
+      const found = await interruptible(({ signal }) => benchOptimizer({ ...size, signal, onProgress: display.onProgress }), {
         beforeExit: () => display.stop(),
       });
       display.stop();

@@ -101,7 +101,7 @@ export async function benchPeers(flags: PeerFlags): Promise<void> {
   };
   const display = progressDisplay({ quiet: false });
   const found = await interruptible(
-    (signal) =>
+    ({ signal }) =>
       runPeerKernels({
         ...plan,
         processes: flags.processes,

@@ -58,7 +58,7 @@ async function versus(flags: VersusFlags): Promise<void> {
   try {
     const model = await loadModel({ path: flags.model, backend, text: 'required' });
     const { report, versions } = await interruptible(
-      async (signal) => {
+      async ({ signal }) => {
         const command = transformersPeerCommand(python);
         const peer = await TransformersPeer.launch({ command, model: resolve(flags.model), threads, log, signal });
         try {

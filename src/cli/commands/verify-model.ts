@@ -54,7 +54,7 @@ export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   const descriptions = { reference: referenceBackend.description, backend: '' };
   const rows: AgreementRow[] = [];
   await interruptible(
-    async (signal) => {
+    async ({ signal }) => {
       const reference = await loadModel({ path, backend: referenceBackend, activationDType: 'f32', text: 'required' });
       const agreement = await Agreement.of(reference, { ...compared, signal, onProgress: display.onProgress });
       for (const dtype of dtypes) {

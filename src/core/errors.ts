@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'ABORTED',
   'INTERNAL',
 ] as const;
+/** One of `ERROR_CODES`. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export interface MoaErrorOptions {

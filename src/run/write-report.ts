@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { MoaError } from '../core/errors.ts';
 import { loadPlan, planHash } from '../plan/file.ts';
 import type { RecordOf } from '../records/record.ts';
@@ -9,6 +10,7 @@ import type { Summary } from '../summary/summary.ts';
 import { planPath } from './make-plans.ts';
 import { type ModelShape, planProblem } from './plan-record.ts';
 import { readRun } from './read-run.ts';
+import { recordedPath } from './run-folder.ts';
 
 /** What a report says, for programs and for a terminal. */
 export interface WrittenReport {
@@ -24,7 +26,7 @@ export interface WrittenReport {
 export async function writeRunReport(folder: string): Promise<WrittenReport> {
   const { records, run, suite, environment } = readRun(folder);
   for (const record of selectRecords(records, suite).plans) checkPlan(folder, record, run.model);
-  const summary = await writeReport(folder, { records, suite, environment });
+  const summary = await writeReport(folder, { records, suite, environment, recordsFile: basename(recordedPath(folder)) });
   return { summary, text: headlineText(summary) };
 }
 

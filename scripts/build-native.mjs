@@ -75,7 +75,7 @@ function useWheels() {
   process.env.PATH = `${stdout.trim()}${delimiter}${process.env.PATH}`;
 }
 
-/** Whether CMake has to look at the machine: it never did or it failed, other settings are asked for, or there was no nvcc when it did. */
+/** Whether CMake has to be configured: it never was, or that failed, or other settings are wanted, or nvcc was not there at that time. */
 function needsConfiguring(directory, settings, cuda) {
   if (!existsSync(join(directory, 'build.ninja')) && !existsSync(join(directory, 'Makefile'))) return true;
   const cache = readFileSync(join(directory, 'CMakeCache.txt'), 'utf8');

@@ -11,9 +11,9 @@ import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
-/** What only a build on the packer's machine makes, or is of no use to a user. */
+/** Paths that must not be in the package: what a build on the packer's machine makes, and what is of no use to a user. */
 const UNWANTED = /(^|\/)(build[^/]*\/|CMakeCache|__pycache__|node_modules\/|runs\/|test\/|tests\/)|\.(node|so|o|pyc|tgz)$/;
-/** More than this installed is a dependency too many. */
+/** Most bytes of an installation. More means that a dependency is too large. */
 const MOST_MEBIBYTES = 200;
 
 const folder = mkdtempSync(join(tmpdir(), 'moabench-package-'));
@@ -33,7 +33,7 @@ function expect(holds, what) {
   if (!holds) stop(`Expected ${what}`);
 }
 
-/** What a command printed; ends the check where its exit code is another than expected. */
+/** Returns what a command printed. Ends the check when the exit code is not the expected one. */
 function run(command, args, { cwd = home, code = 0, env = {} } = {}) {
   const result = spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 1 << 26 });
   const shown = [command, ...args].join(' ');
@@ -42,7 +42,7 @@ function run(command, args, { cwd = home, code = 0, env = {} } = {}) {
   return `${result.stdout}${result.stderr}`;
 }
 
-/** The installed command line, by the running node alone: what else is on the PATH does not matter to it. */
+/** Runs the installed command line with the node that runs this check, whatever else is on the PATH. */
 const moabench = (args, options) => run(process.execPath, [join(installed, 'dist', 'cli', 'main.js'), ...args], options);
 
 function step(name, work) {
@@ -112,7 +112,7 @@ step('typed', () => {
   for (const i of blocks.keys()) run(process.execPath, [join(home, 'api', `api-${i}.js`)]);
 });
 
-/** The commands of a README's shell blocks, one a line. */
+/** The commands in the shell blocks of a README, one per line. */
 function commandsOf(readme) {
   return [...readFileSync(readme, 'utf8').matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((match) => match[1].trim().split('\n'));
 }

@@ -5,9 +5,12 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** About five minutes of reading. */
+/** Most words in README.md: about five minutes of reading. */
 const MOST_WORDS = 1200;
-/** The bundled model takes 13.3 MiB of them. Records are compressed, and what `moabench report` can make again is not tracked. */
+/**
+ * Most bytes of tracked files. The bundled model takes 13.3 MiB of them. Records are compressed, and what `moabench report` can make again
+ * is not tracked.
+ */
 const MOST_BYTES = 20 * 2 ** 20;
 const MEBIBYTE = 2 ** 20;
 

@@ -1,5 +1,5 @@
-// Checks the Python beside the harness with ruff (ruff.toml), by the version that scripts/ruff.txt pins. Where ruff is missing it says so and goes on;
-// CI requires it.
+// Checks the Python code of this repository with ruff (ruff.toml), in the version that scripts/ruff.txt pins. If ruff is missing, it says so and does
+// not fail, except in CI.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 

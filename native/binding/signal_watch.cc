@@ -19,11 +19,12 @@ namespace moa::binding {
 
 namespace {
 
-// A signal's handler gets nothing but its number, so that what it needs belongs to the process.
-// Nothing here is ever destroyed: the thread runs until the process ends.
+// A handler of a signal gets only the number of the signal, so the data that it needs is global.
+// Nothing here is ever destroyed, because the thread runs until the process ends.
 
 constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
-/// What a shell says of a program that a signal ended; exit-code.ts has the same.
+/// The exit code that a shell reports for a program that was interrupted; exit-code.ts has the
+/// same.
 constexpr int kAborted = 130;
 constexpr char kCame = 's';
 constexpr char kUnwatched = 'u';
@@ -42,7 +43,7 @@ Watch& watch() {
 
 /// The handlers that were there before.
 std::array<struct sigaction, NSIG> previous;
-/// From the handlers to the thread: one byte for each event.
+/// A pipe from the handlers to the thread, with one byte for each event.
 std::array<int, 2> events = {-1, -1};
 
 void say(char event) {
@@ -65,8 +66,8 @@ void on_signal(int number, siginfo_t* info, void* context) {
   const std::lock_guard lock(watch().mutex);
   const std::string& words = watch().last_words;
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, words.data(), words.size());
-  // Records are whole lines on the file at any time; exit() would wait for threads that are at
-  // work.
+  // This loses nothing: the file of records consists of whole lines at any time. exit() would wait
+  // for threads that are at work.
   _exit(kAborted);
 }
 

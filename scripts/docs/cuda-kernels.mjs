@@ -1,4 +1,5 @@
-// Tables of the kernels on a GPU, from kernels.json (`moabench bench --peers`): processes are what the intervals are over, rounds of a process are pairs.
+// Tables of the kernels on a GPU, from kernels.json (`moabench bench --peers`): intervals are over processes, and within a process the times of one
+// round form a pair.
 import { earlierKernels } from './earlier-records.mjs';
 import { percent, ratio, table } from './markdown.mjs';
 import { cudaReleases, readRecord, requireFormat } from './released.mjs';
@@ -57,7 +58,7 @@ function roundsText({ cases }) {
   return `${least === most ? least : `${least} to ${most}`} rounds in each of ${new Set(processes.map(({ process }) => process)).size} processes`;
 }
 
-/** What each process found that the device reaches at best. */
+/** The best rates that the device reached, as each process measured them. */
 function ceilingsText({ ceilings }) {
   const processes = [...new Set(ceilings.map(({ process }) => process))];
   const words = { read: 'TB/s read', copy: 'TB/s copy', gemm: 'TFLOP/s' };

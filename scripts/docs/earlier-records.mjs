@@ -1,4 +1,4 @@
-// Released records of before `moabench bench` measured these, in the form that it writes now.
+// Turns released records that are older than the commands of `moabench bench` into the form that these write now.
 import { timingRatio } from '../../dist/core/statistics/timing.js';
 import { median } from './markdown.mjs';
 
@@ -43,7 +43,7 @@ function earlierCase(rows) {
   };
 }
 
-/** A share of the ceiling that each process found itself, with its interval over processes. */
+/** The share of the ceiling, with its interval over processes. Each process measured the ceiling itself. */
 function earlierShare(rows) {
   if (rows.some((row) => typeof row.percent !== 'number')) return null;
   return timingRatio(

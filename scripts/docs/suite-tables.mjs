@@ -1,4 +1,4 @@
-// Tables and sentences of released suites, from their records, by the code that makes their own reports.
+// Tables and sentences of released suites. They are made from records, by the same code that makes the reports.
 
 import { headline } from '../../dist/report/headline.js';
 import { headlineText } from '../../dist/report/headline-text.js';

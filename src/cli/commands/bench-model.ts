@@ -7,6 +7,7 @@ import { publishedPath } from '../../measure/kernels/spans.ts';
 import { type FromProcess, inProcesses } from '../../measure/model/process.ts';
 import { type ModelBenchRequest, opTimesSchema, profileSchema, wholeStepSchema } from '../../measure/model/protocol.ts';
 import { opTimesText, profileReport, profileText, wholeStepReport, wholeStepText } from '../../measure/model/report.ts';
+import { BUNDLED_MODEL } from '../../model/format/bundled.ts';
 import { loadPlan } from '../../plan/file.ts';
 import { captureEnvironment } from '../../records/environment.ts';
 import { interruptible } from '../interrupt.ts';
@@ -15,7 +16,6 @@ import { deviceIndex, integer, positive, share } from '../parse.ts';
 import { progressDisplay } from '../progress-display.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const BUNDLED_MODEL = fileURLToPath(new URL('../../../models/reference', import.meta.url));
 
 interface ModelFlags {
   readonly backend: 'cpu' | 'cuda';
@@ -35,7 +35,7 @@ function modelCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .addOption(new Option('--backend <name>', 'what is measured').choices(['cpu', 'cuda']).default('cpu'))
-    .option('--model <folder>', 'a model, or dummy:<preset> (default: the bundled model on cpu, dummy:vicuna-7b on cuda)')
+    .option('--model <folder>', 'a model, or dummy:<preset> (default: bundled:reference on cpu, dummy:vicuna-7b on cuda)')
     .option('--threads <n>', 'threads of the cpu backend', integer)
     .option('--device <n>', 'which GPU of cuda (default: 0)', deviceIndex)
     .option('--tokens <n>', `context length (default: ${DEFAULTS.cpu.tokens} on cpu, ${DEFAULTS.cuda.tokens} on cuda)`, integer)
@@ -169,7 +169,7 @@ async function bench<Schema extends z.ZodType, Report extends object>(
     version: 1,
     kind: work.kind,
     environment: captureEnvironment({ root: ROOT, backend: { name, description, details: { timer } }, loadAverage }),
-    model: model === BUNDLED_MODEL ? 'models/reference' : model,
+    model,
     dtype,
     ...facts,
     substitutions: [...new Set(found.flatMap(({ substitutions }) => substitutions))],

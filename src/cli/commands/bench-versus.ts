@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { writeFileAtomic } from '../../core/files.ts';
 import { versusText, versusTransformers } from '../../measure/versus-transformers.ts';
+import { BUNDLED_MODEL, modelPath } from '../../model/format/bundled.ts';
 import { loadModel } from '../../model/load.ts';
 import { createBackend } from '../../native/backends.ts';
 import { findPython } from '../../peers/python.ts';
@@ -27,7 +28,6 @@ interface VersusFlags {
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const BUNDLED_MODEL = fileURLToPath(new URL('../../../models/reference', import.meta.url));
 
 /** moabench bench versus-transformers. */
 export function versusCommand(): Command {
@@ -35,7 +35,7 @@ export function versusCommand(): Command {
     .description(
       "Time prefill and decode on the cpu beside Hugging Face's transformers: same model, prompt and threads, rounds in random order",
     )
-    .option('--model <folder>', 'a Hugging Face folder (default: the bundled model)', BUNDLED_MODEL)
+    .option('--model <folder>', 'a Hugging Face folder, or bundled:reference', BUNDLED_MODEL)
     .option('--tokens <n>', 'of the prompt', integer, 4096)
     .option('--new-tokens <n>', 'decode steps', integer, 32)
     .option('--rounds <n>', 'timings of each; the first warms up', integer, 11)
@@ -60,7 +60,7 @@ async function versus(flags: VersusFlags): Promise<void> {
     const { report, versions } = await interruptible(
       async ({ signal }) => {
         const command = transformersPeerCommand(python);
-        const peer = await TransformersPeer.launch({ command, model: resolve(flags.model), threads, log, signal });
+        const peer = await TransformersPeer.launch({ command, model: resolve(modelPath(flags.model)), threads, log, signal });
         try {
           const options = { tokens, newTokens, rounds, signal, onProgress: display.onProgress };
           return { report: await versusTransformers(model, peer, options), versions: peer.hello.versions };

@@ -60,7 +60,7 @@ export function verifyCommand(): Command {
 Examples:
   $ moabench verify --backend cuda --repeat
   $ moabench verify --op attentionDecode attentionPrefill
-  $ moabench verify --model models/reference --backend cuda --dtypes bf16`,
+  $ moabench verify --model bundled:reference --backend cuda --dtypes bf16`,
     )
     .action(async (flags: VerifyFlags, command: Command) => {
       const { model, tasks, ...rest } = flags;

@@ -29,7 +29,7 @@ export function formatRules(rules: HeadRules): string {
 }
 
 /** A rule for people: `512 + 0.25 N`, `0.5 N`, `1024`. */
-export function formatRule(rule: Rule): string {
+function formatRule(rule: Rule): string {
   const beta = Number(rule.beta.toFixed(4));
   const alpha = Number(rule.alpha.toFixed(1));
   if (beta === 0) return `${alpha}`;

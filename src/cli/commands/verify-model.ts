@@ -45,6 +45,7 @@ const DEFAULTS = {
 /** moabench verify --model: greedy answers, losses and influence of a model on a backend against the same on the reference. */
 export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   const { Agreement } = await import('../../evaluate/agreement/compare-models.ts');
+  const { agreementItems } = await import('../../evaluate/agreement/items.ts');
   const { dtypes, ...compared }: Compared = { ...DEFAULTS[flags.backend], ...given(flags) };
   const loadAverage = loadavg();
   const display = progressDisplay({ quiet: false });
@@ -56,7 +57,8 @@ export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   await interruptible(
     async ({ signal }) => {
       const reference = await loadModel({ path, backend: referenceBackend, activationDType: 'f32', text: 'required' });
-      const agreement = await Agreement.of(reference, { ...compared, signal, onProgress: display.onProgress });
+      const items = agreementItems(reference, compared);
+      const agreement = await Agreement.of(reference, { items, signal, onProgress: display.onProgress });
       for (const dtype of dtypes) {
         const backend = await createBackend({ name: flags.backend, device: flags.device });
         descriptions.backend = backend.description;

@@ -1,22 +1,14 @@
 import { DEFAULT_SINK_TOKENS } from '../../core/blocks.ts';
 import type { OnProgress } from '../../core/progress.ts';
-import { generateSamples } from '../../data/generate.ts';
-import type { Sample } from '../../data/sample.ts';
-import type { TaskName } from '../../data/tasks.ts';
-import { userTurn } from '../../model/format/template/chat-template.ts';
 import type { LanguageModel } from '../../model/inference/language-model.ts';
 import { type InfluenceSums, influenceProfile } from '../../model/profile/influence.ts';
 import type { FloatDType } from '../../native/backend.ts';
 import { type Divergence, divergence, greedyAnswer } from './answers.ts';
 import { compareProfiles, type InfluenceAgreement } from './influence.ts';
+import type { AgreementItem } from './items.ts';
 
 export interface AgreementOptions {
-  readonly tasks: readonly TaskName[];
-  readonly lengths: readonly number[];
-  /** Per task and length. */
-  readonly samples: number;
-  /** Of these, the first so many are profiled too, where their length is at most 2048 tokens. */
-  readonly influenceSamples: number;
+  readonly items: readonly AgreementItem[];
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }
@@ -34,11 +26,6 @@ export interface AgreementRow {
   readonly faults: readonly string[];
 }
 
-/** Answers are cut here: an early token that differs makes all later ones differ. */
-const MOST_NEW_TOKENS = 48;
-/** A prompt leaves room for its answer. */
-const RESERVE = 64;
-const LONGEST_PROFILE = 2048;
 /** Machine epsilon of f32, as when plans are made. */
 const EPSILON = 2 ** -23;
 /** Of answers that must be equal or ties. */
@@ -49,24 +36,15 @@ const LEAST_EQUAL = 0.99;
  */
 const LIMITS: Readonly<Record<FloatDType, number>> = { bf16: 5e-2, f16: 1e-2, f32: 1e-4 };
 
-interface Item {
-  readonly task: TaskName;
-  readonly length: number;
-  readonly isProfiled: boolean;
-  readonly prompt: Int32Array;
-  readonly completion: Int32Array;
-  readonly maxNewTokens: number;
-}
-
 /** The reference's answers and profiles, which every candidate is compared with. */
 export class Agreement {
   readonly #reference: LanguageModel;
   readonly #options: AgreementOptions;
-  readonly #items: readonly Item[];
+  readonly #items: readonly AgreementItem[];
   readonly #answers: Int32Array[] = [];
   readonly #profiles: InfluenceSums[] = [];
 
-  /** Samples come from the reference's tokenizer and chat template. */
+  /** Answers and profiles of the reference, in f32. */
   static async of(reference: LanguageModel, options: AgreementOptions): Promise<Agreement> {
     const made = new Agreement(reference, options);
     await made.#each('reference', async (item) => {
@@ -79,7 +57,7 @@ export class Agreement {
   private constructor(reference: LanguageModel, options: AgreementOptions) {
     this.#reference = reference;
     this.#options = options;
-    this.#items = options.tasks.flatMap((task) => options.lengths.flatMap((length) => itemsOf(reference, options, task, length)));
+    this.#items = options.items;
   }
 
   /** Compares a candidate: the same model on another backend. */
@@ -112,7 +90,7 @@ export class Agreement {
     return pairs.length === 0 ? null : compareProfiles(pairs, layers * kvHeads);
   }
 
-  async #each(stage: string, work: (item: Item, index: number) => Promise<void>): Promise<void> {
+  async #each(stage: string, work: (item: AgreementItem, index: number) => Promise<void>): Promise<void> {
     const { signal, onProgress } = this.#options;
     for (const [done, item] of this.#items.entries()) {
       signal.throwIfAborted();
@@ -122,36 +100,14 @@ export class Agreement {
     onProgress({ stage, done: this.#items.length, total: this.#items.length });
   }
 
-  #answer(model: LanguageModel, { prompt, maxNewTokens }: Item, kvDType: FloatDType): Promise<Int32Array> {
+  #answer(model: LanguageModel, { prompt, maxNewTokens }: AgreementItem, kvDType: FloatDType): Promise<Int32Array> {
     return greedyAnswer(model, { prompt, maxNewTokens, kvDType, signal: this.#options.signal });
   }
 
-  #profile(model: LanguageModel, { prompt, completion }: Item): Promise<InfluenceSums> {
+  #profile(model: LanguageModel, { prompt, completion }: AgreementItem): Promise<InfluenceSums> {
     const tokens = Int32Array.from([...prompt, ...completion]);
     return influenceProfile(model, { tokens, answerStart: prompt.length, sink: DEFAULT_SINK_TOKENS, epsilon: EPSILON });
   }
-}
-
-function itemsOf(model: LanguageModel, options: AgreementOptions, task: TaskName, length: number): Item[] {
-  const { tokenizer } = model;
-  const encode = (text: string): Int32Array => Int32Array.from(tokenizer.encode(text));
-  const samples: Iterable<Sample> = generateSamples({
-    task,
-    targetTokens: length - RESERVE,
-    count: options.samples,
-    seed: `parity/${length}`,
-    tokenizer,
-    split: 'eval',
-    wrapUser: userTurn(model),
-  });
-  return [...samples].map((sample, number) => ({
-    task,
-    length,
-    isProfiled: length <= LONGEST_PROFILE && number < options.influenceSamples,
-    prompt: encode(sample.prompt),
-    completion: encode(sample.completion ?? sample.answers[0] ?? ''),
-    maxNewTokens: Math.min(MOST_NEW_TOKENS, sample.maxNewTokens),
-  }));
 }
 
 function faultsOf({ dtype, samples, equal, ties, influence }: Omit<AgreementRow, 'faults'>): string[] {

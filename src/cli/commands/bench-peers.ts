@@ -58,15 +58,9 @@ const LEAST_CPU_SHRINK = 8;
 
 /** moabench bench --peers: our kernels beside PyTorch's in one process, several times over. Without a GPU, PyTorch's alone. */
 export async function benchPeers(flags: PeerFlags): Promise<void> {
-  if (flags.backend === 'cpu' && flags.shrink < LEAST_CPU_SHRINK)
-    throw invalidArgument(
-      `at least ${LEAST_CPU_SHRINK}`,
-      '--shrink on the cpu',
-      flags.shrink,
-      'The shapes are of a GPU; with --backend cuda they are timed whole.',
-    );
-  const began = performance.now();
+  refuseWholeOnCpu(flags);
   const loadAverage = loadavg();
+  const began = performance.now();
   const python = await findPython({ asked: flags.python, module: 'torch' });
   const plan = kernelPlan(flags);
   const library = flags.backend === 'cuda' ? cudaLibraryPath() : null;
@@ -74,30 +68,17 @@ export async function benchPeers(flags: PeerFlags): Promise<void> {
   const log = join(mkdtempSync(join(tmpdir(), 'moabench-peers-')), 'worker.log');
   tell(`the worker's log: ${log}\n`);
   let first: KernelPeer | undefined;
-  const recordOf = (body: KernelsBody): KernelsRecord | undefined => {
-    if (first === undefined) return undefined;
-    const { hello, opened } = first;
-    return {
-      version: 1,
-      kind: 'kernels',
-      environment: captureEnvironment({ root: ROOT, backend: backendOf(flags.backend, first), loadAverage }),
-      peer: {
-        engine: hello.engine,
-        python,
-        versions: hello.versions,
-        device: hello.device,
-        clockReader: opened.clockReader,
-        library: library === null || librarySha256 === null ? null : { path: library, sha256: librarySha256 },
-      },
-      processes: flags.processes,
-      quick: flags.quick,
-      shrink: flags.shrink,
-      seconds: (performance.now() - began) / 1e3,
-      ...body,
-    };
+  const launch = async (signal: AbortSignal): Promise<KernelPeer> => {
+    const command = kernelPeerCommand(python, flags.backend);
+    const peer = await KernelPeer.launch({ command, library, poolBytes: plan.poolBytes, log, signal });
+    first ??= peer;
+    return peer;
   };
-  const save = (record: KernelsRecord | undefined): void => {
-    if (flags.out !== undefined && record !== undefined) writeFileAtomic(flags.out, `${JSON.stringify(record)}\n`);
+  const recorded = (body: KernelsBody): KernelsRecord | undefined => {
+    if (first === undefined) return undefined;
+    const record = recordOf(body, { flags, peer: first, python, library, librarySha256, loadAverage, began });
+    if (flags.out !== undefined) writeFileAtomic(flags.out, `${JSON.stringify(record)}\n`);
+    return record;
   };
   const display = progressDisplay({ quiet: false });
   const found = await interruptible(
@@ -107,29 +88,59 @@ export async function benchPeers(flags: PeerFlags): Promise<void> {
         processes: flags.processes,
         budgetMs: (flags.budget ?? Number.POSITIVE_INFINITY) * 1e3,
         signal,
-        launch: async () => {
-          const peer = await KernelPeer.launch({
-            command: kernelPeerCommand(python, flags.backend),
-            library,
-            poolBytes: plan.poolBytes,
-            log,
-            signal,
-          });
-          first ??= peer;
-          return peer;
-        },
+        launch: () => launch(signal),
         onProgress: display.onProgress,
-        onProcess: (run) => save(recordOf(kernelsBody(run))),
+        onProcess: (run) => recorded(kernelsBody(run)),
       }),
     { beforeExit: () => display.stop() },
   );
   display.stop();
   const body = kernelsBody(found);
-  const record = recordOf(body);
-  save(record);
+  const record = recorded(body);
   print(flags.json ? `${JSON.stringify(record)}\n` : `${kernelsText(body)}\n`);
   const isWrong = body.failures.length > 0 || body.checks.some(({ passed }) => !passed);
   process.exitCode = isWrong ? EXIT.someFailed : EXIT.completed;
+}
+
+function refuseWholeOnCpu({ backend, shrink }: PeerFlags): void {
+  if (backend === 'cuda' || shrink >= LEAST_CPU_SHRINK) return;
+  const hint = 'The shapes are of a GPU; with --backend cuda they are timed whole.';
+  throw invalidArgument(`at least ${LEAST_CPU_SHRINK}`, '--shrink on the cpu', shrink, hint);
+}
+
+interface RecordParts {
+  readonly flags: PeerFlags;
+  /** The worker of the first process. */
+  readonly peer: KernelPeer;
+  readonly python: string;
+  readonly library: string | null;
+  readonly librarySha256: string | null;
+  readonly loadAverage: readonly number[];
+  /** By `performance.now()`. */
+  readonly began: number;
+}
+
+function recordOf(body: KernelsBody, parts: RecordParts): KernelsRecord {
+  const { flags, peer, python, library, librarySha256, loadAverage, began } = parts;
+  const { engine, versions, device } = peer.hello;
+  return {
+    version: 1,
+    kind: 'kernels',
+    environment: captureEnvironment({ root: ROOT, backend: backendOf(flags.backend, peer), loadAverage }),
+    peer: {
+      engine,
+      python,
+      versions,
+      device,
+      clockReader: peer.opened.clockReader,
+      library: library === null || librarySha256 === null ? null : { path: library, sha256: librarySha256 },
+    },
+    processes: flags.processes,
+    quick: flags.quick,
+    shrink: flags.shrink,
+    seconds: (performance.now() - began) / 1e3,
+    ...body,
+  };
 }
 
 /** The backend as the worker's process described it: nothing else opens the device. */

@@ -52,7 +52,7 @@ const provenanceSchema = z.strictObject({
   /** Length and loss (nats) of the validation that chose the plan from its Pareto front. */
   validation: z.strictObject({ length: count.max(2 ** 30), loss: z.number(), samples: count }).optional(),
   solver: z.string().optional(),
-  /** Proven distance to the optimum, (value - bound) / |bound|. */
+  /** Proven distance to the optimum, (value - bound) as a share of the larger of the two. */
   gap: z.number().min(0).optional(),
   budget: ratio.optional(),
   lowerFraction: ratio.optional(),

@@ -30,11 +30,13 @@ const profile: InfluenceProfile = {
 const rules = [128, 320, 448, 512].map((alpha) => ({ alpha, beta: 0 }));
 
 test('moa: the loss of a window is the sum over the bins beyond it, per sample', () => {
-  expect([...lossTable(profile, 'moa', rules)]).toEqual([7, 4, 2, 0, 3, 3, 0, 0].map((x) => x / 2));
+  expect([...lossTable(profile, rules, { criterion: 'moa', pricing: 'cache' })]).toEqual([7, 4, 2, 0, 3, 3, 0, 0].map((x) => x / 2));
 });
 
 test('joint: the loss of a window is its own entry', () => {
-  expect([...lossTable(profile, 'joint', rules)]).toEqual([99, 96, 94, 0, 91, 88, 86, 0].map((x) => x / 2));
+  expect([...lossTable(profile, rules, { criterion: 'joint', pricing: 'cache' })]).toEqual(
+    [99, 96, 94, 0, 91, 88, 86, 0].map((x) => x / 2),
+  );
 });
 
 test.each([
@@ -42,10 +44,12 @@ test.each([
   [64, [7, 4, 2, 0]],
   [128, [7, 5, 3, 0]], // the smallest span is the sink and a block
 ])('with a sink of %i tokens, spans leave the window that they leave at run time', (sink, losses) => {
-  const table = lossTable({ ...profile, sink }, 'moa', rules);
+  const table = lossTable({ ...profile, sink }, rules, { criterion: 'moa', pricing: 'cache' });
   expect([...table.subarray(0, 4)]).toEqual(losses.map((x) => x / 2));
 });
 
 test('an empty profile is refused', () => {
-  expect(() => lossTable({ ...profile, samples: 0 }, 'moa', rules)).toThrow('Expected a profile with samples');
+  expect(() => lossTable({ ...profile, samples: 0 }, rules, { criterion: 'moa', pricing: 'cache' })).toThrow(
+    'Expected a profile with samples',
+  );
 });

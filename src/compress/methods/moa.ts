@@ -51,7 +51,9 @@ async function optimizeRules(options: MoaOptions, context: CompressContext, prof
   const rules = candidateRules({ heterogeneity, profileLengths, constraintLengths: constrainLengths, budget });
   return optimize({
     profileLengths,
-    lossTables: new Map(profiles.map(({ profile }) => [profile.length, lossTable(profile, options.criterion, rules)])),
+    lossTables: new Map(
+      profiles.map(({ profile }) => [profile.length, lossTable(profile, rules, { criterion: options.criterion, pricing: 'cache' })]),
+    ),
     rules,
     constraintLengths: constrainLengths,
     budget,

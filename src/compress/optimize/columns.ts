@@ -28,7 +28,7 @@ export class ColumnPool {
     const key = `${layer}:${String.fromCharCode(...assignment)}`;
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
-    this.columns.push({ layer, assignment, ...measure(this.#instance, layer, assignment) });
+    this.columns.push(measured(this.#instance, layer, assignment));
     return true;
   }
 
@@ -43,7 +43,8 @@ export class ColumnPool {
   }
 }
 
-function measure(instance: Instance, layer: number, assignment: Uint16Array) {
+/** An assignment with its losses and blocks. */
+function measured(instance: Instance, layer: number, assignment: Uint16Array): Column {
   const { heads, rules } = instance;
   const losses = new Float64Array(instance.losses.length);
   const blocks = new Float64Array(instance.blocks.length);
@@ -53,7 +54,23 @@ function measure(instance: Instance, layer: number, assignment: Uint16Array) {
     for (let p = 0; p < losses.length; p++) losses[p] = (losses[p] as number) + (instance.losses[p]?.[at] as number);
     for (let n = 0; n < blocks.length; n++) blocks[n] = (blocks[n] as number) + (instance.blocks[n]?.[r] as number);
   }
-  return { losses, blocks };
+  return { layer, assignment, losses, blocks };
+}
+
+/** Every column of every layer, [layers]; null when these are more than `limit` together. */
+export function everyColumn(instance: Instance, limit: number): (readonly Column[])[] | null {
+  const { layers, heads, rules, rulesPerLayer } = instance;
+  let assignments: number[][] = [[]];
+  for (let h = 0; h < heads; h++) {
+    assignments = assignments.flatMap((chosen) => {
+      const own = new Set(chosen);
+      return own.size < rulesPerLayer ? rules.map((_, r) => [...chosen, r]) : [...own].map((r) => [...chosen, r]);
+    });
+    if (assignments.length * layers > limit) return null;
+  }
+  return Array.from({ length: layers }, (_, layer) =>
+    assignments.map((assignment) => measured(instance, layer, Uint16Array.from(assignment))),
+  );
 }
 
 /** The objective of a column (or of a plan): its losses, weighted. */
@@ -63,7 +80,7 @@ export function weigh(weights: readonly number[], losses: Float64Array): number 
 
 /**
  * Columns as HiGHS takes them, with their cost under the objectives' weights. Rows of the master: one per layer (exactly one column), one
- * per constrained length (dense heads), one per objective (its cap).
+ * per constrained length (dense heads), one per objective (its bounds).
  */
 export function sparseColumns(instance: Instance, columns: readonly Column[], weights: readonly number[]): SparseColumns {
   const perColumn = 1 + instance.constraintLengths.length + instance.profileLengths.length;
@@ -90,12 +107,13 @@ export function sparseColumns(instance: Instance, columns: readonly Column[], we
   return { cost, upper: new Float64Array(columns.length).fill(1), starts, indices, values };
 }
 
-/** Continuous columns that allow violations at `cost` per unit: of every density row in both directions, and of every cap upwards. */
+/** Continuous columns that allow violations at `cost` per unit: of every density row and of every objective, in both directions. */
 export function slackColumns(instance: Instance, cost: number): SparseColumns {
-  const densities = instance.constraintLengths.length;
-  const entries: [number, number][] = [];
-  for (let n = 0; n < densities; n++) entries.push([instance.layers + n, 1], [instance.layers + n, -1]);
-  for (let p = 0; p < instance.profileLengths.length; p++) entries.push([instance.layers + densities + p, -1]);
+  const rows = instance.constraintLengths.length + instance.profileLengths.length;
+  const entries = Array.from({ length: rows }, (_, i) => instance.layers + i).flatMap((row): [number, number][] => [
+    [row, 1],
+    [row, -1],
+  ]);
   return {
     cost: new Float64Array(entries.length).fill(cost),
     upper: new Float64Array(entries.length).fill(Number.POSITIVE_INFINITY),

@@ -15,7 +15,7 @@ const pointSchema = z.strictObject({
   densities: z.record(tokensKey, z.number().min(0).max(1)),
   /** Profile length whose loss was minimized. */
   primary: z.int().min(1),
-  /** Proven distance to the optimum of that solve, (value - bound) / |bound|. */
+  /** Proven distance to the optimum of that solve, (value - bound) as a share of the larger of the two. */
   gap: z.number().min(0),
 });
 

@@ -3,8 +3,18 @@ import { invalidArgument } from '../../core/errors.ts';
 import type { OnProgress } from '../../core/progress.ts';
 import type { Rule } from '../../plan/rule.ts';
 import type { Heterogeneity } from '../../plan/schema.ts';
-import { spanOfRule } from '../../plan/spans.ts';
+import { type Pricing, ruleBlocks } from '../rule-blocks.ts';
+import type { GridKind } from './grid.ts';
 import { budgetRule } from './rules.ts';
+
+/** The least that is spent at every constrained length: a share of the budget, or of what the uniform plan of that budget spends of it in whole blocks. */
+export interface LowerBound {
+  readonly fraction: number;
+  readonly of: 'uniform' | 'budget';
+}
+
+/** An upper bound alone would leave elastic rules too little at the lengths that are not profiled. */
+const LOWER_BOUND: LowerBound = { fraction: 0.98, of: 'uniform' };
 
 export interface OptimizeOptions {
   /** One objective each. */
@@ -16,11 +26,10 @@ export interface OptimizeOptions {
   readonly constraintLengths: readonly number[];
   /** Upper bound of the mean density, in (0, 1]. */
   readonly budget: number;
-  /**
-   * The lower bound of the mean density, as a share of what the uniform plan of this budget spends. An upper bound alone would leave
-   * elastic rules too little at the lengths that are not profiled. Default 0.98.
-   */
-  readonly lowerFraction?: number;
+  /** Default: 0.98 of what the uniform plan spends. */
+  readonly lowerBound?: LowerBound | undefined;
+  /** What densities count, and what the loss tables were made with. Default `cache`. */
+  readonly pricing?: Pricing | undefined;
   readonly layers: number;
   readonly kvHeads: number;
   /** Tokens of every span that are never evicted. */
@@ -28,6 +37,8 @@ export interface OptimizeOptions {
   /** Maximum number of distinct rules in one layer. Default 2; with heterogeneity `layers` it is always 1. */
   readonly rulesPerLayer?: number | undefined;
   readonly heterogeneity: Heterogeneity;
+  /** What the epsilon-constraint grid asks of the other objectives; see `epsilonGrid`. Default `caps`. */
+  readonly grid?: GridKind | undefined;
   /** Intervals of each objective's range in the epsilon-constraint grid. Default 4, as released. */
   readonly intervals?: number | undefined;
   /** The proven gap at which the search for a better plan stops. Default 0.005. */
@@ -66,13 +77,11 @@ const MEAN_UNITS = 1e4;
 /** Checks the options and lays them out. @throws INVALID_ARGUMENT naming what is wrong. */
 export function createInstance(options: OptimizeOptions): Instance {
   checkOptions(options);
-  const { rules, layers, kvHeads: heads, profileLengths, constraintLengths } = options;
+  const { rules, layers, kvHeads: heads, profileLengths, constraintLengths, pricing = 'cache' } = options;
   const laidOut = profileLengths.map((length) => layOut(tableOf(options, length), { layers, heads, rules: rules.length }));
   const denseBlocks = constraintLengths.map((tokens) => Math.ceil(tokens / BLOCK_TOKENS));
-  const blocks = constraintLengths.map((tokens) => Int32Array.from(rules, (rule) => spanOfRule(rule, tokens, options.sink) / BLOCK_TOKENS));
+  const blocks = constraintLengths.map((tokens) => Int32Array.from(rules, (rule) => ruleBlocks(rule, tokens, options.sink, pricing)));
   const total = layers * heads;
-  const lowerFraction = options.lowerFraction ?? 0.98;
-  const uniform = budgetRule(options.budget, constraintLengths);
   return {
     layers,
     heads,
@@ -84,13 +93,18 @@ export function createInstance(options: OptimizeOptions): Instance {
     scale: laidOut.map((entry) => entry.scale),
     blocks,
     denseBlocks,
-    // At 1,024 tokens, a uniform plan with a budget of 0.3 has 4 of 16 blocks. A lower bound of 0.98 * 0.3 would rule it out.
-    lowerBlocks: constraintLengths.map((tokens, i) => {
-      const spent = Math.min(options.budget * (denseBlocks[i] as number), spanOfRule(uniform, tokens, options.sink) / BLOCK_TOKENS);
-      return Math.ceil(lowerFraction * spent * total - 1e-6);
-    }),
+    lowerBlocks: constraintLengths.map((tokens) => Math.ceil(leastBlocks(options, tokens) * total - 1e-6)),
     upperBlocks: denseBlocks.map((dense) => Math.floor(options.budget * dense * total + 1e-6)),
   };
+}
+
+/** The lower bound in blocks of a head. */
+function leastBlocks(options: OptimizeOptions, tokens: number): number {
+  const { budget, constraintLengths, sink, pricing = 'cache', lowerBound = LOWER_BOUND } = options;
+  const budgeted = budget * Math.ceil(tokens / BLOCK_TOKENS);
+  if (lowerBound.of === 'budget') return lowerBound.fraction * budgeted;
+  // At 1,024 tokens, a uniform plan with a budget of 0.3 has 4 of 16 blocks. A lower bound of 0.98 * 0.3 would rule it out.
+  return lowerBound.fraction * Math.min(budgeted, ruleBlocks(budgetRule(budget, constraintLengths), tokens, sink, pricing));
 }
 
 function layOut(table: Float64Array, shape: { readonly layers: number; readonly heads: number; readonly rules: number }) {
@@ -137,8 +151,8 @@ function checkOptions(options: OptimizeOptions): void {
   }
   if (options.rules.length < 1 || options.rules.length > 4096) throw invalidArgument('1 to 4096 rules', 'rules', options.rules.length);
   if (!(options.budget > 0 && options.budget <= 1)) throw invalidArgument('a density in (0, 1]', 'budget', options.budget);
-  const lowerFraction = options.lowerFraction ?? 0.98;
-  if (!(lowerFraction >= 0 && lowerFraction <= 1)) throw invalidArgument('a share in [0, 1]', 'lowerFraction', lowerFraction);
+  const { fraction } = options.lowerBound ?? LOWER_BOUND;
+  if (!(fraction >= 0 && fraction <= 1)) throw invalidArgument('a share in [0, 1]', 'lowerBound.fraction', fraction);
   const maxGap = options.maxGap ?? 0.005;
   if (!(maxGap >= 0 && maxGap < 1)) throw invalidArgument('a ratio in [0, 1)', 'maxGap', maxGap);
 }

@@ -1,9 +1,10 @@
-import { type Column, ColumnPool, joinColumns, slackColumns, sparseColumns, weigh } from './columns.ts';
+import { type Column, ColumnPool, everyColumn, joinColumns, slackColumns, sparseColumns, weigh } from './columns.ts';
 import type { HighsThread } from './highs-thread.ts';
 import type { Instance } from './instance.ts';
 import { nearColumns } from './near-columns.ts';
 import { Pricer } from './pricing.ts';
 import { Relaxation, type Relaxed, rowBounds, type Subproblem } from './relaxation.ts';
+import { PlanSearch } from './search.ts';
 
 /** One column per layer, with what they sum to. */
 export interface IntegerSolution {
@@ -36,13 +37,15 @@ const EFFORTS = [
   { perLayer: 150, maxNodes: 1000 },
   { perLayer: 600, maxNodes: 5000 },
 ];
-/** Slack of caps, units: the solver's feasibility tolerance. */
-const CAP_TOLERANCE = 1e-5;
+/** Columns of a model that is searched where HiGHS's first effort leaves a gap, and partial plans that one search looks at: some tenths of a second. */
+const SEARCH = { maxColumns: 80_000, maxNodes: 5_000_000 };
+/** Slack of the objectives' bounds, units: the solver's feasibility tolerance. */
+const LOSS_TOLERANCE = 1e-5;
 
-/** (value - bound) / |bound|; 0 when they agree to rounding. */
+/** (value - bound) as a share of the larger of the two, so that it is finite where a bound is 0; 0 when they agree to rounding. */
 export function relativeGap(value: number, bound: number): number {
   const difference = value - bound;
-  return difference <= 1e-9 * Math.max(1, Math.abs(bound)) ? 0 : difference / Math.abs(bound);
+  return difference <= 1e-9 * Math.max(1, Math.abs(bound)) ? 0 : difference / Math.max(Math.abs(value), Math.abs(bound));
 }
 
 /**
@@ -55,6 +58,8 @@ export class Master {
   readonly #pricer: Pricer;
   readonly #pool: ColumnPool;
   readonly #relaxation: Relaxation;
+  /** [layers]; null for models that are too large to be searched. */
+  readonly #everyColumn: (readonly Column[])[] | null;
   /** Plans of all solves so far. They are starting points of the next solves, and often their answers. */
   readonly #known: IntegerSolution[] = [];
 
@@ -63,6 +68,7 @@ export class Master {
     this.#thread = thread;
     this.#pricer = new Pricer(instance);
     this.#pool = new ColumnPool(instance);
+    this.#everyColumn = everyColumn(instance, SEARCH.maxColumns);
     this.#relaxation = new Relaxation(instance, { thread, pricer: this.#pricer, pool: this.#pool });
     for (let r = 0; r < instance.rules.length; r++) {
       const from = this.#pool.columns.length;
@@ -79,6 +85,7 @@ export class Master {
     const problem: Subproblem = {
       weights: instance.profileLengths.map(() => 0),
       caps: instance.profileLengths.map(() => Number.POSITIVE_INFINITY),
+      floors: instance.profileLengths.map(() => Number.NEGATIVE_INFINITY),
     };
     const relaxed = await this.#relaxation.solve(problem, signal);
     const columns = this.#select(relaxed, { slack: Number.POSITIVE_INFINITY, perLayer: 150, keep: null });
@@ -106,9 +113,15 @@ export class Master {
     if (relaxed.violation > 1e-6 && best === null) return { best: null, bound, infeasible: true };
     const value = (solution: IntegerSolution | null): number =>
       solution === null ? Number.POSITIVE_INFINITY : weigh(problem.weights, solution.losses);
+    const isClose = (): boolean => best !== null && relativeGap(value(best), bound) <= maxGap;
     for (const effort of EFFORTS) {
-      if (best !== null && relativeGap(value(best), bound) <= maxGap) break;
+      if (isClose()) break;
       signal?.throwIfAborted();
+      if (effort === EFFORTS[1]) {
+        const searched = this.#search(problem, relaxed, value(best));
+        if (searched.solution !== null) best = searched.solution;
+        if (searched.complete) return { best, bound: value(best), infeasible: best === null };
+      }
       const slack = value(best) - relaxed.bound;
       const complete = this.#addNearColumns(relaxed, slack, effort.perLayer);
       const columns = this.#select(relaxed, { slack, perLayer: complete ? Number.POSITIVE_INFINITY : effort.perLayer, keep: best });
@@ -132,10 +145,35 @@ export class Master {
   #bestKnown(problem: Subproblem): IntegerSolution | null {
     let best: IntegerSolution | null = null;
     for (const solution of this.#known) {
-      const within = problem.caps.every((cap, p) => (solution.losses[p] as number) <= cap + CAP_TOLERANCE);
+      const within = solution.losses.every(
+        (loss, p) => loss <= (problem.caps[p] as number) + LOSS_TOLERANCE && loss >= (problem.floors[p] as number) - LOSS_TOLERANCE,
+      );
       if (within && (best === null || weigh(problem.weights, solution.losses) < weigh(problem.weights, best.losses))) best = solution;
     }
     return best;
+  }
+
+  /** The best plan that costs less than `below`, of a small model. */
+  #search(problem: Subproblem, relaxed: Relaxed, below: number): { readonly solution: IntegerSolution | null; readonly complete: boolean } {
+    if (this.#everyColumn === null) return { solution: null, complete: false };
+    const slack = below - relaxed.bound;
+    const layers = this.#everyColumn.map((columns) => {
+      const priced = columns.map((column) => ({ column, excess: this.#pool.costOf(column, relaxed.prices) }));
+      const least = priced.reduce((min, { excess }) => Math.min(min, excess), Number.POSITIVE_INFINITY);
+      const near = priced.filter(({ excess }) => excess - least < slack).map((entry) => ({ ...entry, excess: entry.excess - least }));
+      return near.sort((a, b) => a.excess - b.excess);
+    });
+    const search = new PlanSearch(this.#instance, problem, {
+      layers,
+      bound: relaxed.bound,
+      below,
+      tolerance: LOSS_TOLERANCE,
+      maxNodes: SEARCH.maxNodes,
+    });
+    const { columns, complete } = search.run();
+    const solution = columns === null ? null : this.#total(columns);
+    if (solution !== null) this.#known.push(solution);
+    return { solution, complete };
   }
 
   #addNearColumns(relaxed: Relaxed, slack: number, limit: number): boolean {

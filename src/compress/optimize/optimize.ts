@@ -1,7 +1,7 @@
 import { MoaError } from '../../core/errors.ts';
 import { weigh } from './columns.ts';
 import { nonDominated, type ParetoFront, type ParetoPoint } from './front.ts';
-import { epsilonGrid, type GridPoint, isWithin, singleObjectives } from './grid.ts';
+import { epsilonGrid, type GridPoint, isWithin, singleObjectives, tieBreak } from './grid.ts';
 import { HighsThread } from './highs-thread.ts';
 import { createInstance, type Instance, type OptimizeOptions } from './instance.ts';
 import { type IntegerSolution, Master, relativeGap, type Solved } from './master.ts';
@@ -59,7 +59,7 @@ export async function optimize(options: OptimizeOptions): Promise<ParetoFront> {
 }
 
 async function solveGrid(master: Master, instance: Instance, options: OptimizeOptions): Promise<Answer[]> {
-  const { signal, onProgress, intervals = 4, maxGap = 0.005 } = options;
+  const { signal, onProgress, intervals = 4, grid = 'caps', maxGap = 0.005 } = options;
   const objectives = instance.profileLengths.length;
   const total = objectives === 1 ? 1 : objectives * (1 + intervals ** (objectives - 1));
   const answers: Answer[] = [];
@@ -69,7 +69,10 @@ async function solveGrid(master: Master, instance: Instance, options: OptimizeOp
     report(point);
     const solved = await master.solve(point, maxGap, signal);
     if (solved.best === null) throw unreachable(instance, solved.infeasible, await master.nearest(signal));
-    answers.push({ point, solved });
+    const least = solved.best.losses[point.primary] as number;
+    const broken = grid === 'caps' && objectives > 1 ? await master.solve(tieBreak(point, least), maxGap, signal) : solved;
+    // The gap stays that of the primary loss alone: the tie-break chooses among plans that have it.
+    answers.push({ point, solved: { ...solved, best: broken.best ?? solved.best } });
   }
   if (objectives > 1) {
     const singles = answers.map(({ solved }) => (solved.best as IntegerSolution).losses);
@@ -77,7 +80,7 @@ async function solveGrid(master: Master, instance: Instance, options: OptimizeOp
       const values = singles.map((losses) => losses[p] as number);
       return { low: Math.min(...values), high: Math.max(...values) };
     });
-    for (const point of epsilonGrid(ranges, intervals)) {
+    for (const point of epsilonGrid(ranges, intervals, grid)) {
       report(point);
       answers.push({ point, solved: inherited(point, answers, maxGap) ?? (await master.solve(point, maxGap, signal)) });
     }
@@ -86,13 +89,14 @@ async function solveGrid(master: Master, instance: Instance, options: OptimizeOp
   return answers;
 }
 
-/** The answer of a looser point, when it meets the tighter caps too: a plan that is optimal among more plans is optimal among fewer. */
+/** The answer of a looser point, when it meets the tighter bounds too: a plan that is optimal among more plans is optimal among fewer. */
 function inherited(point: GridPoint, answers: readonly Answer[], maxGap: number): Solved | undefined {
   const found = answers.find(({ point: outer, solved }) => {
     if (solved.best === null) return solved.infeasible && isWithin(point, outer);
     const { best } = solved;
     const close = relativeGap(weigh(point.weights, best.losses), solved.bound) <= maxGap;
-    return close && isWithin(point, outer) && point.caps.every((cap, p) => (best.losses[p] as number) <= cap);
+    const meets = best.losses.every((loss, p) => loss <= (point.caps[p] as number) && loss >= (point.floors[p] as number));
+    return close && meets && isWithin(point, outer);
   });
   return found?.solved;
 }

@@ -4,12 +4,15 @@ import type { Instance } from './instance.ts';
 import type { Pricer, Prices } from './pricing.ts';
 
 /**
- * One solve of the front: minimizes the weighted losses under a cap on each, in units. With all weights 0 it minimizes the violation of the
- * density bounds.
+ * One solve of the front: minimizes the weighted losses while each stays within its bounds, in units. With all weights 0 it minimizes the
+ * violation of the density bounds.
  */
 export interface Subproblem {
   readonly weights: readonly number[];
+  /** Infinite where an objective has none. */
   readonly caps: readonly number[];
+  /** Minus infinity where an objective has none. */
+  readonly floors: readonly number[];
 }
 
 export interface Relaxed {
@@ -34,7 +37,7 @@ export function rowBounds(instance: Instance, problem: Subproblem): { readonly l
   const ones = new Array<number>(instance.layers).fill(1);
   const perDense = (blocks: readonly number[]): number[] => blocks.map((value, n) => value / (instance.denseBlocks[n] as number));
   return {
-    lower: Float64Array.from([...ones, ...perDense(instance.lowerBlocks), ...problem.caps.map(() => Number.NEGATIVE_INFINITY)]),
+    lower: Float64Array.from([...ones, ...perDense(instance.lowerBlocks), ...problem.floors]),
     upper: Float64Array.from([...ones, ...perDense(instance.upperBlocks), ...problem.caps]),
   };
 }
@@ -111,10 +114,9 @@ export class Relaxation {
       bound += priced.bound;
       for (const set of priced.sets) if (this.#pool.add(layer, this.#pricer.assign(layer, set.rules))) added++;
     }
+    const rowsOfLosses = layers + constraintLengths.length;
     for (let i = layers; i < rows.upper.length; i++) {
-      const dual = duals[i] as number;
-      const isCap = i >= layers + constraintLengths.length;
-      if (isCap && (dual > 0 || problem.caps[i - layers - constraintLengths.length] === Number.POSITIVE_INFINITY)) continue;
+      const dual = i < rowsOfLosses ? (duals[i] as number) : lossDual(problem, i - rowsOfLosses, duals[i] as number);
       bound += dual > 0 ? dual * (rows.lower[i] as number) : dual < 0 ? dual * (rows.upper[i] as number) : 0;
     }
     return { bound, added };
@@ -122,16 +124,16 @@ export class Relaxation {
 
   #pricesOf(problem: Subproblem, duals: Float64Array): Prices {
     const { layers, constraintLengths, profileLengths } = this.#instance;
-    const loss = Float64Array.from(profileLengths, (_, p) => {
-      const dual = problem.caps[p] === Number.POSITIVE_INFINITY ? 0 : Math.min(0, duals[layers + constraintLengths.length + p] as number);
-      return (problem.weights[p] as number) - dual;
-    });
+    const loss = Float64Array.from(
+      profileLengths,
+      (_, p) => (problem.weights[p] as number) - lossDual(problem, p, duals[layers + constraintLengths.length + p] as number),
+    );
     return { loss, density: Float64Array.from(constraintLengths, (_, n) => -(duals[layers + n] as number)) };
   }
 
   #slackOf(lp: LpResult): number {
     let total = 0;
-    const count = 2 * this.#instance.constraintLengths.length + this.#instance.profileLengths.length;
+    const count = 2 * (this.#instance.constraintLengths.length + this.#instance.profileLengths.length);
     for (let i = 0; i < count; i++) total += lp.values[i] as number;
     return total;
   }
@@ -142,4 +144,9 @@ export class Relaxation {
       density: new Float64Array(this.#instance.constraintLengths.length),
     };
   }
+}
+
+/** The dual of an objective's row as far as a bound can rest on it: rounding may leave one at a side that has no bound. */
+function lossDual(problem: Subproblem, p: number, dual: number): number {
+  return Number.isFinite(dual > 0 ? problem.floors[p] : problem.caps[p]) ? dual : 0;
 }

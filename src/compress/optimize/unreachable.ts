@@ -1,7 +1,7 @@
 import { MoaError } from '../../core/errors.ts';
 import type { Instance } from './instance.ts';
 
-const HINT = 'Raise the budget, lower lowerFraction, add rules, or leave the length out of constraintLengths.';
+const HINT = 'Raise the budget, lower lowerBound.fraction, add rules, or leave the length out of constraintLengths.';
 
 /** The error for density bounds that no plan meets: names the length that is missed most and the nearest density. */
 export function unreachable(instance: Instance, proven: boolean, nearestBlocks: readonly number[]): MoaError {

@@ -11,9 +11,6 @@ import { type CalibrationOptions, type CalibrationSet, calibrate, calibrationKey
 import type { CompressContext, ProfileUse } from './methods/method.ts';
 import { loadProfile, profileInfluence } from './profile.ts';
 
-/** Keeps 1 / (1 - A) finite in the elementwise criterion: float32's machine epsilon, the released code's choice for that dtype. */
-const EPSILON = 2 ** -23;
-
 /** The calibration set at one length, from its file when it was made before. */
 export async function calibrationSet(
   context: CompressContext,
@@ -21,10 +18,12 @@ export async function calibrationSet(
   length: number,
   samples: number,
 ): Promise<CalibrationSet> {
-  const { calibration } = compressSection(context);
+  const { calibration, validate } = compressSection(context);
   const options: CalibrationOptions = {
     tasks: calibration.tasks.map((name) => taskNamed(name).name),
     samples,
+    // Influence is of the model's own answers, as released: they are the supervision that works (MoA Table 2).
+    answers: purpose === 'validate' ? validate.answers : 'model',
     answerTokens: calibration.answerTokens,
     length,
     chunkTokens: context.suite.generation.chunkTokens,
@@ -44,7 +43,7 @@ export async function calibrationSet(
 
 /** The influence profile at every profile length; shared by the moa methods of a suite through its files. */
 export async function influenceProfiles(context: CompressContext): Promise<readonly ProfileUse[]> {
-  const { calibration, profileLengths } = compressSection(context);
+  const { calibration, profileLengths, epsilon } = compressSection(context);
   const uses: ProfileUse[] = [];
   for (const length of profileLengths) {
     const started = performance.now();
@@ -53,7 +52,7 @@ export async function influenceProfiles(context: CompressContext): Promise<reado
     const before = samplesIn(path);
     const profile = await profileInfluence(context.model, set, {
       sink: DEFAULT_SINK_TOKENS,
-      epsilon: EPSILON,
+      epsilon,
       path,
       ...(context.signal === undefined ? {} : { signal: context.signal }),
       ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),

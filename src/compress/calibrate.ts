@@ -3,6 +3,7 @@ import { MoaError } from '../core/errors.ts';
 import { contentHash } from '../core/hash.ts';
 import type { OnProgress } from '../core/progress.ts';
 import { generateSamples } from '../data/generate.ts';
+import { referenceOf } from '../data/sample.ts';
 import type { TaskName } from '../data/tasks.ts';
 import { userTurn } from '../model/format/template/chat-template.ts';
 import { generate } from '../model/inference/generate.ts';
@@ -39,7 +40,9 @@ type CalibrationItem = CalibrationSet['items'][number];
 export interface CalibrationOptions {
   readonly tasks: readonly TaskName[];
   readonly samples: number;
-  /** Upper bound of the generated answer. */
+  /** Whose: the dense model's own, or the task's reference. */
+  readonly answers: 'model' | 'reference';
+  /** Upper bound of the answer; longer references are cut. */
   readonly answerTokens: number;
   readonly length: number;
   readonly chunkTokens: number;
@@ -56,8 +59,8 @@ export interface CalibrationOptions {
  * run op by op.
  */
 export function calibrationKey(options: CalibrationOptions): string {
-  const { tasks, samples, answerTokens, length, chunkTokens, seed, identity } = options;
-  return contentHash({ identity, tasks, samples, answerTokens, length, chunkTokens, seed });
+  const { tasks, samples, answers, answerTokens, length, chunkTokens, seed, identity } = options;
+  return contentHash({ identity, tasks, samples, answers, answerTokens, length, chunkTokens, seed });
 }
 
 /**
@@ -106,6 +109,14 @@ async function answerPrompt(model: LanguageModel, options: CalibrationOptions, i
   });
   if (sample === undefined) throw new MoaError(`Expected a sample of ${task} but the generator gave none`, { code: 'INTERNAL' });
   const prompt = model.tokenizer.encodePrompt(sample.prompt);
+  const answer =
+    options.answers === 'model'
+      ? await ownAnswer(model, options, prompt)
+      : model.tokenizer.encodeContinuation(sample.prompt, referenceOf(sample), prompt).subarray(0, options.answerTokens);
+  return { id: sample.id, task, tokens: [...prompt, ...answer], answerStart: prompt.length };
+}
+
+async function ownAnswer(model: LanguageModel, options: CalibrationOptions, prompt: Int32Array): Promise<Int32Array> {
   const maxNewTokens = options.answerTokens;
   const layout = wholeLayout(model.config, { tokens: prompt.length + maxNewTokens, dtype: model.activationDType });
   const { outputs } = await generate(model, {
@@ -114,6 +125,5 @@ async function answerPrompt(model: LanguageModel, options: CalibrationOptions, i
     graph: options.graph,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  const answer = outputs[0]?.tokens ?? new Int32Array();
-  return { id: sample.id, task, tokens: [...prompt, ...answer], answerStart: prompt.length };
+  return outputs[0]?.tokens ?? new Int32Array();
 }

@@ -79,3 +79,8 @@ export function promptIds(tokenizer: TokenCounter, prompt: string): ArrayLike<nu
 export function promptLength(tokenizer: TokenCounter, prompt: string): number {
   return promptIds(tokenizer, prompt).length;
 }
+
+/** The answer whose loss is taken: the task's own wording of the whole, or its first answer. */
+export function referenceOf({ completion, answers }: Pick<Sample, 'completion' | 'answers'>): string {
+  return completion ?? answers[0] ?? '';
+}

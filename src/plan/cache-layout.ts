@@ -30,6 +30,8 @@ export interface LayoutOptions {
   readonly newTokens: number;
   /** The reserve that spans are fixed with, where it is larger than `newTokens`. */
   readonly reserveTokens?: number | undefined;
+  /** Where the reserve begins: after the prompt (default), or, for a given text that is read and not generated, after its answer. */
+  readonly reserveAfter?: 'prompt' | 'answer' | undefined;
   /** Storage of keys and values. */
   readonly dtype: FloatDType;
   /** A growing cache in the place of the preallocated one; for dense plans only. */
@@ -42,11 +44,12 @@ export interface LayoutOptions {
  * @throws INVALID_ARGUMENT for lengths below 1, and for a growing cache of a plan that evicts.
  */
 export function cacheLayout(plan: Plan, options: LayoutOptions): CacheLayout {
-  const { promptTokens, newTokens, reserveTokens = 0, dtype, grows = false } = options;
+  const { promptTokens, newTokens, reserveTokens = 0, reserveAfter = 'prompt', dtype, grows = false } = options;
   const tokens = promptTokens + newTokens;
   if (plan.method === 'dense') return wholeLayout(plan.model, { tokens, dtype, kind: grows ? 'dynamic' : 'full' });
   if (grows) throw invalidArgument('a dense plan', 'the plan of a growing cache', plan.name);
-  const spans = spansAt(plan, promptTokens + Math.max(newTokens, reserveTokens), tokens);
+  const reserve = reserveAfter === 'answer' ? newTokens + reserveTokens : Math.max(newTokens, reserveTokens);
+  const spans = spansAt(plan, promptTokens + reserve, tokens);
   // Spans leave no window only where the sequence fits into the sink (spanOfRule). Such a sequence evicts nothing, and all of it is
   // window.
   const sink = spans.every((span) => span > plan.sink) ? plan.sink : 0;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BLOCK_TOKENS } from '../core/blocks.ts';
+import { semanticsSchema } from '../suite/semantics.ts';
 
 const count = z.int().min(1).max(65_536);
 const tokensKey = z.string().regex(/^[1-9]\d{0,9}$/, { error: 'Expected a length in tokens' });
@@ -45,6 +46,8 @@ const provenanceSchema = z.strictObject({
   /** Profile length -> content hash of the influence profile. */
   profileHashes: z.record(tokensKey, z.string()).optional(),
   criterion: z.enum(['moa', 'joint']).optional(),
+  /** How it was made, where that differs from the released code or could have. */
+  semantics: semanticsSchema.optional(),
   /** The objective that was minimized, e.g. `loss at 4096 tokens`. */
   objective: z.string().optional(),
   /** Profile length -> predicted loss increase, nats. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { planSchema } from '../plan/schema.ts';
+import { semanticsSchema } from '../suite/semantics.ts';
 import { byTokens, hash, measured, ms, positive } from './fields.ts';
 
 // What compression leaves: plans, the profiles that they rest on, and the fronts that they were chosen from.
@@ -32,6 +33,8 @@ export const front = z.strictObject({
   kind: z.literal('front'),
   ...measured,
   criterion: z.enum(['moa', 'joint']),
+  /** Missing in records made before 0.2, which were all `exact`, but for the criterion. */
+  semantics: semanticsSchema.optional(),
   solver: z.string(),
   wallMs: ms,
   /** The Pareto plans of one method: the loss objective at each profile length, densities, and the loss at the unseen validation length. */

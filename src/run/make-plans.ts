@@ -115,6 +115,7 @@ function recordCompression(
       kind: 'front',
       ...common,
       criterion: cell.options.method === 'moa' ? cell.options.criterion : 'joint',
+      semantics: plan.provenance.semantics,
       solver: front.front.solver,
       wallMs: front.front.seconds * 1000,
       points: front.front.points.map((point, i) => ({

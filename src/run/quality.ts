@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { MoaError } from '../core/errors.ts';
-import type { Sample } from '../data/sample.ts';
+import { referenceOf, type Sample } from '../data/sample.ts';
 import { scoreOutput } from '../evaluate/score.ts';
 import { canShareCache } from '../model/inference/caches.ts';
 import { type GeneratedOutput, generate } from '../model/inference/generate.ts';
 import { answerLoss } from '../model/inference/loss.ts';
 import { settle } from '../model/inference/settle.ts';
-import { type CacheLayout, cacheLayout } from '../plan/cache-layout.ts';
+import { type CacheLayout, cacheLayout, type LayoutOptions } from '../plan/cache-layout.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { QualityCell } from '../suite/cells.ts';
 import { sampleSetOf } from './addresses.ts';
@@ -165,9 +165,10 @@ function recordSample(
 async function recordLoss(context: RunContext, { cell, hash, plan }: ScoredContender, item: AddressedSample): Promise<void> {
   const { model } = context;
   const { sample, tokens: prompt, content } = item;
-  const answer = model.tokenizer.encodeContinuation(sample.prompt, sample.completion ?? sample.answers[0] ?? '', prompt);
+  const answer = model.tokenizer.encodeContinuation(sample.prompt, referenceOf(sample), prompt);
   const tokens = Int32Array.from([...prompt, ...answer]);
-  const layout = layoutOf(context, plan, { promptTokens: prompt.length, newTokens: answer.length });
+  const { reserveAfter } = context.suite.generation;
+  const layout = layoutOf(context, plan, { promptTokens: prompt.length, newTokens: answer.length, reserveAfter });
   const { losses, residentKvBytes } = await answerLoss(model, {
     tokens,
     answerStart: prompt.length,
@@ -193,7 +194,11 @@ async function recordLoss(context: RunContext, { cell, hash, plan }: ScoredConte
 }
 
 /** The plan's cache for one sequence, with the suite's reserve and storage. */
-function layoutOf({ suite }: RunContext, plan: Plan, sequence: { readonly promptTokens: number; readonly newTokens: number }): CacheLayout {
+function layoutOf(
+  { suite }: RunContext,
+  plan: Plan,
+  sequence: Pick<LayoutOptions, 'promptTokens' | 'newTokens' | 'reserveAfter'>,
+): CacheLayout {
   return cacheLayout(plan, { ...sequence, reserveTokens: suite.generation.reserveTokens, dtype: suite.model.kvDType });
 }
 

@@ -6,6 +6,7 @@ type OnProblem = (path: readonly (string | number)[], message: string) => void;
 export function checkAcross(suite: SuiteParts, problem: OnProblem): void {
   checkMethods(suite, problem);
   checkCompress(suite, problem);
+  checkSemantics(suite, problem);
   checkEfficiency(suite, problem);
   checkRetrievalFiles(suite, problem);
   checkBackend(suite, problem);
@@ -53,6 +54,27 @@ function checkCompress({ compress, methods }: SuiteParts, problem: OnProblem): v
     problem(['compress'], 'Expected a moa method because no other method reads this section');
   if (compress.intervals !== undefined && compress.profileLengths.length === 1)
     problem(['compress', 'intervals'], 'Expected several profileLengths, whose objectives the intervals divide, but received one');
+}
+
+/** Choices of semantics that nothing would read, or that rule each other out. */
+function checkSemantics({ compress, methods, generation }: SuiteParts, problem: OnProblem): void {
+  if (generation.reserveAfter !== undefined && generation.reserveTokens === undefined && compress?.semantics !== 'released')
+    problem(['generation', 'reserveAfter'], 'Expected generation.reserveTokens, the reserve that begins there, but it is missing');
+  if (compress === undefined) return;
+  const { semantics, candidates = semantics === 'released' ? 'released' : 'extended' } = compress;
+  const criterion = semantics === 'released' ? 'moa' : 'joint';
+  const found = methods.flatMap((method) => (method.method === 'moa' ? [method] : []));
+  if (compress.epsilon !== undefined && !found.some((method) => (method.criterion ?? criterion) === 'moa'))
+    problem(['compress', 'epsilon'], 'Expected a method of criterion moa, the only one that reads epsilon, but received none');
+  if (compress.grid !== undefined && compress.profileLengths.length === 1)
+    problem(['compress', 'grid'], 'Expected several profileLengths, whose objectives the grid bounds, but received one');
+  methods.forEach((method, i) => {
+    if (method.method !== 'moa' || candidates !== 'released' || method.heterogeneity === 'elastic') return;
+    problem(
+      ['methods', i, 'heterogeneity'],
+      `Expected elastic because the released candidates are for it alone, but received ${method.heterogeneity}; compress.candidates: extended has rules for it`,
+    );
+  });
 }
 
 function checkEfficiency({ efficiency, methods }: SuiteParts, problem: OnProblem): void {

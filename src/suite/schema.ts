@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BLOCK_TOKENS, DEFAULT_SINK_TOKENS } from '../core/blocks.ts';
 import { checkAcross, defaultBaseline } from './across-parts.ts';
+import { choiceSchemas as choices, withSemantics } from './semantics.ts';
 
 /** A context length in tokens that the harness accepts; spans are whole blocks of 64 tokens, and MoA's smallest span is 128. */
 const lengthTokens = z.int().min(128).max(4_194_304);
@@ -40,11 +41,10 @@ const moaMethod = z
       .describe(
         "What may differ. uniform: nothing. layers: layers. heads: layers and heads. elastic: also how each head's span grows with the length N.",
       ),
-    criterion: z
-      .enum(['moa', 'joint'])
-      .default('joint')
+    criterion: choices.criterion
+      .optional()
       .describe(
-        'What masking is predicted to cost. moa: the sum of |E_ij|, as in the released code. joint: the effect of masking the whole far part of a row at once.',
+        'What masking is predicted to cost. moa: the sum of |E_ij|, as in the released code. joint (default): the effect of masking the whole far part of a row at once.',
       ),
     rulesPerLayer: z
       .int()
@@ -66,6 +66,27 @@ const planMethod = z
 const methodSchema = z.discriminatedUnion('method', [denseMethod, streamingMethod, moaMethod, planMethod]);
 
 const compressSchema = z.strictObject({
+  semantics: z
+    .enum(['exact', 'released'])
+    .default('exact')
+    .describe(
+      "What every choice below, each method's criterion and the reserve are where the suite does not say: ours, or the released code's.",
+    ),
+  epsilon: choices.epsilon
+    .optional()
+    .describe('Added to 1 - A below the influence of the criterion moa. Default: 2^-23; 2^-7 = 0.0078125 as released.'),
+  pricing: choices.pricing
+    .optional()
+    .describe('What a rule counts for: the blocks that its cache keeps (default), or the mask of the released optimizer, a block more.'),
+  candidates: choices.candidates
+    .optional()
+    .describe('The rules to choose from: extended (default), or the released search space alone; that needs heterogeneity elastic.'),
+  lowerBound: choices.lowerBound
+    .optional()
+    .describe('The least density: a share of what the uniform plan spends (default: 0.98), or of the budget (0.9 as released).'),
+  grid: choices.grid
+    .optional()
+    .describe('Bounds of the other objectives in the epsilon-constraint grid: caps (default), or both ends of intervals as released.'),
   calibration: z.strictObject({
     tasks,
     samplesPerLength: count.default(6),
@@ -82,7 +103,16 @@ const compressSchema = z.strictObject({
       'With several profile lengths: intervals into which the epsilon-constraint grid divides each objective. More give a finer Pareto front. Default: 4.',
     ),
   validate: z
-    .strictObject({ length: lengthTokens, samples: count.default(8) })
+    .strictObject({
+      length: lengthTokens,
+      samples: count.default(8),
+      mean: choices.validationMean.optional().describe('Of losses: over samples (default), or of the means of tasks as released.'),
+      answers: choices.validationAnswers
+        .optional()
+        .describe(
+          "Whose loss is taken: the dense model's own (default), or the tasks' references, as the released code takes written ones.",
+        ),
+    })
     .describe('Unseen, longer samples. The plan of the Pareto front with the least loss on them is chosen.'),
 });
 
@@ -194,6 +224,9 @@ const shape = {
         .describe(
           "Tokens added to the prompt's to get the length N that fixes the spans. Default: the most new tokens of the sample. The released code uses 1024.",
         ),
+      reserveAfter: choices.reserveAfter
+        .optional()
+        .describe('Where the reserve begins in texts whose loss is taken: after the prompt (default), or after the answer as released.'),
       chunkTokens: z
         .int()
         .min(BLOCK_TOKENS)
@@ -225,7 +258,10 @@ export type SuiteParts = z.infer<typeof parts>;
 /** A suite file: what is run, with every default filled in. Cross-field rules are checked too. */
 export const suiteSchema = parts
   .superRefine((suite, ctx) => checkAcross(suite, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message })))
-  .transform((suite) => ({ ...suite, report: { ...suite.report, baseline: suite.report.baseline ?? defaultBaseline(suite) } }));
+  .transform((suite) => ({
+    ...withSemantics(suite),
+    report: { ...suite.report, baseline: suite.report.baseline ?? defaultBaseline(suite) },
+  }));
 
 export type Suite = z.infer<typeof suiteSchema>;
 /** A suite as it is written: what has a default may be left out. */

@@ -4,6 +4,7 @@ import { type CalibrationOptions, calibrationKey } from '../../src/compress/cali
 const options: CalibrationOptions = {
   tasks: ['lines'],
   samples: 2,
+  answers: 'model',
   answerTokens: 8,
   length: 512,
   chunkTokens: 2048,

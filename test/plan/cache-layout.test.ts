@@ -23,6 +23,12 @@ describe('the cache of a plan', () => {
     expect(cacheLayout(samplePlan(), ask(512, 32, 1024))).toEqual({ ...common, ...slots(576, 512, 576, 576), tokens: 544 });
   });
 
+  it('takes the reserve after the answer of a given text where it is told to', () => {
+    const half = uniform(64, { alpha: 0, beta: 0.5 });
+    expect(cacheLayout(half, ask(2048, 128, 1024)).spans[0]).toBe((2048 + 1024) / 2);
+    expect(cacheLayout(half, { ...ask(2048, 128, 1024), reserveAfter: 'answer' }).spans[0]).toBe((2048 + 128 + 1024) / 2);
+  });
+
   it.each([
     [0, 256, 256],
     [64, 256, 256],

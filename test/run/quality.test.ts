@@ -121,7 +121,12 @@ test('a plan is validated in the cache, and at the loss, that it is scored with'
   for await (const sample of samplesFor(context, cell)) items.push(itemOf(context, sample));
   const set = { format: 'moabench-calibration', version: 2, weightsHash: '', identity: '', seed: '', length: 512, items } as const;
   const { generation, model } = context.suite;
-  const losses = await validationLosses(context.model, [plan] satisfies Plan[], { ...set, items }, { generation, kvDType: model.kvDType });
+  const losses = await validationLosses(
+    context.model,
+    [plan] satisfies Plan[],
+    { ...set, items },
+    { generation, kvDType: model.kvDType, mean: 'samples' },
+  );
   expect(specs).toEqual(scoredIn);
   expect(scoredIn[0]?.capacities[0]).toBe(384); // a quarter of prompt and reserve, where the sequence alone would get 128
   const [record] = recordsOf(context.store.records, 'loss');

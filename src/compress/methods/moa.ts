@@ -1,13 +1,15 @@
 import { invalidArgument, MoaError } from '../../core/errors.ts';
 import { contentHash } from '../../core/hash.ts';
+import type { Rule } from '../../plan/rule.ts';
 import type { Plan, Provenance } from '../../plan/schema.ts';
 import { suiteLengths } from '../../suite/lengths.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';
+import { semanticsOf } from '../../suite/semantics.ts';
 import { calibrationSet, compressSection, influenceProfiles } from '../artefacts.ts';
 import { lossTable } from '../loss-table.ts';
 import type { ParetoFront, ParetoPoint } from '../optimize/front.ts';
 import { optimize } from '../optimize/optimize.ts';
-import { candidateRules } from '../optimize/rules.ts';
+import { candidateRules, releasedRules } from '../optimize/rules.ts';
 import { leastLoss, validationLosses } from '../validate.ts';
 import type { CompressContext, Method, ProfileUse } from './method.ts';
 import { planOfRules } from './plan-of-rules.ts';
@@ -25,15 +27,22 @@ export const moaMethod: Method<MoaOptions> = {
     compress: suite.compress,
     // The reserve decides the spans at which plans are validated, and so which plan is chosen.
     reserveTokens: suite.generation.reserveTokens,
+    reserveAfter: suite.generation.reserveAfter,
   }),
   compress: async (options, context) => {
+    const rules = rulesToChooseFrom(options, context);
     const profiles = await influenceProfiles(context);
-    const front = await optimizeRules(options, context, profiles);
+    const front = await optimizeRules(options, context, { profiles, rules });
     const candidates = front.points.map((point) => planOfPoint(options, context, { front, point, profiles }));
     const { validate } = compressSection(context);
     const set = await calibrationSet(context, 'validate', validate.length, validate.samples);
     const { model, generation } = context.suite;
-    const losses = await validationLosses(context.model, candidates, set, { ...context, kvDType: model.kvDType, generation });
+    const losses = await validationLosses(context.model, candidates, set, {
+      ...context,
+      kvDType: model.kvDType,
+      generation,
+      mean: validate.mean,
+    });
     const plans = candidates.map((plan, i) =>
       withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }),
     );
@@ -44,24 +53,33 @@ export const moaMethod: Method<MoaOptions> = {
   },
 };
 
-async function optimizeRules(options: MoaOptions, context: CompressContext, profiles: readonly ProfileUse[]): Promise<ParetoFront> {
-  const { profileLengths, constrainLengths, intervals } = compressSection(context);
-  const { density: budget, heterogeneity, rulesPerLayer } = options;
-  const sink = sinkOf(profiles);
-  const rules = candidateRules({ heterogeneity, profileLengths, constraintLengths: constrainLengths, budget });
+function rulesToChooseFrom({ density: budget, heterogeneity }: MoaOptions, context: CompressContext): readonly Rule[] {
+  const { profileLengths, constrainLengths: constraintLengths, candidates } = compressSection(context);
+  return candidates === 'released'
+    ? releasedRules(profileLengths, constraintLengths)
+    : candidateRules({ heterogeneity, profileLengths, constraintLengths, budget });
+}
+
+async function optimizeRules(
+  { density: budget, heterogeneity, rulesPerLayer, criterion }: MoaOptions,
+  context: CompressContext,
+  { profiles, rules }: { readonly profiles: readonly ProfileUse[]; readonly rules: readonly Rule[] },
+): Promise<ParetoFront> {
+  const { profileLengths, constrainLengths, pricing, lowerBound, grid, intervals } = compressSection(context);
   return optimize({
     profileLengths,
-    lossTables: new Map(
-      profiles.map(({ profile }) => [profile.length, lossTable(profile, rules, { criterion: options.criterion, pricing: 'cache' })]),
-    ),
+    lossTables: new Map(profiles.map(({ profile }) => [profile.length, lossTable(profile, rules, { criterion, pricing })])),
     rules,
     constraintLengths: constrainLengths,
     budget,
-    sink,
+    lowerBound,
+    pricing,
+    sink: sinkOf(profiles),
     layers: context.model.config.layers,
     kvHeads: context.model.config.kvHeads,
     rulesPerLayer,
     heterogeneity,
+    grid,
     intervals,
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
@@ -90,6 +108,7 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
         profiles.map(({ profile }) => [profile.length, contentHash([...profile.joint, ...profile.elementwise])]),
       ),
       criterion: options.criterion,
+      semantics: semanticsOf({ compress: compressSection(context), generation: context.suite.generation }, options.criterion),
       objective: `loss at ${point.primary} tokens`,
       losses: { ...point.objectives },
       solver: front.solver,

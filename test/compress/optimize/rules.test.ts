@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { budgetRule, candidateRules, releasedRules } from '../../../src/compress/optimize/rules.ts';
+import { budgetRule, candidateRules, releasedRules, scaledReleasedRules } from '../../../src/compress/optimize/rules.ts';
 import { ruleKey } from '../../../src/plan/rule.ts';
 import { spanOfRule } from '../../../src/plan/spans.ts';
 
@@ -29,9 +29,19 @@ describe('releasedRules', () => {
     );
   });
 
-  it('scales: half the lengths give half the alphas', () => {
-    const long = releasedRules([2048, 4096, 8192], [2048, 4096, 8192, 16384]);
-    const short = releasedRules([1024, 2048, 4096], [1024, 2048, 4096, 8192]);
+  it('keeps its alphas 1,024 tokens apart, so that short lengths leave fewer rules, and refuses those that leave none', () => {
+    const rules = releasedRules([1024, 2048], [1024, 4096]);
+    expect(new Set(rules.map(({ alpha }) => alpha))).toEqual(new Set([0, 1024, 2048]));
+    expect(rules).toHaveLength(14);
+    expect(() => releasedRules([256], [256, 512])).toThrow(/received none from 256 tokens on/);
+  });
+});
+
+describe('scaledReleasedRules', () => {
+  it('is the released space at its own lengths; half the lengths give half the alphas', () => {
+    const long = scaledReleasedRules([2048, 4096, 8192], [2048, 4096, 8192, 16384]);
+    const short = scaledReleasedRules([1024, 2048, 4096], [1024, 2048, 4096, 8192]);
+    expect(long).toEqual(releasedRules([2048, 4096, 8192], [2048, 4096, 8192, 16384]));
     expect(short).toEqual(long.map(({ alpha, beta }) => ({ alpha: alpha / 2, beta })));
   });
 });
@@ -44,7 +54,8 @@ describe('candidateRules', () => {
       (heterogeneity) => new Set(candidateRules({ heterogeneity, budget, ...lengths }).map(ruleKey)),
     );
     for (let i = 1; i < keys.length; i++) for (const key of keys[i - 1] ?? []) expect(keys[i]?.has(key)).toBe(true);
-    for (const rule of releasedRules(lengths.profileLengths, lengths.constraintLengths)) expect(keys[3]?.has(ruleKey(rule))).toBe(true);
+    for (const rule of scaledReleasedRules(lengths.profileLengths, lengths.constraintLengths))
+      expect(keys[3]?.has(ruleKey(rule))).toBe(true);
   });
 
   it('has exactly the released rules with eighths and a budget that is one of them', () => {

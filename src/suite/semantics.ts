@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { contentHash } from '../core/hash.ts';
+import type { SuiteParts } from './schema.ts';
+
+const share = { error: 'Expected a number in [0, 1]' };
+
+/** Where this code and the released one differ in how plans are made; `docs/method.md`, differences, says what each choice is. */
+export const choiceSchemas = {
+  criterion: z.enum(['moa', 'joint']),
+  epsilon: z.number().gt(0).max(1),
+  pricing: z.enum(['cache', 'mask']),
+  candidates: z.enum(['extended', 'released']),
+  lowerBound: z.strictObject({ fraction: z.number(share).min(0, share).max(1, share), of: z.enum(['uniform', 'budget']) }),
+  grid: z.enum(['caps', 'intervals']),
+  validationMean: z.enum(['samples', 'tasks']),
+  validationAnswers: z.enum(['model', 'reference']),
+  reserveAfter: z.enum(['prompt', 'answer']),
+};
+
+/** The choices that a plan was made with, and what they come to: `mixed` where some are as released and some are not. */
+export const semanticsSchema = z.strictObject({
+  name: z.enum(['exact', 'released', 'mixed']),
+  ...choiceSchemas,
+  /** null: the most new tokens of a sample. */
+  reserveTokens: z.int().min(0).nullable(),
+});
+export type Semantics = z.infer<typeof semanticsSchema>;
+type Choices = Omit<Semantics, 'name'>;
+
+const CHOICES: Readonly<Record<'exact' | 'released', Choices>> = {
+  exact: {
+    criterion: 'joint',
+    // float32's machine epsilon: keeps 1 / (1 - A) finite.
+    epsilon: 2 ** -23,
+    pricing: 'cache',
+    candidates: 'extended',
+    lowerBound: { fraction: 0.98, of: 'uniform' },
+    grid: 'caps',
+    validationMean: 'samples',
+    validationAnswers: 'model',
+    reserveTokens: null,
+    reserveAfter: 'prompt',
+  },
+  released: {
+    criterion: 'moa',
+    // bfloat16's machine epsilon: the released profiler's default dtype.
+    epsilon: 2 ** -7,
+    pricing: 'mask',
+    candidates: 'released',
+    lowerBound: { fraction: 0.9, of: 'budget' },
+    grid: 'intervals',
+    validationMean: 'tasks',
+    validationAnswers: 'reference',
+    reserveTokens: 1024,
+    reserveAfter: 'answer',
+  },
+};
+
+/** Gives every choice that a suite leaves open what its semantics say. */
+export function withSemantics(suite: SuiteParts) {
+  const { compress } = suite;
+  const choices = CHOICES[compress?.semantics ?? 'exact'];
+  return {
+    ...suite,
+    generation: { ...suite.generation, ...reserveOf(suite, choices) },
+    methods: suite.methods.map((method) =>
+      method.method === 'moa' ? { ...method, criterion: method.criterion ?? choices.criterion } : method,
+    ),
+    compress: compress && {
+      ...compress,
+      epsilon: compress.epsilon ?? choices.epsilon,
+      pricing: compress.pricing ?? choices.pricing,
+      candidates: compress.candidates ?? choices.candidates,
+      lowerBound: compress.lowerBound ?? choices.lowerBound,
+      grid: compress.grid ?? choices.grid,
+      validate: {
+        ...compress.validate,
+        mean: compress.validate.mean ?? choices.validationMean,
+        answers: compress.validate.answers ?? choices.validationAnswers,
+      },
+    },
+  };
+}
+
+/** What stays open is left out: the address of a result has only what was asked for. */
+function reserveOf({ generation }: SuiteParts, choices: Choices) {
+  const reserveTokens = generation.reserveTokens ?? choices.reserveTokens ?? undefined;
+  const reserveAfter = generation.reserveAfter ?? (choices.reserveAfter === 'prompt' ? undefined : choices.reserveAfter);
+  return { ...(reserveTokens === undefined ? {} : { reserveTokens }), ...(reserveAfter === undefined ? {} : { reserveAfter }) };
+}
+
+type SuiteOfChoices = ReturnType<typeof withSemantics>;
+
+/** The choices of a moa method, named by what they all are. */
+export function semanticsOf(
+  { compress, generation }: { readonly compress: NonNullable<SuiteOfChoices['compress']>; readonly generation: SuiteParts['generation'] },
+  criterion: Choices['criterion'],
+): Semantics {
+  const choices: Choices = {
+    criterion,
+    epsilon: compress.epsilon,
+    pricing: compress.pricing,
+    candidates: compress.candidates,
+    lowerBound: compress.lowerBound,
+    grid: compress.grid,
+    validationMean: compress.validate.mean,
+    validationAnswers: compress.validate.answers,
+    reserveTokens: generation.reserveTokens ?? null,
+    reserveAfter: generation.reserveAfter ?? 'prompt',
+  };
+  const name = (['exact', 'released'] as const).find((semantics) => contentHash(choices) === contentHash(CHOICES[semantics]));
+  return { name: name ?? 'mixed', ...choices };
+}

@@ -8,7 +8,7 @@ import type { GridKind } from './grid.ts';
 import { budgetRule } from './rules.ts';
 
 /** The least that is spent at every constrained length: a share of the budget, or of what the uniform plan of that budget spends of it in whole blocks. */
-export interface LowerBound {
+interface LowerBound {
   readonly fraction: number;
   readonly of: 'uniform' | 'budget';
 }

@@ -3,7 +3,7 @@ import type { Instance } from './instance.ts';
 import type { Subproblem } from './relaxation.ts';
 
 /** A column and what its priced cost exceeds its layer's least by: a plan costs at least the Lagrangian bound and the excess of its columns. */
-export interface PricedColumn {
+interface PricedColumn {
   readonly column: Column;
   readonly excess: number;
 }

@@ -15,15 +15,13 @@ import { loadProfile, profileInfluence } from './profile.ts';
 export async function calibrationSet(
   context: CompressContext,
   purpose: 'calibrate' | 'validate',
-  length: number,
-  samples: number,
+  { length, samples, answers }: Pick<CalibrationOptions, 'length' | 'samples' | 'answers'>,
 ): Promise<CalibrationSet> {
-  const { calibration, validate } = compressSection(context);
+  const { calibration } = compressSection(context);
   const options: CalibrationOptions = {
     tasks: calibration.tasks.map((name) => taskNamed(name).name),
     samples,
-    // Influence is of the model's own answers, as released: they are the supervision that works (MoA Table 2).
-    answers: purpose === 'validate' ? validate.answers : 'model',
+    answers,
     answerTokens: calibration.answerTokens,
     length,
     chunkTokens: context.suite.generation.chunkTokens,
@@ -42,13 +40,14 @@ export async function calibrationSet(
 }
 
 /** The influence profile at every profile length; shared by the moa methods of a suite through its files. */
-export async function influenceProfiles(context: CompressContext): Promise<readonly ProfileUse[]> {
-  const { calibration, profileLengths, epsilon } = compressSection(context);
+export async function influenceProfiles(context: CompressContext, epsilon: number): Promise<readonly ProfileUse[]> {
+  const { calibration, profileLengths } = compressSection(context);
   const uses: ProfileUse[] = [];
   for (const length of profileLengths) {
     const started = performance.now();
-    const set = await calibrationSet(context, 'calibrate', length, calibration.samplesPerLength);
-    const path = join(context.profileFolder, `influence-${length}-${contentHash(set)}.json`);
+    // Influence is of the model's own answers under all semantics: they are the supervision that works (MoA Table 2).
+    const set = await calibrationSet(context, 'calibrate', { length, samples: calibration.samplesPerLength, answers: 'model' });
+    const path = join(context.profileFolder, `influence-${length}-${contentHash({ set, epsilon })}.json`);
     const before = samplesIn(path);
     const profile = await profileInfluence(context.model, set, {
       sink: DEFAULT_SINK_TOKENS,

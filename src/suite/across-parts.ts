@@ -61,15 +61,16 @@ function checkSemantics({ compress, methods, generation }: SuiteParts, problem: 
   if (generation.reserveAfter !== undefined && generation.reserveTokens === undefined && compress?.semantics !== 'released')
     problem(['generation', 'reserveAfter'], 'Expected generation.reserveTokens, the reserve that begins there, but it is missing');
   if (compress === undefined) return;
-  const { semantics, candidates = semantics === 'released' ? 'released' : 'extended' } = compress;
-  const criterion = semantics === 'released' ? 'moa' : 'joint';
-  const found = methods.flatMap((method) => (method.method === 'moa' ? [method] : []));
-  if (compress.epsilon !== undefined && !found.some((method) => (method.criterion ?? criterion) === 'moa'))
+  const found = methods.flatMap((method) => (method.method === 'moa' ? [{ semantics: compress.semantics, ...method }] : []));
+  const readsEpsilon = found.some(({ criterion, semantics }) => (criterion ?? (semantics === 'released' ? 'moa' : 'joint')) === 'moa');
+  if (compress.epsilon !== undefined && !readsEpsilon)
     problem(['compress', 'epsilon'], 'Expected a method of criterion moa, the only one that reads epsilon, but received none');
   if (compress.grid !== undefined && compress.profileLengths.length === 1)
     problem(['compress', 'grid'], 'Expected several profileLengths, whose objectives the grid bounds, but received one');
   methods.forEach((method, i) => {
-    if (method.method !== 'moa' || candidates !== 'released' || method.heterogeneity === 'elastic') return;
+    if (method.method !== 'moa' || method.heterogeneity === 'elastic') return;
+    const semantics = method.semantics ?? compress.semantics;
+    if ((compress.candidates ?? (semantics === 'released' ? 'released' : 'extended')) !== 'released') return;
     problem(
       ['methods', i, 'heterogeneity'],
       `Expected elastic because the released candidates are for it alone, but received ${method.heterogeneity}; compress.candidates: extended has rules for it`,

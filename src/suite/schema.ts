@@ -46,6 +46,10 @@ const moaMethod = z
       .describe(
         'What masking is predicted to cost. moa: the sum of |E_ij|, as in the released code. joint (default): the effect of masking the whole far part of a row at once.',
       ),
+    semantics: z
+      .enum(['exact', 'released'])
+      .optional()
+      .describe('In the place of compress.semantics for this method, but for the reserve.'),
     rulesPerLayer: z
       .int()
       .min(1)

@@ -56,29 +56,17 @@ const CHOICES: Readonly<Record<'exact' | 'released', Choices>> = {
   },
 };
 
-/** Gives every choice that a suite leaves open what its semantics say. */
+/** Gives every moa method all choices: what the suite says, else what the semantics of the method are, else those of the suite. The reserve is of the whole suite. */
 export function withSemantics(suite: SuiteParts) {
-  const { compress } = suite;
-  const choices = CHOICES[compress?.semantics ?? 'exact'];
+  const generation = { ...suite.generation, ...reserveOf(suite, CHOICES[suite.compress?.semantics ?? 'exact']) };
   return {
     ...suite,
-    generation: { ...suite.generation, ...reserveOf(suite, choices) },
-    methods: suite.methods.map((method) =>
-      method.method === 'moa' ? { ...method, criterion: method.criterion ?? choices.criterion } : method,
-    ),
-    compress: compress && {
-      ...compress,
-      epsilon: compress.epsilon ?? choices.epsilon,
-      pricing: compress.pricing ?? choices.pricing,
-      candidates: compress.candidates ?? choices.candidates,
-      lowerBound: compress.lowerBound ?? choices.lowerBound,
-      grid: compress.grid ?? choices.grid,
-      validate: {
-        ...compress.validate,
-        mean: compress.validate.mean ?? choices.validationMean,
-        answers: compress.validate.answers ?? choices.validationAnswers,
-      },
-    },
+    generation,
+    methods: suite.methods.map((method) => {
+      if (method.method !== 'moa') return method;
+      const semantics = semanticsOf({ ...suite, generation }, method);
+      return { ...method, criterion: semantics.criterion, semantics };
+    }),
   };
 }
 
@@ -89,22 +77,21 @@ function reserveOf({ generation }: SuiteParts, choices: Choices) {
   return { ...(reserveTokens === undefined ? {} : { reserveTokens }), ...(reserveAfter === undefined ? {} : { reserveAfter }) };
 }
 
-type SuiteOfChoices = ReturnType<typeof withSemantics>;
-
 /** The choices of a moa method, named by what they all are. */
-export function semanticsOf(
-  { compress, generation }: { readonly compress: NonNullable<SuiteOfChoices['compress']>; readonly generation: SuiteParts['generation'] },
-  criterion: Choices['criterion'],
+function semanticsOf(
+  { compress, generation }: SuiteParts,
+  method: { readonly criterion?: Choices['criterion'] | undefined; readonly semantics?: keyof typeof CHOICES | undefined },
 ): Semantics {
+  const base = CHOICES[method.semantics ?? compress?.semantics ?? 'exact'];
   const choices: Choices = {
-    criterion,
-    epsilon: compress.epsilon,
-    pricing: compress.pricing,
-    candidates: compress.candidates,
-    lowerBound: compress.lowerBound,
-    grid: compress.grid,
-    validationMean: compress.validate.mean,
-    validationAnswers: compress.validate.answers,
+    criterion: method.criterion ?? base.criterion,
+    epsilon: compress?.epsilon ?? base.epsilon,
+    pricing: compress?.pricing ?? base.pricing,
+    candidates: compress?.candidates ?? base.candidates,
+    lowerBound: compress?.lowerBound ?? base.lowerBound,
+    grid: compress?.grid ?? base.grid,
+    validationMean: compress?.validate.mean ?? base.validationMean,
+    validationAnswers: compress?.validate.answers ?? base.validationAnswers,
     reserveTokens: generation.reserveTokens ?? null,
     reserveAfter: generation.reserveAfter ?? 'prompt',
   };

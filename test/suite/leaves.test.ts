@@ -163,6 +163,7 @@ const LEAVES: Readonly<Record<string, Leaf>> = {
   'methods[moa].density': { set: { 'methods.2.density': 0.25 }, sees: plans },
   'methods[moa].heterogeneity': { set: { 'methods.2.heterogeneity': 'heads' }, sees: plans },
   'methods[moa].criterion': { set: { 'methods.2.criterion': 'moa' }, sees: plans },
+  'methods[moa].semantics': { set: { 'methods.2.semantics': 'released' }, sees: plans },
   'methods[moa].rulesPerLayer': { set: { 'methods.2.rulesPerLayer': 3 }, sees: plans },
   'methods[plan].id': { set: { 'methods.3.id': 'other' }, sees: cells },
   'methods[plan].label': { set: { 'methods.3.label': 'other' }, sees: summary },

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { suiteSchema } from '../../src/suite/schema.ts';
-import { semanticsOf } from '../../src/suite/semantics.ts';
 
 const COMPRESS = { calibration: { tasks: ['lines'] }, profileLengths: [1024, 2048], constrainLengths: [1024], validate: { length: 4096 } };
 
@@ -22,10 +21,9 @@ function written({ compress = {}, generation = {}, method = {} }: Written) {
 }
 
 function semantics(parts: Written) {
-  const { compress, generation, methods } = suiteSchema.parse(written(parts));
-  const [method] = methods;
-  if (compress === undefined || method?.method !== 'moa') throw new Error('the suite has a moa method');
-  return semanticsOf({ compress, generation }, method.criterion);
+  const [method] = suiteSchema.parse(written(parts)).methods;
+  if (method?.method !== 'moa') throw new Error('the suite has a moa method');
+  return method.semantics;
 }
 
 const EXACT = {
@@ -70,8 +68,20 @@ test.each([
   expect(semantics({ ...parts, compress: { semantics: 'released', ...compress } })).toEqual({ ...RELEASED, name: 'mixed', ...differs });
 });
 
+test('a method may have other semantics than its suite; the reserve is of the suite', () => {
+  const { reserveTokens, reserveAfter } = EXACT;
+  expect(semantics({ method: { semantics: 'released' } })).toEqual({ ...RELEASED, name: 'mixed', reserveTokens, reserveAfter });
+  const generation = { reserveTokens: 1024, reserveAfter: 'answer' };
+  expect(semantics({ method: { semantics: 'released' }, generation })).toEqual(RELEASED);
+  expect(semantics({ method: { semantics: 'exact' }, compress: { semantics: 'released' } })).toEqual({
+    ...EXACT,
+    name: 'mixed',
+    ...generation,
+  });
+});
+
 test('choices that come to a semantics are called by its name, whatever was written', () => {
-  const { name: _, criterion, reserveTokens, reserveAfter, validationMean: mean, validationAnswers: answers, ...compress } = RELEASED;
+  const { name: _name, criterion, reserveTokens, reserveAfter, validationMean: mean, validationAnswers: answers, ...compress } = RELEASED;
   const parts = {
     method: { criterion },
     generation: { reserveTokens, reserveAfter },
@@ -89,6 +99,7 @@ describe('what would do nothing, or makes no sense, is refused', () => {
     [{ compress: { candidates: 'released' }, method: { heterogeneity: 'layers' } }, 'but received layers'],
     [{ compress: { epsilon: 0.0078125 } }, 'Expected a method of criterion moa'],
     [{ compress: { semantics: 'released', epsilon: 0.1 }, method: { criterion: 'joint' } }, 'Expected a method of criterion moa'],
+    [{ method: { semantics: 'released', heterogeneity: 'uniform' } }, 'but received uniform'],
     [{ compress: { grid: 'intervals', profileLengths: [1024] } }, 'Expected several profileLengths'],
     [{ generation: { reserveAfter: 'answer' } }, 'Expected generation.reserveTokens'],
     [{ compress: { lowerBound: { fraction: 1.5, of: 'budget' } } }, 'Expected a number in [0, 1]'],

@@ -4,7 +4,6 @@ import type { Rule } from '../../plan/rule.ts';
 import type { Plan, Provenance } from '../../plan/schema.ts';
 import { suiteLengths } from '../../suite/lengths.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';
-import { semanticsOf } from '../../suite/semantics.ts';
 import { calibrationSet, compressSection, influenceProfiles } from '../artefacts.ts';
 import { lossTable } from '../loss-table.ts';
 import type { ParetoFront, ParetoPoint } from '../optimize/front.ts';
@@ -19,10 +18,11 @@ type MoaOptions = MethodOfSuite<'moa'>;
 /** Spans per layer and KV head: profile attention influence, optimize under the density budget, validate the Pareto front (MoA section 4). */
 export const moaMethod: Method<MoaOptions> = {
   name: 'moa',
-  key: ({ density, heterogeneity, criterion, rulesPerLayer }, suite) => ({
+  key: ({ density, heterogeneity, criterion, semantics, rulesPerLayer }, suite) => ({
     density,
     heterogeneity,
     criterion,
+    semantics,
     rulesPerLayer,
     compress: suite.compress,
     // The reserve decides the spans at which plans are validated, and so which plan is chosen.
@@ -31,17 +31,17 @@ export const moaMethod: Method<MoaOptions> = {
   }),
   compress: async (options, context) => {
     const rules = rulesToChooseFrom(options, context);
-    const profiles = await influenceProfiles(context);
+    const profiles = await influenceProfiles(context, options.semantics.epsilon);
     const front = await optimizeRules(options, context, { profiles, rules });
     const candidates = front.points.map((point) => planOfPoint(options, context, { front, point, profiles }));
     const { validate } = compressSection(context);
-    const set = await calibrationSet(context, 'validate', validate.length, validate.samples);
+    const set = await calibrationSet(context, 'validate', { ...validate, answers: options.semantics.validationAnswers });
     const { model, generation } = context.suite;
     const losses = await validationLosses(context.model, candidates, set, {
       ...context,
       kvDType: model.kvDType,
       generation,
-      mean: validate.mean,
+      mean: options.semantics.validationMean,
     });
     const plans = candidates.map((plan, i) =>
       withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }),
@@ -53,19 +53,20 @@ export const moaMethod: Method<MoaOptions> = {
   },
 };
 
-function rulesToChooseFrom({ density: budget, heterogeneity }: MoaOptions, context: CompressContext): readonly Rule[] {
-  const { profileLengths, constrainLengths: constraintLengths, candidates } = compressSection(context);
-  return candidates === 'released'
+function rulesToChooseFrom({ density: budget, heterogeneity, semantics }: MoaOptions, context: CompressContext): readonly Rule[] {
+  const { profileLengths, constrainLengths: constraintLengths } = compressSection(context);
+  return semantics.candidates === 'released'
     ? releasedRules(profileLengths, constraintLengths)
     : candidateRules({ heterogeneity, profileLengths, constraintLengths, budget });
 }
 
 async function optimizeRules(
-  { density: budget, heterogeneity, rulesPerLayer, criterion }: MoaOptions,
+  { density: budget, heterogeneity, rulesPerLayer, semantics }: MoaOptions,
   context: CompressContext,
   { profiles, rules }: { readonly profiles: readonly ProfileUse[]; readonly rules: readonly Rule[] },
 ): Promise<ParetoFront> {
-  const { profileLengths, constrainLengths, pricing, lowerBound, grid, intervals } = compressSection(context);
+  const { profileLengths, constrainLengths, intervals } = compressSection(context);
+  const { criterion, pricing, lowerBound, grid } = semantics;
   return optimize({
     profileLengths,
     lossTables: new Map(profiles.map(({ profile }) => [profile.length, lossTable(profile, rules, { criterion, pricing })])),
@@ -108,7 +109,7 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
         profiles.map(({ profile }) => [profile.length, contentHash([...profile.joint, ...profile.elementwise])]),
       ),
       criterion: options.criterion,
-      semantics: semanticsOf({ compress: compressSection(context), generation: context.suite.generation }, options.criterion),
+      semantics: options.semantics,
       objective: `loss at ${point.primary} tokens`,
       losses: { ...point.objectives },
       solver: front.solver,

@@ -1,8 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { optimize } from '../../../src/compress/optimize/optimize.ts';
 import { loadProfile } from '../../../src/compress/profile.ts';
+import { loadProse } from '../../../src/data/prose.ts';
 import { densityAt, spansAt } from '../../../src/plan/spans.ts';
+import type { RunContext } from '../../../src/run/context.ts';
 import { cpuBackend } from '../../model/test-backends.ts';
 import { tinyContext, tinyModelFolder } from '../../run/tiny-context.ts';
 
@@ -20,8 +23,27 @@ const parts = (compress: object) => ({
   },
 });
 
-test('a plan under released semantics: its profile, what its optimizer counts, what its cache keeps, and what it says of itself', async () => {
-  const context = await tinyContext(cpu, modelFolder, parts({ semantics: 'released' }));
+// Each begins with what is loaded or compiled once a process: the prose of samples, HiGHS.
+let exact: RunContext;
+let released: RunContext;
+beforeAll(() => {
+  loadProse('calibration');
+});
+beforeAll(async () => {
+  const rules = [{ alpha: 0, beta: 0.5 }];
+  const lossTables = new Map([[1024, Float64Array.of(0)]]);
+  const shape = { layers: 1, kvHeads: 1, sink: 64, budget: 0.5, heterogeneity: 'elastic' } as const;
+  await optimize({ ...shape, rules, lossTables, profileLengths: [1024], constraintLengths: [1024] });
+});
+beforeAll(async () => {
+  exact = await tinyContext(cpu, modelFolder, parts({}));
+});
+beforeAll(async () => {
+  released = await tinyContext(cpu, modelFolder, parts({ semantics: 'released' }));
+});
+
+test('a plan under released semantics: its profile, what its optimizer counts, what its cache keeps, and what it says of itself', () => {
+  const context = released;
   expect(context.store.records.filter(({ kind }) => kind === 'outcome')).toMatchObject([{ status: 'completed' }]);
   const plan = context.plans.get('moa');
   if (plan === undefined) throw new Error('the suite has a plan');
@@ -48,8 +70,8 @@ test('a plan under released semantics: its profile, what its optimizer counts, w
   }
 });
 
-test('a plan under exact semantics is priced with what its cache keeps', async () => {
-  const context = await tinyContext(cpu, modelFolder, parts({}));
+test('a plan under exact semantics is priced with what its cache keeps', () => {
+  const context = exact;
   const plan = context.plans.get('moa');
   if (plan === undefined) throw new Error('the suite has a plan');
   const [front] = context.store.records.flatMap((record) => (record.kind === 'front' ? [record] : []));

@@ -43,7 +43,7 @@ test.each([
   [
     'compress that no method reads',
     { methods: [{ id: 'dense', method: 'dense' }], compress },
-    /Expected a moa method, the only one that reads/,
+    /Expected a moa method because no other method reads/,
   ],
   ['a density above 1', { methods: [{ id: 'a', method: 'streaming', density: 2 }] }, /Expected a number in \(0, 1\]/],
 ] as const)('%s is refused', async (_, options, message) => {

@@ -130,6 +130,19 @@ describe('optimize', () => {
     }
   });
 
+  it('has the least loss of an objective in its front, whatever the others come to there', async () => {
+    const rules = [0.5, 0.625].map((beta) => ({ alpha: 0, beta }));
+    const lossTables = new Map([
+      [1024, Float64Array.of(1, 1.003)],
+      [2048, Float64Array.of(1, 0.001)],
+    ]);
+    const front = await optimize(small(1, { layers: 1, kvHeads: 1, rules, lossTables, lowerBound: { fraction: 0.5, of: 'budget' } }));
+    expect(front.points.map(({ objectives, gap }) => [objectives['1024'], gap]).sort()).toEqual([
+      [expect.closeTo(1, 9), 0],
+      [expect.closeTo(1.003, 9), 0],
+    ]);
+  });
+
   it('spends the budget, keeps at most R rules a layer, and states losses and densities that its rules have', async () => {
     const options = medium('elastic', 0.5);
     const front = await optimize(options);

@@ -1,0 +1,37 @@
+import { printableLine } from '../core/printable.ts';
+import type { Comparison } from '../summary/compare/comparison.ts';
+import { numbered } from '../summary/phrases.ts';
+import { type ComparisonTable, comparisonTables, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
+
+/** A table of so many rows is shown whole in a terminal; of a longer one what is not the same, so that nothing is lost in what is. */
+const MOST_ROWS = 12;
+
+/** The comparison for a terminal: the verdict first, then what it rests on. */
+export function comparisonText(comparison: Comparison): string {
+  const blocks = [
+    comparison.sentence,
+    sideLines(comparison)
+      .map(([name, line]) => `${name}  ${printableLine(line)}`)
+      .join('\n'),
+    comparison.notes.map((note) => `- ${printableLine(note)}`).join('\n'),
+    ...comparisonTables(comparison).map(tableText),
+  ];
+  return blocks.filter((block) => block !== '').join('\n\n');
+}
+
+function tableText(table: ComparisonTable): string {
+  const { title, caption, head, rows } = table;
+  const shown =
+    rows.length <= MOST_ROWS ? rows : rows.filter(({ verdict }) => verdict !== 'same' && verdict !== 'not-comparable').slice(0, MOST_ROWS);
+  const hidden = rows.length - shown.length;
+  const lines =
+    shown.length === 0 ? [] : columns([['', ...head], ...shown.map(({ verdict, cells }) => [VERDICT_WORDS[verdict], ...cells])]);
+  const more = hidden === 0 ? [] : [`${numbered(hidden, 'row')} more, in --markdown, --html and --json`];
+  return [`${title}: ${tallyOf(table)}`, caption, ...lines, ...more].join('\n');
+}
+
+function columns(table: readonly (readonly string[])[]): string[] {
+  const plain = table.map((line) => line.map(printableLine));
+  const widths = (plain[0] ?? []).map((_, i) => Math.max(...plain.map((line) => line[i]?.length ?? 0)));
+  return plain.map((line) => `  ${line.map((text, i) => text.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd());
+}

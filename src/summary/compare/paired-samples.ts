@@ -1,0 +1,104 @@
+import { groupBy } from '../../core/group-by.ts';
+import { type Pair, pairedBinary, pairedGraded, pairUp } from '../../evaluate/paired.ts';
+import { lossDifference } from '../../evaluate/perplexity.ts';
+import { UNKNOWN_CONTENT } from '../../records/fields.ts';
+import type { RecordOf } from '../../records/record.ts';
+import { toPaired } from '../paired.ts';
+import { isCorrect } from '../retrieval.ts';
+import type { Paired } from '../summary.ts';
+import type { Part } from './comparison.ts';
+import type { MethodPair, Side } from './sides.ts';
+
+type Scored = RecordOf<'sample' | 'loss'>;
+
+/** The scored samples of a task, length and method that completed in both runs, paired by what they are. */
+export interface PairedCell {
+  readonly part: Part;
+  readonly task: string;
+  readonly length: number;
+  /** In the order of HEAD. */
+  readonly pairs: readonly { readonly base: Scored; readonly head: Scored }[];
+  readonly onlyBase: number;
+  readonly onlyHead: number;
+}
+
+/** The cells of a part that both runs completed for a method, in HEAD's order. */
+export function pairedCells(part: Part, method: MethodPair, sides: { readonly base: Side; readonly head: Side }): PairedCell[] {
+  const conditions = (side: Side, id: string) =>
+    groupBy(
+      scoredOf(part, side, id).filter(({ task, length }) => side.completed.has(`${part}/${task}/${length}/${id}`)),
+      ({ task, length }) => `${task}/${length}`,
+    );
+  const theirs = conditions(sides.base, method.base);
+  return [...conditions(sides.head, method.head)].flatMap(([condition, own]) => {
+    const other = theirs.get(condition);
+    const [first] = own;
+    if (other === undefined || first === undefined) return [];
+    // What version 1 recorded has no content that could be told apart.
+    const known = new Map(other.flatMap((record) => (record.content === UNKNOWN_CONTENT ? [] : [[record.content, record] as const])));
+    const pairs = own.flatMap((head) => {
+      const base = known.get(head.content);
+      return base === undefined ? [] : [{ base, head }];
+    });
+    return [
+      { part, task: first.task, length: first.length, pairs, onlyBase: other.length - pairs.length, onlyHead: own.length - pairs.length },
+    ];
+  });
+}
+
+function scoredOf(part: Part, { selection }: Side, method: string): readonly Scored[] {
+  const records: readonly Scored[] = part === 'perplexity' ? selection.losses : selection.samples.filter((sample) => sample.part === part);
+  return records.filter((record) => record.method === method);
+}
+
+/** Whether both gave the same answer, word for word, or the same loss to the last bit. */
+export function isIdentical({ base, head }: PairedCell['pairs'][number]): boolean {
+  if (base.kind === 'sample' && head.kind === 'sample') return base.output === head.output && base.score === head.score;
+  return base.kind === 'loss' && head.kind === 'loss' && base.sumLoss === head.sumLoss;
+}
+
+/** HEAD minus BASE over cells of one part, each weighing the same: the tests of docs/statistics.md, samples matched by content. null without a pair. */
+export function differenceOf(part: Part, cells: readonly PairedCell[], base: string): Paired | null {
+  const filled = cells.filter(({ pairs }) => pairs.length > 0);
+  if (part === 'perplexity') return toPaired(base, lossDifference(lossesOf(filled, 'head'), lossesOf(filled, 'base')));
+  const strata = filled.map(({ pairs }): Pair[] =>
+    pairUp(
+      pairs.map(({ head }) => scoreOf(head)),
+      pairs.map(({ base: other }) => scoreOf(other)),
+    ),
+  );
+  return toPaired(base, part === 'retrieval' ? pairedBinary(strata) : pairedGraded(strata));
+}
+
+/** Means of both over the same samples, every cell weighing the same; of losses in nats per token. null without a pair. */
+export function meansOf(part: Part, cells: readonly PairedCell[]): { readonly base: number; readonly head: number } | null {
+  const filled = cells.filter(({ pairs }) => pairs.length > 0);
+  if (filled.length === 0) return null;
+  const meanOf = (side: 'base' | 'head'): number => filled.reduce((sum, cell) => sum + cellMean(part, cell, side), 0) / filled.length;
+  return { base: meanOf('base'), head: meanOf('head') };
+}
+
+function cellMean(part: Part, { pairs }: PairedCell, side: 'base' | 'head'): number {
+  const total = (value: (record: Scored) => number): number => pairs.reduce((sum, pair) => sum + value(pair[side]), 0);
+  if (part === 'perplexity') return total(lossOf) / total((record) => (record.kind === 'loss' ? record.answerTokens : 0));
+  return total((record) => scoreOf(record).score) / pairs.length;
+}
+
+function lossOf(record: Scored): number {
+  return record.kind === 'loss' ? record.sumLoss : 0;
+}
+
+function scoreOf(record: Scored) {
+  const { content, cluster } = record;
+  const score = record.kind === 'loss' ? 0 : record.part === 'retrieval' ? (isCorrect(record) ? 1 : 0) : record.score;
+  return { sampleId: content, cluster, score };
+}
+
+/** One task and length is one stratum. */
+function lossesOf(cells: readonly PairedCell[], side: 'base' | 'head') {
+  return cells.flatMap(({ task, length, pairs }) =>
+    pairs.flatMap(({ [side]: record }) =>
+      record.kind === 'loss' ? [{ ...record, task: `${task}/${length}`, sampleId: record.content }] : [],
+    ),
+  );
+}

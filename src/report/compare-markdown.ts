@@ -1,5 +1,5 @@
 import type { Comparison, Flip } from '../summary/compare/comparison.ts';
-import { percent } from '../summary/phrases.ts';
+import { numbered, percent } from '../summary/phrases.ts';
 import { type ComparisonTable, comparisonTables, flipPlace, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
 import { inline, text } from './markdown-text.ts';
 
@@ -25,8 +25,8 @@ export function comparisonMarkdown(comparison: Comparison): string {
 
 /** Rows that are the same fold away. */
 function tableMarkdown(table: ComparisonTable): string {
-  const { title, caption, head, rows } = table;
-  const notable = rows.filter(({ verdict }) => verdict !== 'same' && verdict !== 'not-comparable');
+  const { title, caption, head, quiet, rows } = table;
+  const notable = rows.filter(({ verdict }) => !quiet.includes(verdict));
   const others = rows.filter((row) => !notable.includes(row));
   const grid = (some: ComparisonTable['rows']): string =>
     markdownTable(
@@ -36,7 +36,7 @@ function tableMarkdown(table: ComparisonTable): string {
   const folded =
     others.length === 0
       ? ''
-      : `<details><summary>${others.length} that are the same or not judged</summary>\n\n${grid(others)}\n\n</details>`;
+      : `<details><summary>${numbered(others.length, 'row')} that decide nothing</summary>\n\n${grid(others)}\n\n</details>`;
   return [`## ${title}: ${tallyOf(table)}`, text(caption), notable.length === 0 ? '' : grid(notable), folded]
     .filter((part) => part !== '')
     .join('\n\n');

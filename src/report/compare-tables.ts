@@ -8,6 +8,8 @@ export interface ComparisonTable {
   /** How it is read. */
   readonly caption: string;
   readonly head: readonly string[];
+  /** Verdicts of rows that a short view leaves out. */
+  readonly quiet: readonly Verdict[];
   readonly rows: readonly { readonly verdict: Verdict; readonly cells: readonly string[] }[];
 }
 
@@ -20,6 +22,7 @@ export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
   'not-comparable': 'not judged',
 };
 
+const QUIET: readonly Verdict[] = ['same', 'not-comparable'];
 const PARTS = { retrieval: 'retrieval', longbench: 'long-context tasks', perplexity: 'loss of the answers' } as const;
 
 /** What the terminal, Markdown and the page show, in the order in which it decides. */
@@ -32,30 +35,35 @@ export function comparisonTables(comparison: Comparison): ComparisonTable[] {
     {
       title: 'Cells that ended otherwise',
       caption: 'BASE completed them, and HEAD did not.',
+      quiet: [],
       head: ['Cell', 'Method', 'In HEAD', 'Why'],
       rows: comparison.endings.map((row) => endingCells(row, label)),
     },
     {
       title: 'Quality of each method',
       caption: `Over all tasks and lengths that both have, on the same samples. Worse: a loss is established, and the interval does not keep it within ${percent(margin, 1)}.`,
+      quiet: QUIET,
       head: scores,
       rows: comparison.quality.map((row) => qualityCells(row, label)),
     },
     {
       title: 'Single tasks and lengths',
       caption: `They decide only when one collapses: an established loss of at least ${percent(2 * margin, 1)}.`,
+      quiet: [...QUIET, 'undecided'],
       head: scores,
       rows: comparison.tasks.map((row) => qualityCells(row, label)),
     },
     {
       title: 'Speed',
       caption: `Time of one pass; more is slower. Worse: slower is established, and by at least ${percent(slower, 1)}.`,
+      quiet: QUIET,
       head: ['What', 'Method', 'BASE', 'HEAD', 'Time', 'Processes', 'Why'],
       rows: comparison.timings.map((row) => timingCells(row, label)),
     },
     {
       title: 'Memory',
       caption: 'KV bytes are those that the allocator gave; a peak is weights, caches and workspace.',
+      quiet: QUIET,
       head: ['What', 'Method', 'BASE', 'HEAD', 'Change', 'Why'],
       rows: comparison.memory.map((row) => memoryCells(row, label)),
     },
@@ -79,7 +87,7 @@ function qualityCells(row: QualityRow, label: Label): Row {
       : part === 'perplexity'
         ? signedWithInterval(paired.delta, 3, ' nats a token')
         : pointsWithInterval(paired.delta, ' points');
-  const tested = paired === null || paired.pHolm === null || row.identical === samples ? '' : familyP(paired);
+  const tested = paired === null || paired.pHolm === null || !isEstablished(verdict) ? '' : familyP(paired);
   const what = task === null ? PARTS[part] : `${part === 'perplexity' ? 'loss of ' : ''}${task} at ${countText(length ?? 0)} tokens`;
   const flips = paired === null ? '\u2013' : `${paired.lost} / ${paired.gained}`;
   return { verdict, cells: [what, label(row.method), value(base), value(head), change, flips, countText(samples), joined(reason, tested)] };
@@ -93,7 +101,12 @@ function timingCells(row: TimingRow, label: Label): Row {
     return `${text === '0.0' ? '' : value < 1 ? '\u2212' : '+'}${text}`;
   };
   const interval = ratio.low === null || ratio.high === null ? '(no interval)' : `[${share(ratio.low)}, ${share(ratio.high)}]`;
-  const tested = pHolm === null ? '' : comparisons === 1 ? pText(pHolm) : `Holm-adjusted ${pText(pHolm)} over ${comparisons} comparisons`;
+  const tested =
+    pHolm === null || !isEstablished(verdict)
+      ? ''
+      : comparisons === 1
+        ? pText(pHolm)
+        : `Holm-adjusted ${pText(pHolm)} over ${comparisons} comparisons`;
   const cells = [
     what,
     label(row.method),
@@ -104,6 +117,11 @@ function timingCells(row: TimingRow, label: Label): Row {
     joined(reason, tested),
   ];
   return { verdict, cells };
+}
+
+/** Whether a row says that there is a difference: its p-value is then the evidence. */
+function isEstablished(verdict: Verdict): boolean {
+  return verdict === 'better' || verdict === 'worse';
 }
 
 /** Three digits at least. */

@@ -3,8 +3,8 @@ import type { Comparison } from '../summary/compare/comparison.ts';
 import { numbered } from '../summary/phrases.ts';
 import { type ComparisonTable, comparisonTables, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
 
-/** A table of so many rows is shown whole in a terminal; of a longer one what is not the same, so that nothing is lost in what is. */
-const MOST_ROWS = 12;
+/** A table of so many rows is shown whole in a terminal; of a longer one, what is not as it was. */
+const MOST_ROWS = 24;
 
 /** The comparison for a terminal: the verdict first, then what it rests on. */
 export function comparisonText(comparison: Comparison): string {
@@ -20,14 +20,14 @@ export function comparisonText(comparison: Comparison): string {
 }
 
 function tableText(table: ComparisonTable): string {
-  const { title, caption, head, rows } = table;
-  const shown =
-    rows.length <= MOST_ROWS ? rows : rows.filter(({ verdict }) => verdict !== 'same' && verdict !== 'not-comparable').slice(0, MOST_ROWS);
+  const { title, caption, head, quiet, rows } = table;
+  const shown = rows.length <= MOST_ROWS ? rows : rows.filter(({ verdict }) => !quiet.includes(verdict)).slice(0, MOST_ROWS);
+  const heading = `${title}: ${tallyOf(table)}`;
+  if (shown.length === 0) return heading;
   const hidden = rows.length - shown.length;
-  const lines =
-    shown.length === 0 ? [] : columns([['', ...head], ...shown.map(({ verdict, cells }) => [VERDICT_WORDS[verdict], ...cells])]);
-  const more = hidden === 0 ? [] : [`${numbered(hidden, 'row')} more, in --markdown, --html and --json`];
-  return [`${title}: ${tallyOf(table)}`, caption, ...lines, ...more].join('\n');
+  const lines = columns([['', ...head], ...shown.map(({ verdict, cells }) => [VERDICT_WORDS[verdict], ...cells])]);
+  const more = hidden === 0 ? [] : [`  ${numbered(hidden, 'row')} more, in --markdown, --html and --json`];
+  return [heading, caption, ...lines, ...more].join('\n');
 }
 
 function columns(table: readonly (readonly string[])[]): string[] {

@@ -4,9 +4,10 @@ import { compareEndings } from './endings.ts';
 import { listFlips } from './flips.ts';
 import { compareMemory } from './memory.ts';
 import { notesOf } from './notes.ts';
+import { pairSamples } from './paired-samples.ts';
 import { compareQuality, judgeQuality } from './quality.ts';
 import { DEFAULT_RULES, levelOf, type Rules, type Verdict, wholeVerdict } from './rules.ts';
-import { type MethodPair, pairMethods, type Side, type SideInput, sideOf } from './sides.ts';
+import { type MethodPair, pairMethods, type SideInput, type Sides, sideOf } from './sides.ts';
 import { compareTimings, judgeTiming } from './timings.ts';
 
 export interface CompareInput {
@@ -56,8 +57,9 @@ export function compareRuns({ base, head, rules = DEFAULT_RULES, renamed = new M
   return { ...found, verdict, sentence: sentenceOf(verdict, verdicts, found.notes[0]) };
 }
 
-function compared(methods: readonly MethodPair[], sides: { readonly base: Side; readonly head: Side }, rules: Rules): Found {
-  const { quality, tasks, families: ofQuality } = compareQuality(methods, sides);
+function compared(methods: readonly MethodPair[], sides: Sides, rules: Rules): Found {
+  const cells = pairSamples(methods, sides);
+  const { quality, tasks, families: ofQuality } = compareQuality(cells);
   const { timings, families: ofTimings } = compareTimings(methods, sides);
   const families = [...ofQuality, ...ofTimings];
   const level = levelOf(families.length);
@@ -65,7 +67,7 @@ function compared(methods: readonly MethodPair[], sides: { readonly base: Side; 
     quality: quality.map((row) => judgeQuality(row, rules, level)),
     tasks: tasks.map((row) => judgeQuality(row, rules, level)),
     timings: timings.map((row) => judgeTiming(row, rules, level)),
-    memory: compareMemory(methods, sides),
+    memory: compareMemory(methods, sides, cells),
     ...compareEndings(methods, sides),
   };
   return {
@@ -78,13 +80,13 @@ function compared(methods: readonly MethodPair[], sides: { readonly base: Side; 
     methods: [...methods],
     ...rows,
     families,
-    flips: listFlips(methods, sides),
+    flips: listFlips(cells),
     notes: notesOf(methods, sides, rows),
   };
 }
 
 /** Scores, times and bytes of two models say nothing of the code that ran them. */
-function modelProblem({ base, head }: { readonly base: Side; readonly head: Side }): string | null {
+function modelProblem({ base, head }: Sides): string | null {
   const [a, b] = [base.run.model, head.run.model];
   if (a.weightsHash === b.weightsHash) return null;
   const names = a.name === b.name ? 'the weights differ' : `BASE ran ${a.name} and HEAD ${b.name}`;

@@ -1,8 +1,6 @@
 import { type Cell, expandCells, groupOf } from '../../suite/cells.ts';
 import type { Comparison, EndingRow } from './comparison.ts';
-import type { MethodPair, Side } from './sides.ts';
-
-type Sides = { readonly base: Side; readonly head: Side };
+import type { MethodPair, Side, Sides } from './sides.ts';
 
 /** What BASE completed and HEAD did not, though its suite asks for it; and the cells that one run alone has. */
 export function compareEndings(

@@ -1,20 +1,19 @@
 import { groupBy } from '../../core/group-by.ts';
 import { EQUAL_BUDGET } from '../contrasts.ts';
-import { conditionOf, type TimedArm, timedArms } from '../speed/timed-arms.ts';
-import type { MemoryRow, Part } from './comparison.ts';
-import { pairedCells } from './paired-samples.ts';
+import { conditionOf, type TimedArm } from '../speed/timed-arms.ts';
+import type { MemoryRow } from './comparison.ts';
+import type { PairedCell } from './paired-samples.ts';
 import { PEAK_TOLERANCE, type Verdict } from './rules.ts';
-import type { MethodPair, Side } from './sides.ts';
+import type { MethodPair, Side, Sides } from './sides.ts';
 
-type Sides = { readonly base: Side; readonly head: Side };
 type Measured = Omit<MemoryRow, 'verdict' | 'reason'>;
 
 /** Resident KV bytes, peaks, largest batches and what fits at all, under the same conditions of both runs. */
-export function compareMemory(methods: readonly MethodPair[], sides: Sides): MemoryRow[] {
+export function compareMemory(methods: readonly MethodPair[], sides: Sides, cells: readonly PairedCell[]): MemoryRow[] {
   return methods.flatMap((method) => {
     const tolerance = isSamePlan(method, sides) ? 0 : EQUAL_BUDGET;
     return [
-      ...scoredBytes(method, sides).map((row) => judged({ ...row, tolerance })),
+      ...scoredBytes(cells.filter((cell) => cell.method === method)).map((row) => judged({ ...row, tolerance })),
       ...timedBytes(method, sides).map((row) => judged(row.what === 'kv' ? { ...row, tolerance } : row, deviceProblem(sides))),
       ...batches(method, sides).map((row) => judged(row, deviceProblem(sides))),
       ...fits(method, sides).map((row) => judged(row, deviceProblem(sides))),
@@ -47,17 +46,13 @@ function judged(row: Measured, problem: string | null = null): MemoryRow {
 }
 
 /** Mean KV bytes of the samples that both runs scored, by length. */
-function scoredBytes(method: MethodPair, sides: Sides): Measured[] {
-  const parts: readonly Part[] = ['retrieval', 'longbench', 'perplexity'];
-  const cells = groupBy(
-    parts.flatMap((part) => pairedCells(part, method, sides)),
-    ({ length }) => length,
-  );
-  return [...cells].flatMap(([length, own]) => {
+function scoredBytes(cells: readonly PairedCell[]): Measured[] {
+  return [...groupBy(cells, ({ length }) => length)].flatMap(([length, own]) => {
     const pairs = own.flatMap((cell) => cell.pairs);
-    if (pairs.length === 0) return [];
+    const [first] = own;
+    if (first === undefined || pairs.length === 0) return [];
     const mean = (side: 'base' | 'head'): number => pairs.reduce((sum, pair) => sum + pair[side].kvBytes.resident, 0) / pairs.length;
-    const of = { method: method.head, measure: null, length, batch: null, cache: null };
+    const of = { method: first.method.head, measure: null, length, batch: null, cache: null };
     return [{ ...of, what: 'kv', base: mean('base'), head: mean('head'), tolerance: 0 } as const];
   });
 }
@@ -74,10 +69,9 @@ function timedBytes(method: MethodPair, sides: Sides): Measured[] {
 }
 
 function armPairs(method: MethodPair, { base, head }: Sides): { readonly base: TimedArm; readonly head: TimedArm }[] {
-  const arms = (side: Side, id: string): TimedArm[] =>
-    timedArms(side.selection.measurements).filter((arm) => !arm.control && arm.method === id);
-  const others = arms(base, method.base);
-  return arms(head, method.head).flatMap((own) => {
+  const others = base.arms.filter((arm) => arm.method === method.base);
+  return head.arms.flatMap((own) => {
+    if (own.method !== method.head) return [];
     const other = others.find((arm) => arm.cache === own.cache && conditionOf(arm) === conditionOf(own));
     return other === undefined ? [] : [{ base: other, head: own }];
   });
@@ -111,7 +105,7 @@ function batches(method: MethodPair, { base, head }: Sides): Measured[] {
 
 /** Conditions under which one of the runs ran out of memory and the other did not. */
 function fits(method: MethodPair, { base, head }: Sides): Measured[] {
-  const ran = (side: Side, id: string) => timedArms(side.selection.measurements).filter((arm) => !arm.control && arm.method === id);
+  const ran = (side: Side, id: string) => side.arms.filter((arm) => arm.method === id);
   const unfit = (side: Side, id: string) => side.selection.unfit.filter((record) => !record.control && record.method === id);
   const key = (at: Pick<TimedArm, 'measure' | 'length' | 'batch' | 'cache'>): string => `${at.cache}/${conditionOf(at)}`;
   const lost = unfit(head, method.head).filter((at) => ran(base, method.base).some((arm) => key(arm) === key(at)));

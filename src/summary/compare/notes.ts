@@ -1,12 +1,12 @@
 import { listed, numbered } from '../phrases.ts';
 import type { Comparison } from './comparison.ts';
 import { wasBusy } from './machine-class.ts';
-import type { MethodPair, Side } from './sides.ts';
+import type { MethodPair, Side, Sides } from './sides.ts';
 
 type Found = Pick<Comparison, 'timings' | 'memory' | 'quality' | 'onlyBase' | 'onlyHead'>;
 
 /** What a reader must know besides the rows: what else the two runs differ in, and what was not judged. */
-export function notesOf(methods: readonly MethodPair[], sides: { readonly base: Side; readonly head: Side }, found: Found): string[] {
+export function notesOf(methods: readonly MethodPair[], sides: Sides, found: Found): string[] {
   const { base, head } = sides;
   return [
     ...(isSameRun(base, head) ? ['Both folders hold the same run.'] : []),
@@ -25,6 +25,27 @@ export function notesOf(methods: readonly MethodPair[], sides: { readonly base: 
     ),
     ...partNotes(found),
     ...alone(methods, base, head),
+    ...otherCells(found),
+    ...whatWouldDecide(found),
+  ];
+}
+
+function otherCells({ onlyBase, onlyHead }: Found): string[] {
+  const counts = [
+    ...(onlyBase.length === 0 ? [] : [`${onlyBase.length} in BASE`]),
+    ...(onlyHead.length === 0 ? [] : [`${onlyHead.length} in HEAD`]),
+  ];
+  return counts.length === 0 ? [] : [`Cells that one run alone has are not compared: ${listed(counts)}.`];
+}
+
+/** How what is undecided can be decided. */
+function whatWouldDecide({ quality, timings }: Found): string[] {
+  const isOpen = ({ verdict }: { readonly verdict: string }): boolean => verdict === 'undecided';
+  return [
+    ...(quality.some(isOpen) ? ['More samples a task, in both runs, decide quality that is undecided.'] : []),
+    ...(timings.some(isOpen)
+      ? ['More processes (efficiency.processes) on a quiet machine, in both runs, decide times that are undecided.']
+      : []),
   ];
 }
 

@@ -7,12 +7,13 @@ import { toPaired } from '../paired.ts';
 import { isCorrect } from '../retrieval.ts';
 import type { Paired } from '../summary.ts';
 import type { Part } from './comparison.ts';
-import type { MethodPair, Side } from './sides.ts';
+import type { MethodPair, Side, Sides } from './sides.ts';
 
 type Scored = RecordOf<'sample' | 'loss'>;
 
 /** The scored samples of a task, length and method that completed in both runs, paired by what they are. */
 export interface PairedCell {
+  readonly method: MethodPair;
   readonly part: Part;
   readonly task: string;
   readonly length: number;
@@ -22,33 +23,46 @@ export interface PairedCell {
   readonly onlyHead: number;
 }
 
-/** The cells of a part that both runs completed for a method, in HEAD's order. */
-export function pairedCells(part: Part, method: MethodPair, sides: { readonly base: Side; readonly head: Side }): PairedCell[] {
-  const conditions = (side: Side, id: string) =>
-    groupBy(
-      scoredOf(part, side, id).filter(({ task, length }) => side.completed.has(`${part}/${task}/${length}/${id}`)),
-      ({ task, length }) => `${task}/${length}`,
-    );
-  const theirs = conditions(sides.base, method.base);
-  return [...conditions(sides.head, method.head)].flatMap(([condition, own]) => {
-    const other = theirs.get(condition);
-    const [first] = own;
-    if (other === undefined || first === undefined) return [];
-    // What version 1 recorded has no content that could be told apart.
-    const known = new Map(other.flatMap((record) => (record.content === UNKNOWN_CONTENT ? [] : [[record.content, record] as const])));
-    const pairs = own.flatMap((head) => {
-      const base = known.get(head.content);
-      return base === undefined ? [] : [{ base, head }];
-    });
-    return [
-      { part, task: first.task, length: first.length, pairs, onlyBase: other.length - pairs.length, onlyHead: own.length - pairs.length },
-    ];
-  });
+const PARTS: readonly Part[] = ['retrieval', 'longbench', 'perplexity'];
+
+/** The cells that both runs completed: part after part, method after method, in HEAD's order. */
+export function pairSamples(methods: readonly MethodPair[], { base, head }: Sides): PairedCell[] {
+  const [own, others] = [completedCells(head), completedCells(base)];
+  return PARTS.flatMap((part) =>
+    methods.flatMap((method) =>
+      [...own].flatMap(([id, samples]) => {
+        const condition = conditionIn(id, part, method.head);
+        const theirs = condition === null ? undefined : others.get(`${condition}/${method.base}`);
+        return theirs === undefined ? [] : [pairedCell({ part, method }, samples, theirs)];
+      }),
+    ),
+  );
 }
 
-function scoredOf(part: Part, { selection }: Side, method: string): readonly Scored[] {
-  const records: readonly Scored[] = part === 'perplexity' ? selection.losses : selection.samples.filter((sample) => sample.part === part);
-  return records.filter((record) => record.method === method);
+/** Scored samples by the id of their cell: part, task, length, method. */
+function completedCells({ selection, completed }: Side): ReadonlyMap<string, readonly Scored[]> {
+  const records: readonly Scored[] = [...selection.samples, ...selection.losses];
+  const cells = groupBy(records, (record) => {
+    const part = record.kind === 'loss' ? 'perplexity' : record.part;
+    return `${part}/${record.task}/${record.length}/${record.method}`;
+  });
+  return new Map([...cells].filter(([id]) => completed.has(id)));
+}
+
+/** A cell's id without the method; null where it is of another part or method. */
+function conditionIn(id: string, part: Part, method: string): string | null {
+  return id.startsWith(`${part}/`) && id.endsWith(`/${method}`) ? id.slice(0, -method.length - 1) : null;
+}
+
+function pairedCell(of: Pick<PairedCell, 'part' | 'method'>, own: readonly Scored[], others: readonly Scored[]): PairedCell {
+  // What version 1 recorded has no content that could be told apart.
+  const known = new Map(others.flatMap((record) => (record.content === UNKNOWN_CONTENT ? [] : [[record.content, record] as const])));
+  const pairs = own.flatMap((head) => {
+    const base = known.get(head.content);
+    return base === undefined ? [] : [{ base, head }];
+  });
+  const [{ task, length }] = own as readonly [Scored, ...Scored[]];
+  return { ...of, task, length, pairs, onlyBase: others.length - pairs.length, onlyHead: own.length - pairs.length };
 }
 
 /** Whether both gave the same answer, word for word, or the same loss to the last bit. */

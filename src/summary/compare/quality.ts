@@ -1,11 +1,10 @@
+import { groupBy } from '../../core/group-by.ts';
 import { holm } from '../../core/statistics/holm.ts';
+import { percent, points } from '../phrases.ts';
 import type { Paired } from '../summary.ts';
-import type { Comparison, Part, QualityRow } from './comparison.ts';
-import { differenceOf, isIdentical, meansOf, type PairedCell, pairedCells } from './paired-samples.ts';
+import type { Comparison, QualityRow } from './comparison.ts';
+import { differenceOf, isIdentical, meansOf, type PairedCell } from './paired-samples.ts';
 import { COLLAPSE_MARGINS, type Rules, type Verdict } from './rules.ts';
-import type { MethodPair, Side } from './sides.ts';
-
-const PARTS: readonly Part[] = ['retrieval', 'longbench', 'perplexity'];
 
 /** Quality before its verdicts: each method over all that both runs have, and each of its tasks and lengths. */
 export interface QualityRows {
@@ -15,24 +14,17 @@ export interface QualityRows {
 }
 
 /** Scores of both runs on the same samples, adjusted within two families: methods over all, and single tasks. */
-export function compareQuality(methods: readonly MethodPair[], sides: { readonly base: Side; readonly head: Side }): QualityRows {
-  const groups = methods.flatMap((method) =>
-    PARTS.flatMap((part) => {
-      const cells = pairedCells(part, method, sides);
-      return cells.length === 0 ? [] : [{ method, part, cells }];
-    }),
-  );
-  const quality = adjusted(groups.map(({ method, part, cells }) => rowOf(part, method, cells)));
-  const tasks = adjusted(
-    groups.flatMap(({ method, part, cells }) => (cells.length === 1 ? [] : cells.map((cell) => rowOf(part, method, [cell], cell)))),
-  );
+export function compareQuality(cells: readonly PairedCell[]): QualityRows {
+  const groups = [...groupBy(cells, ({ part, method }) => `${part}/${method.head}`).values()];
+  const quality = adjusted(groups.map((group) => rowOf(group, null)));
+  const tasks = adjusted(groups.flatMap((group) => (group.length === 1 ? [] : group.map((cell) => rowOf([cell], cell)))));
   return {
     quality,
     tasks,
     families: [
-      family('quality of each method over all tasks and lengths', quality),
-      family('quality at each task and length', tasks),
-    ].flat(),
+      ...family('quality of each method over all tasks and lengths', quality),
+      ...family('quality at each task and length', tasks),
+    ],
   };
 }
 
@@ -41,7 +33,9 @@ function family(name: string, rows: readonly QualityRow[]): Comparison['families
   return comparisons === 0 ? [] : [{ name, comparisons }];
 }
 
-function rowOf(part: Part, method: MethodPair, cells: readonly PairedCell[], only?: PairedCell): QualityRow {
+/** Of one method and part; `only`: the single task and length that it is of. */
+function rowOf(cells: readonly PairedCell[], only: PairedCell | null): QualityRow {
+  const [{ part, method }] = cells as readonly [PairedCell, ...PairedCell[]];
   const means = meansOf(part, cells);
   const total = (count: (cell: PairedCell) => number): number => cells.reduce((sum, cell) => sum + count(cell), 0);
   return {
@@ -94,5 +88,8 @@ export function judgeQuality(row: QualityRow, rules: Rules, level: number): Qual
   if (isEstablished && row.task === null) return judged('worse', 'a loss is established');
   if (isEstablished && estimate <= -collapse) return judged('worse', 'the task collapses');
   if (isEstablished) return judged('undecided', 'a loss is established, smaller than a collapse');
-  return judged('undecided', low === null ? 'too few samples, or too alike, for an interval' : 'a loss beyond the margin is not ruled out');
+  if (low === null) return judged('undecided', 'too few samples, or too alike, for an interval');
+  const most =
+    row.part === 'perplexity' ? `a perplexity up to ${percent(Math.expm1(-low))} higher` : `a loss of up to ${points(-low)} points`;
+  return judged('undecided', `${most} is not ruled out`);
 }

@@ -2,6 +2,7 @@ import { invalidArgument } from '../../core/errors.ts';
 import type { RecordOf, RunRecord } from '../../records/record.ts';
 import type { Suite } from '../../suite/schema.ts';
 import { type Selection, selectRecords } from '../selection.ts';
+import { type TimedArm, timedArms } from '../speed/timed-arms.ts';
 import type { Comparison, SideFacts } from './comparison.ts';
 
 /** One of the two runs. */
@@ -12,6 +13,13 @@ export interface Side {
   readonly selection: Selection;
   /** Ids of cells that completed. */
   readonly completed: ReadonlySet<string>;
+  /** Timed contenders, without the control. */
+  readonly arms: readonly TimedArm[];
+}
+
+export interface Sides {
+  readonly base: Side;
+  readonly head: Side;
 }
 
 export interface SideInput {
@@ -41,6 +49,7 @@ export function sideOf({ folder, run, records, suite }: SideInput): Side {
     suite,
     selection,
     completed: new Set(selection.outcomes.flatMap((outcome) => (outcome.status === 'completed' ? [outcome.cellId] : []))),
+    arms: timedArms(selection.measurements).filter((arm) => !arm.control),
   };
 }
 

@@ -1,12 +1,13 @@
 import { holm } from '../../core/statistics/holm.ts';
 import { typicalTime } from '../../core/statistics/timing.ts';
 import { LEAST_PROCESSES, unpairedRatio } from '../../core/statistics/unpaired.ts';
+import { percent } from '../phrases.ts';
 import { MEASURES } from '../speed/estimates.ts';
-import { conditionOf, type TimedArm, timedArms, timingsOf } from '../speed/timed-arms.ts';
+import { conditionOf, type TimedArm, timingsOf } from '../speed/timed-arms.ts';
 import type { Comparison, TimingRow } from './comparison.ts';
 import { machineProblem, wasBusy } from './machine-class.ts';
 import type { Rules, Verdict } from './rules.ts';
-import type { MethodPair, Side } from './sides.ts';
+import type { MethodPair, Sides } from './sides.ts';
 
 /** A timing of both runs, and why it can't be judged. */
 interface Timed {
@@ -19,29 +20,21 @@ export interface TimingRows {
   readonly families: Comparison['families'];
 }
 
-type Sides = { readonly base: Side; readonly head: Side };
-
 /** Timings of both runs under the same condition, adjusted within each measure over those that can be judged. */
 export function compareTimings(methods: readonly MethodPair[], sides: Sides): TimingRows {
-  const [own, other] = [plainArms(sides.head), plainArms(sides.base)];
   const busy = (['base', 'head'] as const).filter((name) => wasBusy(sides[name]));
-  const timed = methods.flatMap((method) =>
-    own
-      .filter((arm) => arm.method === method.head)
-      .flatMap((head) => {
-        const base = other.find((arm) => arm.method === method.base && arm.cache === head.cache && conditionOf(arm) === conditionOf(head));
-        return base === undefined ? [] : [{ row: rowOf(base, head), problem: problemOf({ base, head }, sides, busy) }];
-      }),
-  );
+  const timed = sides.head.arms.flatMap((head) => {
+    const method = methods.find((pair) => pair.head === head.method);
+    const base = sides.base.arms.find(
+      (arm) => arm.method === method?.base && arm.cache === head.cache && conditionOf(arm) === conditionOf(head),
+    );
+    return base === undefined ? [] : [{ row: rowOf(base, head), problem: problemOf({ base, head }, sides, busy) }];
+  });
   const families = MEASURES.flatMap((measure) => {
     const comparisons = timed.filter((t) => isTested(t) && t.row.measure === measure).length;
     return comparisons === 0 ? [] : [{ name: `time of ${measure}`, comparisons }];
   });
   return { timings: MEASURES.flatMap((measure) => adjusted(timed.filter(({ row }) => row.measure === measure))), families };
-}
-
-function plainArms({ selection }: Side): TimedArm[] {
-  return timedArms(selection.measurements).filter((arm) => !arm.control);
 }
 
 function rowOf(base: TimedArm, head: TimedArm): TimingRow {
@@ -107,5 +100,8 @@ export function judgeTiming({ row, problem }: Timed, { slower }: Rules, level: n
   if (equivalent) return judged('same', 'within the threshold both ways');
   if (isEstablished && estimate < 1) return judged('better', 'faster');
   if (high <= bound) return judged('same', 'not slower by the threshold');
-  return judged('undecided', isEstablished ? 'slower, but not beyond the threshold' : 'slower by the threshold is not ruled out');
+  return judged(
+    'undecided',
+    isEstablished ? 'slower, and whether by the threshold is open' : `up to ${percent(high - 1)} slower is not ruled out`,
+  );
 }

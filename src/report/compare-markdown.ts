@@ -36,7 +36,7 @@ function tableMarkdown(table: ComparisonTable): string {
   const folded =
     others.length === 0
       ? ''
-      : `<details><summary>${numbered(others.length, 'row')} that decide nothing</summary>\n\n${grid(others)}\n\n</details>`;
+      : `<details><summary>${numbered(others.length, 'other row')}</summary>\n\n${grid(others)}\n\n</details>`;
   return [`## ${title}: ${tallyOf(table)}`, text(caption), notable.length === 0 ? '' : grid(notable), folded]
     .filter((part) => part !== '')
     .join('\n\n');

@@ -90,6 +90,6 @@ export function judgeQuality(row: QualityRow, rules: Rules, level: number): Qual
   if (isEstablished) return judged('undecided', 'a loss is established, smaller than a collapse');
   if (low === null) return judged('undecided', 'too few samples, or too alike, for an interval');
   const most =
-    row.part === 'perplexity' ? `a perplexity up to ${percent(Math.expm1(-low))} higher` : `a loss of up to ${points(-low)} points`;
+    row.part === 'perplexity' ? `a perplexity up to ${percent(Math.expm1(-low), 1)} higher` : `a loss of up to ${points(-low)} points`;
   return judged('undecided', `${most} is not ruled out`);
 }

@@ -102,6 +102,6 @@ export function judgeTiming({ row, problem }: Timed, { slower }: Rules, level: n
   if (high <= bound) return judged('same', 'not slower by the threshold');
   return judged(
     'undecided',
-    isEstablished ? 'slower, and whether by the threshold is open' : `up to ${percent(high - 1)} slower is not ruled out`,
+    isEstablished ? 'slower, and whether by the threshold is open' : `up to ${percent(high - 1, 1)} slower is not ruled out`,
   );
 }

@@ -85,7 +85,7 @@ const fiveProcesses: Suite = { ...timed, efficiency: timed.efficiency && { ...ti
 for (const suite of [scored, timed, fiveProcesses]) sideInput('base', { suite });
 
 /** Comparisons of timings, and, which take longer, of scores: seconds for all. */
-const STUDIES = { timed: 100, scored: 50 };
+const STUDIES = { timed: 60, scored: 30 };
 
 function verdicts(name: string, suite: Suite, noise: Noise, change: Change = {}): Verdict[] {
   const rng = new Rng(`compare/${name}`);

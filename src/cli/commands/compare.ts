@@ -40,7 +40,7 @@ Exit codes: 0 same or better, 2 bad folder or arguments, 3 regression, 4 undecid
 
 Examples:
   $ moabench compare runs/main runs/pull-request
-  $ moabench compare runs/main runs/pull-request --margin 0.02 --markdown comparison.md --html comparison.html
+  $ moabench compare runs/main runs/pull-request --margin 0.02 --markdown "$GITHUB_STEP_SUMMARY" --html comparison.html
   $ moabench compare runs/old runs/new --map moa-50=elastic-50 --json`,
     )
     .action(async (base: string, head: string, flags: CompareFlags) => {

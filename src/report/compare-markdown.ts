@@ -1,7 +1,7 @@
 import type { Comparison, Flip } from '../summary/compare/comparison.ts';
 import { numbered, percent } from '../summary/phrases.ts';
 import { type ComparisonTable, comparisonTables, flipPlace, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
-import { inline, text } from './markdown-text.ts';
+import { table, text } from './markdown-text.ts';
 
 /** Samples that are listed each way; the page and JSON have more. */
 const MOST_FLIPS = 10;
@@ -24,20 +24,18 @@ export function comparisonMarkdown(comparison: Comparison): string {
 }
 
 /** Rows that are the same fold away. */
-function tableMarkdown(table: ComparisonTable): string {
-  const { title, caption, head, quiet, rows } = table;
+function tableMarkdown(own: ComparisonTable): string {
+  const { title, caption, head, quiet, rows } = own;
   const notable = rows.filter(({ verdict }) => !quiet.includes(verdict));
   const others = rows.filter((row) => !notable.includes(row));
   const grid = (some: ComparisonTable['rows']): string =>
-    markdownTable(
+    table(
       ['', ...head],
       some.map(({ verdict, cells }) => [VERDICT_WORDS[verdict], ...cells]),
     );
   const folded =
-    others.length === 0
-      ? ''
-      : `<details><summary>${numbered(others.length, 'other row')}</summary>\n\n${grid(others)}\n\n</details>`;
-  return [`## ${title}: ${tallyOf(table)}`, text(caption), notable.length === 0 ? '' : grid(notable), folded]
+    others.length === 0 ? '' : `<details><summary>${numbered(others.length, 'other row')}</summary>\n\n${grid(others)}\n\n</details>`;
+  return [`## ${title}: ${tallyOf(own)}`, text(caption), notable.length === 0 ? '' : grid(notable), folded]
     .filter((part) => part !== '')
     .join('\n\n');
 }
@@ -48,7 +46,7 @@ function flipList(title: string, flips: readonly Flip[], comparison: Comparison)
     .slice(0, MOST_FLIPS)
     .map((flip) => [flipPlace(flip, comparison), flip.expected.join(' or '), flip.base.output, flip.head.output].map(short));
   const more = flips.length > MOST_FLIPS ? `\n\nThe first ${MOST_FLIPS} of ${flips.length}.` : '';
-  return `<details><summary>${title}: ${flips.length}</summary>\n\n${markdownTable(['Sample', 'Expected', 'BASE', 'HEAD'], rows)}${more}\n\n</details>`;
+  return `<details><summary>${title}: ${flips.length}</summary>\n\n${table(['Sample', 'Expected', 'BASE', 'HEAD'], rows)}${more}\n\n</details>`;
 }
 
 /** Answers may be long; the page has them whole. */
@@ -60,9 +58,4 @@ function howItIsTested({ families, level, rules }: Comparison): string {
   const named = families.map(({ name, comparisons }) => `${name} (${comparisons})`).join('; ');
   const tested = named === '' ? '' : ` Holm-adjusted within each family, at ${percent(level, 1)}: ${named}.`;
   return text(`Intervals are 95%. Margin ${percent(rules.margin, 1)}, threshold of times ${percent(rules.slower, 1)}.${tested}`);
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(' | ')} |`;
-  return [line(head), `|${head.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
 }

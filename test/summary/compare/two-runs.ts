@@ -5,7 +5,7 @@ import type { Suite } from '../../../src/suite/schema.ts';
 import type { SideInput } from '../../../src/summary/compare/sides.ts';
 import { syntheticRecords, syntheticSuite } from '../../report/synthetic-run.ts';
 
-export const METHODS = ['dense', 'uniform-50', 'moa-50'] as const;
+const METHODS = ['dense', 'uniform-50', 'moa-50'] as const;
 
 /** A small made-up suite of three methods. */
 export function smallSuite(samples = 20): Suite {

@@ -1,6 +1,6 @@
 import type { Comparison, Flip } from '../summary/compare/comparison.ts';
 import { numbered, percent } from '../summary/phrases.ts';
-import { type ComparisonTable, comparisonTables, flipPlace, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
+import { type ComparisonTable, comparisonTables, flipPlace, regressionsOf, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
 import { table, text } from './markdown-text.ts';
 
 /** Samples that are listed each way; the page and JSON have more. */
@@ -9,13 +9,17 @@ const MOST_FLIPS = 10;
 /** The comparison for a comment on a pull request or a job's summary: the verdict, then tables, what fails first. */
 export function comparisonMarkdown(comparison: Comparison): string {
   const { sentence, notes, flips } = comparison;
+  const tables = comparisonTables(comparison);
   const blocks = [
     `# ${text(sentence)}`,
+    regressionsOf(tables)
+      .map((finding) => `- ${text(finding)}`)
+      .join('\n'),
     sideLines(comparison)
       .map(([name, line]) => `- **${name}:** ${text(line)}`)
       .join('\n'),
     notes.map((note) => `- ${text(note)}`).join('\n'),
-    ...comparisonTables(comparison).map(tableMarkdown),
+    ...tables.map(tableMarkdown),
     flipList('Samples lost', flips.lost, comparison),
     flipList('Samples gained', flips.gained, comparison),
     howItIsTested(comparison),

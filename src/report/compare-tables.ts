@@ -10,7 +10,15 @@ export interface ComparisonTable {
   readonly head: readonly string[];
   /** Verdicts of rows that a short view leaves out. */
   readonly quiet: readonly Verdict[];
-  readonly rows: readonly { readonly verdict: Verdict; readonly cells: readonly string[] }[];
+  /** What is worse first, then what is undecided; else in the order of HEAD. */
+  readonly rows: readonly ComparisonLine[];
+}
+
+interface ComparisonLine {
+  readonly verdict: Verdict;
+  readonly cells: readonly string[];
+  /** What the row says, without its table. */
+  readonly finding: string;
 }
 
 /** Verdicts as people read them. */
@@ -22,6 +30,7 @@ export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
   'not-comparable': 'not judged',
 };
 
+const ORDER: readonly Verdict[] = ['worse', 'undecided', 'better', 'same', 'not-comparable'];
 const QUIET: readonly Verdict[] = ['same', 'not-comparable'];
 const PARTS = { retrieval: 'retrieval', longbench: 'long-context tasks', perplexity: 'loss of the answers' } as const;
 
@@ -68,17 +77,23 @@ export function comparisonTables(comparison: Comparison): ComparisonTable[] {
       rows: comparison.memory.map((row) => memoryCells(row, label)),
     },
   ];
-  return tables.filter(({ rows }) => rows.length > 0);
+  return tables.flatMap((table) =>
+    table.rows.length === 0 ? [] : [{ ...table, rows: table.rows.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict)) }],
+  );
+}
+
+/** What got worse, a sentence each, the most important first. */
+export function regressionsOf(tables: readonly ComparisonTable[]): string[] {
+  return tables.flatMap(({ rows }) => rows.flatMap(({ verdict, finding }) => (verdict === 'worse' ? [finding] : [])));
 }
 
 type Label = (id: string) => string;
-type Row = ComparisonTable['rows'][number];
 
-function endingCells({ cellId, method, head, verdict, reason }: EndingRow, label: Label): Row {
-  return { verdict, cells: [cellId, label(method), head, reason] };
+function endingCells({ cellId, method, head, verdict, reason }: EndingRow, label: Label): ComparisonLine {
+  return { verdict, cells: [cellId, label(method), head, reason], finding: `${cellId} ${head} in HEAD alone: ${reason}` };
 }
 
-function qualityCells(row: QualityRow, label: Label): Row {
+function qualityCells(row: QualityRow, label: Label): ComparisonLine {
   const { part, task, length, paired, base, head, samples, verdict, reason } = row;
   const value = (mean: number | null): string => (mean === null ? '\u2013' : part === 'perplexity' ? mean.toFixed(3) : percent(mean, 1));
   const change =
@@ -90,10 +105,12 @@ function qualityCells(row: QualityRow, label: Label): Row {
   const tested = paired === null || paired.pHolm === null || !isEstablished(verdict) ? '' : familyP(paired);
   const what = task === null ? PARTS[part] : `${part === 'perplexity' ? 'loss of ' : ''}${task} at ${countText(length ?? 0)} tokens`;
   const flips = paired === null ? '\u2013' : `${paired.lost} / ${paired.gained}`;
-  return { verdict, cells: [what, label(row.method), value(base), value(head), change, flips, countText(samples), joined(reason, tested)] };
+  const cells = [what, label(row.method), value(base), value(head), change, flips, countText(samples), joined(reason, tested)];
+  const evidence = `${value(base)} in BASE, ${value(head)} in HEAD; ${paired?.lost ?? 0} lost and ${paired?.gained ?? 0} gained of ${countText(samples)} samples`;
+  return { verdict, cells, finding: `${label(row.method)}, ${what}: ${change} (${evidence})` };
 }
 
-function timingCells(row: TimingRow, label: Label): Row {
+function timingCells(row: TimingRow, label: Label): ComparisonLine {
   const { measure, length, batch, cache, base, head, ratio, pHolm, comparisons, verdict, reason } = row;
   const what = `${measure} at ${countText(length)} tokens${batch > 1 ? `, batch ${batch}` : ''}${cache === 'dynamic' ? ', growing cache' : ''}`;
   const share = (value: number): string => {
@@ -116,7 +133,7 @@ function timingCells(row: TimingRow, label: Label): Row {
     `${base.processes} and ${head.processes}`,
     joined(reason, tested),
   ];
-  return { verdict, cells };
+  return { verdict, cells, finding: `${label(row.method)}, ${what}: time ${cells[4]} (${cells[2]} in BASE, ${cells[3]} in HEAD)` };
 }
 
 /** Whether a row says that there is a difference: its p-value is then the evidence. */
@@ -129,7 +146,7 @@ function milliseconds(ms: number): string {
   return ms >= 100 ? countText(ms) : ms.toPrecision(3);
 }
 
-function memoryCells(row: MemoryRow, label: Label): Row {
+function memoryCells(row: MemoryRow, label: Label): ComparisonLine {
   const { what, measure, length, batch, cache, base, head, verdict, reason } = row;
   const at = `at ${countText(length)} tokens${batch !== null && batch > 1 ? `, batch ${batch}` : ''}${cache === 'dynamic' ? ', growing cache' : ''}`;
   const name = {
@@ -147,7 +164,8 @@ function memoryCells(row: MemoryRow, label: Label): Row {
         ? 'none'
         : `${head > base ? '+' : '\u2212'}${percent(Math.abs(head / base - 1), 2)}`;
   const allowed = row.tolerance > 0 && head !== base && verdict === 'same' ? `within ${percent(row.tolerance)}` : '';
-  return { verdict, cells: [`${name} ${at}`, label(row.method), value(base), value(head), change, joined(reason, allowed)] };
+  const cells = [`${name} ${at}`, label(row.method), value(base), value(head), change, joined(reason, allowed)];
+  return { verdict, cells, finding: `${label(row.method)}, ${name} ${at}: ${value(base)} in BASE, ${value(head)} in HEAD` };
 }
 
 function joined(...parts: readonly string[]): string {
@@ -156,13 +174,10 @@ function joined(...parts: readonly string[]): string {
 
 /** How many rows have which verdict: `12 same, 1 WORSE`. */
 export function tallyOf({ rows }: ComparisonTable): string {
-  const order: readonly Verdict[] = ['worse', 'undecided', 'better', 'same', 'not-comparable'];
-  return order
-    .flatMap((verdict) => {
-      const count = rows.filter((row) => row.verdict === verdict).length;
-      return count === 0 ? [] : [`${count} ${VERDICT_WORDS[verdict]}`];
-    })
-    .join(', ');
+  return ORDER.flatMap((verdict) => {
+    const count = rows.filter((row) => row.verdict === verdict).length;
+    return count === 0 ? [] : [`${count} ${VERDICT_WORDS[verdict]}`];
+  }).join(', ');
 }
 
 /** The two runs in a line each. */

@@ -1,20 +1,25 @@
 import { printableLine } from '../core/printable.ts';
 import type { Comparison } from '../summary/compare/comparison.ts';
 import { numbered } from '../summary/phrases.ts';
-import { type ComparisonTable, comparisonTables, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
+import { type ComparisonTable, comparisonTables, regressionsOf, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
 
 /** A table of so many rows is shown whole in a terminal; of a longer one, what is not as it was. */
 const MOST_ROWS = 24;
+/** Regressions that are told first; all are in the tables. */
+const MOST_REGRESSIONS = 8;
 
 /** The comparison for a terminal: the verdict first, then what it rests on. */
 export function comparisonText(comparison: Comparison): string {
+  const tables = comparisonTables(comparison);
+  const regressions = regressionsOf(tables);
+  const more = regressions.length > MOST_REGRESSIONS ? [`  and ${regressions.length - MOST_REGRESSIONS} more`] : [];
   const blocks = [
-    comparison.sentence,
+    [comparison.sentence, ...regressions.slice(0, MOST_REGRESSIONS).map((finding) => `  ${printableLine(finding)}`), ...more].join('\n'),
     sideLines(comparison)
       .map(([name, line]) => `${name}  ${printableLine(line)}`)
       .join('\n'),
     comparison.notes.map((note) => `- ${printableLine(note)}`).join('\n'),
-    ...comparisonTables(comparison).map(tableText),
+    ...tables.map(tableText),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }

@@ -31,16 +31,21 @@ const regression = compareRuns({
 describe('a regression in the terminal', () => {
   const lines = comparisonText(regression).split('\n');
 
-  test('is said first, in one sentence, and then which runs were compared', () => {
-    expect(lines[0]).toBe('Regression: HEAD is worse than BASE in 5 of 96 comparisons.');
-    expect(lines[2]).toMatch(
-      /^BASE {2}runs\/main \(suite synthetic, model synthetic-7m, commit 0123456789ab\*, 2025-03-01, synthetic, 2 threads\)$/,
+  test('is said first, in one sentence, then what it is, and which runs were compared', () => {
+    expect(lines[0]).toBe('Regression: HEAD is worse than BASE in 9 of 100 comparisons.');
+    expect(lines[1]).toMatch(
+      /^ {2}Dense, retrieval: \u2212\d+\.\d points \[.*\] \(97\.5% in BASE, 58\.8% in HEAD; 31 lost and 0 gained of 80 samples\)$/,
     );
+    expect(lines[6]).toMatch(
+      /^ {2}MoA 50%, decode at 4,096 tokens: time \+20\.0% \[\+\d+\.\d, \+\d+\.\d\] \(\d+ ms in BASE, \d+ ms in HEAD\)$/,
+    );
+    expect(lines[9]).toBe('  and 1 more');
+    expect(lines[11]).toBe('BASE  runs/main (suite synthetic, model synthetic-7m, commit 0123456789ab*, 2025-03-01, synthetic, 2 threads)');
   });
 
   test('has a line for what got worse, with numbers, interval and p-value', () => {
     expect(lines.find((line) => /^ {2}WORSE +retrieval +Dense/.test(line))).toMatch(
-      /\d+\.\d% +\d+\.\d% +\u2212\d+\.\d points \[\u2212\d+\.\d, \u2212\d+\.\d\] +\d+ \/ 0 +80 +a loss is established; Holm-adjusted p < 0\.001 over \d comparisons$/,
+      /\d+\.\d% +\d+\.\d% +\u2212\d+\.\d points \[\u2212\d+\.\d, \u2212\d+\.\d\] +\d+ \/ 0 +80 +a loss is established; p < 0\.001$/,
     );
     expect(lines.filter((line) => /^ {2}WORSE +decode/.test(line))).toHaveLength(4);
     expect(lines.find((line) => /^ {2}WORSE +decode/.test(line))).toMatch(
@@ -55,7 +60,7 @@ describe('a regression in the terminal', () => {
 
 test('in Markdown, what got worse stands open, the rest is folded, and lost samples are listed', () => {
   const markdown = comparisonMarkdown(regression);
-  expect(markdown).toMatch(/^# Regression: HEAD is worse than BASE in 5 of 96 comparisons\.\n/);
+  expect(markdown).toMatch(/^# Regression: HEAD is worse than BASE in 9 of 100 comparisons\.\n/);
   expect(markdown).toContain('## Quality of each method: 1 WORSE, 8 same');
   expect(markdown).toMatch(/<details><summary>Samples lost: \d+<\/summary>/);
   expect(markdown).toContain(
@@ -67,7 +72,7 @@ test('the page is one file that loads nothing and runs nothing', () => {
   const page = comparisonPage(regression);
   expect(page).toContain('<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; style-src');
   expect(page).not.toMatch(/<script|<img|src=|href="(?!data:,)/);
-  expect(page).toContain('<h1 class="wrong">Regression: HEAD is worse than BASE in 5 of 96 comparisons.</h1>');
+  expect(page).toContain('<h1 class="wrong">Regression: HEAD is worse than BASE in 9 of 100 comparisons.</h1>');
   expect(page).toContain('<h2>Samples lost</h2>');
 });
 

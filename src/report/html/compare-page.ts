@@ -1,5 +1,5 @@
 import type { Comparison, Flip } from '../../summary/compare/comparison.ts';
-import { type ComparisonTable, comparisonTables, flipPlace, sideLines, tallyOf, VERDICT_WORDS } from '../compare-tables.ts';
+import { type ComparisonTable, comparisonTables, flipPlace, regressionsOf, sideLines, tallyOf, VERDICT_WORDS } from '../compare-tables.ts';
 import { html, Markup } from './markup.ts';
 import { STYLE } from './style.ts';
 
@@ -16,6 +16,8 @@ const CLASSES: Readonly<Record<Comparison['verdict'], string>> = {
 /** The comparison as one page that needs no network and no JavaScript. */
 export function comparisonPage(comparison: Comparison): string {
   const { sentence, verdict, notes, flips, version } = comparison;
+  const tables = comparisonTables(comparison);
+  const regressions = regressionsOf(tables);
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -34,8 +36,9 @@ export function comparisonPage(comparison: Comparison): string {
 <dl class="facts">${sideLines(comparison).map(([name, line]) => html`<div><dt>${name}</dt><dd>${line}</dd></div>`)}</dl>
 </header>
 <main>
+${regressions.length === 0 ? null : html`<aside class="threats" aria-labelledby="worse"><h2 id="worse">What got worse</h2><ul>${regressions.map((finding) => html`<li>${finding}</li>`)}</ul></aside>`}
 ${notes.length === 0 ? null : html`<ul class="findings">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}
-${comparisonTables(comparison).map(tableSection)}
+${tables.map(tableSection)}
 ${flipSection('Samples lost', flips.lost, comparison)}
 ${flipSection('Samples gained', flips.gained, comparison)}
 </main>
@@ -53,7 +56,7 @@ function tableSection(table: ComparisonTable): Markup {
       html`<tr><th scope="row" class="${CLASSES[verdict]}">${VERDICT_WORDS[verdict]}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`,
   );
   const columns = ['', ...head].map((name) => html`<th scope="col">${name}</th>`);
-  return html`<section><h2>${title}</h2><p>${tallyOf(table)}. ${caption}</p><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table><thead><tr>${columns}</tr></thead><tbody>${body}</tbody></table></div></section>`;
+  return html`<section><h2>${title}</h2><p>${tallyOf(table)}. ${caption}</p><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table class="plain"><thead><tr>${columns}</tr></thead><tbody>${body}</tbody></table></div></section>`;
 }
 
 function flipSection(title: string, flips: readonly Flip[], comparison: Comparison): Markup | null {
@@ -63,5 +66,5 @@ function flipSection(title: string, flips: readonly Flip[], comparison: Comparis
       html`<tr><th scope="row">${flipPlace(flip, comparison)}</th><td>${flip.expected.join(' or ')}</td><td>${flip.base.output} <small>(${flip.base.score.toFixed(2)})</small></td><td>${flip.head.output} <small>(${flip.head.score.toFixed(2)})</small></td></tr>`,
   );
   const head = ['Sample', 'Expected', 'BASE', 'HEAD'].map((name) => html`<th scope="col">${name}</th>`);
-  return html`<section><h2>${title}</h2><details><summary>${flips.length} with the largest changes</summary><div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div></details></section>`;
+  return html`<section><h2>${title}</h2><details><summary>${flips.length} with the largest changes</summary><div class="scroll"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div></details></section>`;
 }

@@ -55,8 +55,10 @@ function rowOf(cells: readonly PairedCell[], only: PairedCell | null): QualityRo
   };
 }
 
+/** Rows of which no score changed can show nothing, whatever the others show: they count in no family (Tarone 1990, Biometrics 46, 515). */
 function adjusted(rows: readonly QualityRow[]): QualityRow[] {
-  const tested = rows.flatMap(({ paired }) => (paired && paired.p !== null ? [{ paired, p: paired.p }] : []));
+  const changed = rows.flatMap(({ paired }) => (paired !== null && paired.lost + paired.gained > 0 ? [paired] : []));
+  const tested = changed.flatMap((paired) => (paired.p === null ? [] : [{ paired, p: paired.p }]));
   const pHolm = holm(tested.map(({ p }) => p));
   const now = new Map<Paired, Paired>(
     tested.map(({ paired }, i) => [paired, { ...paired, pHolm: pHolm[i] ?? null, comparisons: tested.length }]),

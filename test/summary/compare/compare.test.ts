@@ -42,7 +42,8 @@ describe('quality', () => {
     expect(row).toMatchObject({ verdict: 'worse', samples: 80, paired: { test: 'mcnemar-mid-p', gained: 0, lost: flips.lost.length } });
     expect(row?.paired?.delta.estimate).toBeCloseTo(-flips.lost.length / 80, 12);
     expect(flips.lost[0]).toMatchObject({ method: 'dense', base: { score: 1 }, head: { score: 0, output: '?' } });
-    // The other methods are as they were.
+    // The other methods are as they were, and no test of theirs weakens this one.
+    expect(row?.paired?.comparisons).toBe(1);
     expect(quality.filter((one) => one.verdict !== 'same').map((one) => `${one.part}/${one.method}`)).toEqual(['retrieval/dense']);
     expect(tasks.filter((one) => one.part === 'retrieval' && one.method === 'dense').every((one) => one.samples === 20)).toBe(true);
   });

@@ -3,7 +3,7 @@ import type { Comparison } from './comparison.ts';
 import { wasBusy } from './machine-class.ts';
 import type { MethodPair, Side, Sides } from './sides.ts';
 
-type Found = Pick<Comparison, 'timings' | 'memory' | 'quality' | 'onlyBase' | 'onlyHead'>;
+type Found = Pick<Comparison, 'timings' | 'memory' | 'quality' | 'endings' | 'onlyBase' | 'onlyHead'>;
 
 /** What a reader must know besides the rows: what else the two runs differ in, and what was not judged. */
 export function notesOf(methods: readonly MethodPair[], sides: Sides, found: Found): string[] {
@@ -39,9 +39,11 @@ function otherCells({ onlyBase, onlyHead }: Found): string[] {
 }
 
 /** How what is undecided can be decided. */
-function whatWouldDecide({ quality, timings }: Found): string[] {
+function whatWouldDecide({ quality, timings, endings }: Found): string[] {
+  const unfinished = endings.filter(({ head }) => head === 'unfinished').length;
   const isOpen = ({ verdict }: { readonly verdict: string }): boolean => verdict === 'undecided';
   return [
+    ...(unfinished > 0 ? [`HEAD has not finished ${numbered(unfinished, 'cell')} that BASE has; go on with it by --resume.`] : []),
     ...(quality.some(isOpen) ? ['More samples a task, in both runs, decide quality that is undecided.'] : []),
     ...(timings.some(isOpen)
       ? ['More processes (efficiency.processes) on a quiet machine, in both runs, decide times that are undecided.']

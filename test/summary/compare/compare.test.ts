@@ -251,6 +251,7 @@ describe('cells', () => {
 
   test('a cell that HEAD has not finished leaves it undecided', () => {
     expect(compareWith(outcome('missing'))).toMatchObject({
+      notes: expect.arrayContaining(['HEAD has not finished 1 cell that BASE has; go on with it by --resume.']),
       verdict: 'undecided',
       endings: [{ head: 'unfinished', verdict: 'undecided' }],
     });

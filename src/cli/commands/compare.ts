@@ -8,7 +8,7 @@ import { requireRunFolder } from './report.ts';
 interface CompareFlags {
   readonly margin: number;
   readonly slower: number;
-  readonly map: ReadonlyMap<string, string>;
+  readonly map?: ReadonlyMap<string, string>;
   readonly json: boolean;
   readonly markdown?: string;
   readonly html?: string;
@@ -22,7 +22,7 @@ export function compareCommand(): Command {
     .argument('<head>', 'run folder that is judged')
     .option('--margin <share>', 'largest loss of a score, or of perplexity, that counts as none', share, DEFAULT_RULES.margin)
     .option('--slower <share>', 'least slow-down that is a regression', share, DEFAULT_RULES.slower)
-    .option('--map <base=head>', 'pair a method that was renamed; may be repeated', renaming, new Map<string, string>())
+    .option('--map <base=head>', 'pair a method that was renamed; may be repeated', renaming)
     .option('--json', 'print the comparison as JSON', false)
     .option('--markdown <file>', 'write it as Markdown, for a comment or a job summary')
     .option('--html <file>', 'write it as one offline page')
@@ -47,7 +47,7 @@ Examples:
       for (const folder of [base, head]) requireRunFolder(folder);
       const { compareFolders } = await import('../../run/compare-folders.ts');
       const { margin, slower } = flags;
-      const comparison = compareFolders({ base, head, rules: { margin, slower }, renamed: flags.map });
+      const comparison = compareFolders({ base, head, rules: { margin, slower }, renamed: flags.map ?? new Map() });
       if (flags.markdown !== undefined) {
         const { comparisonMarkdown } = await import('../../report/compare-markdown.ts');
         writeFileAtomic(flags.markdown, comparisonMarkdown(comparison));
@@ -71,9 +71,9 @@ function share(text: string): number {
 }
 
 /** Collects `base=head`. */
-function renaming(text: string, before: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+function renaming(text: string, before: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
   const [base, head, ...more] = text.split('=');
-  if (!base || !head || more.length > 0 || before.has(base))
+  if (!base || !head || more.length > 0 || before?.has(base))
     throw new InvalidArgumentError(`Expected base=head with the ids of a method in both runs, each once, but received ${text}.`);
-  return new Map([...before, [base, head]]);
+  return new Map([...(before ?? []), [base, head]]);
 }

@@ -97,15 +97,16 @@ function sentenceOf(verdict: Verdict, verdicts: readonly Verdict[], note: string
   const count = (of: Verdict): number => verdicts.filter((one) => one === of).length;
   const judged = verdicts.length - count('not-comparable');
   const all = numbered(judged, 'comparison');
+  const others = count('not-comparable') === 0 ? '' : ` ${numbered(count('not-comparable'), 'more is', 'more are')} shown and not judged.`;
   switch (verdict) {
     case 'worse':
-      return `Regression: HEAD is worse than BASE in ${count('worse')} of ${all}.`;
+      return `Regression: HEAD is worse than BASE in ${count('worse')} of ${all}.${others}`;
     case 'undecided':
-      return `Undecided: no regression is established, but ${count('undecided')} of ${all} cannot be decided.`;
+      return `Undecided: no regression is established, but ${count('undecided')} of ${all} cannot be decided.${others}`;
     case 'better':
-      return `Better: HEAD is better than BASE in ${count('better')} of ${all}, and as good in the others.`;
+      return `Better: HEAD is better than BASE in ${count('better')} of ${all}, and as good in the others.${others}`;
     case 'same':
-      return `No regression: HEAD is as good as BASE in ${judged === 1 ? 'the only comparison' : `all ${all}`}.`;
+      return `No regression: HEAD is as good as BASE in ${judged === 1 ? 'the only comparison' : `all ${all}`}.${others}`;
     case 'not-comparable':
       return `Not comparable: ${verdicts.length === 0 ? 'the two runs have no cell in common.' : `nothing can be judged. ${note ?? ''}`.trim()}`;
   }

@@ -18,9 +18,9 @@ export function notesOf(methods: readonly MethodPair[], sides: Sides, found: Fou
         ? [`Other programs were running when ${name.toUpperCase()} was timed, so that its times are not judged.`]
         : [],
     ),
-    ...[base, head].flatMap(({ facts, selection }) =>
-      selection.unknownStretch
-        ? [`${facts.folder} has records of version 1, which do not say what samples hold or which machine timed.`]
+    ...(['base', 'head'] as const).flatMap((name) =>
+      sides[name].selection.unknownStretch
+        ? [`${name.toUpperCase()} has records of version 1, which do not say what samples hold or which machine timed.`]
         : [],
     ),
     ...partNotes(found),

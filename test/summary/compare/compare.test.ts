@@ -151,7 +151,8 @@ describe('speed', () => {
       environment: { ...syntheticEnvironment, cpu: { ...syntheticEnvironment.cpu, model: 'Another CPU' } },
     }));
     const both = (record: RunRecord): RunRecord | null => elsewhere(slower(2)(record) ?? record);
-    const { verdict, timings, notes } = compareWith(both);
+    const { verdict, sentence, timings, notes } = compareWith(both);
+    expect(sentence).toBe('No regression: HEAD is as good as BASE in all 72 comparisons. 24 more are shown and not judged.');
     expect(new Set(timings.map((row) => row.verdict))).toEqual(new Set(['not-comparable']));
     expect(timings.find((row) => row.batch === 4 && row.method === 'moa-50')?.ratio.estimate).toBeCloseTo(2, 12);
     expect(notes).toContain('24 comparisons of timing are shown and not judged: another processor: Synthetic CPU and Another CPU.');

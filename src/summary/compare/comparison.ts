@@ -33,7 +33,7 @@ const qualityRow = z.strictObject({
   head: z.number().nullable(),
   /** HEAD minus BASE; of nats per token, more is worse. null as above. */
   paired: pairedSchema.nullable(),
-  /** Samples that both runs have, by content; of them those with the same answer, word for word, or the same loss. */
+  /** Samples that both runs have, by content; of them those with the same answer, word for word, or the same loss but for rounding. */
   samples: z.int(),
   identical: z.int(),
   /** Samples of one run only. */

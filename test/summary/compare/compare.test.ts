@@ -91,7 +91,9 @@ describe('quality', () => {
       compareWith(scale(factor)).quality.find((one) => one.part === 'perplexity' && one.method === 'moa-50');
     expect(rowOf(1.2)).toMatchObject({ verdict: 'worse', paired: { lost: 8, gained: 0 } });
     expect(rowOf(0.8)).toMatchObject({ verdict: 'better', paired: { lost: 0, gained: 8 } });
-    expect(rowOf(1.01)).toMatchObject({ verdict: 'same' });
+    expect(rowOf(1.01)).toMatchObject({ verdict: 'same', identical: 0 });
+    // Rounding, as of another instruction set.
+    expect(rowOf(1 + 1e-6)).toMatchObject({ verdict: 'same', identical: 8, reason: 'every loss is the same' });
   });
 
   test('samples are matched by what they are, never by name or order', () => {

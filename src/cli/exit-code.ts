@@ -1,8 +1,18 @@
 import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
+import type { Verdict } from '../summary/compare/rules.ts';
 
 /** Exit codes of every command. */
-export const EXIT = { completed: 0, someFailed: 1, badInput: 2, aborted: 130 } as const;
+export const EXIT = { completed: 0, someFailed: 1, badInput: 2, regression: 3, undecided: 4, notComparable: 5, aborted: 130 } as const;
+
+/** What the verdict of a comparison means to a script. */
+export const VERDICT_EXIT: Readonly<Record<Verdict, number>> = {
+  same: EXIT.completed,
+  better: EXIT.completed,
+  worse: EXIT.regression,
+  undecided: EXIT.undecided,
+  'not-comparable': EXIT.notComparable,
+};
 
 /** The exit code that an error thrown out of a command means. */
 export function exitCodeOf(error: unknown): number {

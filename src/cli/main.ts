@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { buildCommand } from './commands/build.ts';
+import { compareCommand } from './commands/compare.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
@@ -37,11 +38,12 @@ Examples:
   $ moabench run --model bundled:reference --method moa --density 0.5    the same without a suite file
   $ moabench init                                  write a suite to start from
   $ moabench run quick --resume                    go on with the newest run of this suite
+  $ moabench compare runs/main runs/pull-request   what got better and worse; exit code 3 for a regression
   $ moabench plan inspect runs/quick-*/plans/moa-50.json --lengths 1024 4096
   $ moabench verify --backend cpu                  kernels against the independent reference
   $ moabench doctor                                what this machine has, and why something is missing
 
-Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.`,
+Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 3 regression, 4 undecided, 5 not comparable, 130 aborted.`,
   );
 throwing(program);
 const COMMANDS = [
@@ -49,6 +51,7 @@ const COMMANDS = [
   runCommand,
   compressCommand,
   reportCommand,
+  compareCommand,
   planCommand,
   verifyCommand,
   benchCommand,

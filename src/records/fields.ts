@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** The `stretch` of a record of version 1. */
 export const UNKNOWN_STRETCH = 'unknown';
 /** The `content` of a sample of version 1. */
-const UNKNOWN_CONTENT = '00000000';
+export const UNKNOWN_CONTENT = '00000000';
 
 export const hash = z.string().regex(/^[0-9a-f]{8,64}$/, { error: 'Expected a hexadecimal hash' });
 export const time = z.iso.datetime().describe('UTC, when the line was written.');

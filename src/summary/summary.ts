@@ -14,7 +14,7 @@ const pointSchema = z.strictObject({ ...estimateSchema.shape, low: z.number().nu
 export type Point = z.infer<typeof pointSchema>;
 
 /** Paired comparison with another method on the same samples: own minus other's. */
-const pairedSchema = z.strictObject({
+export const pairedSchema = z.strictObject({
   other: z.string(),
   delta: pointSchema,
   test: z.enum(['mcnemar-mid-p', 'stratified-t']),

@@ -71,7 +71,9 @@ describe('arguments that are wrong', () => {
 
   test('--help names the exit codes that there are', async () => {
     const { stdout } = await moabench(['--help']).ended;
-    expect(stdout).toContain('Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 130 aborted.');
+    expect(stdout).toContain(
+      'Exit codes: 0 all completed, 1 some failed, 2 bad suite or arguments, 3 regression, 4 undecided, 5 not comparable, 130 aborted.',
+    );
   });
 });
 

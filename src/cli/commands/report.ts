@@ -13,7 +13,7 @@ export function reportCommand(): Command {
     .option('--json', 'print the summary as JSON', false)
     .addHelpText('after', '\nExample:\n  $ moabench report runs/quick-20261123-231500')
     .action(async (folder: string, flags: { json: boolean }) => {
-      checkRunFolder(folder);
+      requireRunFolder(folder);
       const { writeRunReport } = await import('../../run/write-report.ts');
       const report = await writeRunReport(folder);
       print(flags.json ? `${JSON.stringify(report.summary)}\n` : `${report.text}\nreport: ${folder}/report.html\n`);
@@ -21,7 +21,7 @@ export function reportCommand(): Command {
 }
 
 /** Where there is no run but there are runs below, says which. */
-function checkRunFolder(folder: string): void {
+export function requireRunFolder(folder: string): void {
   if (existsSync(recordedPath(folder))) return;
   const below = runsIn(folder);
   throw new MoaError(`Expected a run folder (with records.jsonl) for the folder but received ${folder}`, {

@@ -8,7 +8,7 @@ import { type CheckInput, check } from './check.ts';
 const BUSY_LOAD = 0.5;
 
 /** Nothing else ran while timing: neither before the stretches that timed, nor at their ends beside their own threads. */
-export function quietMachine({ selection }: CheckInput): Check {
+export function quietMachine({ selection }: Pick<CheckInput, 'selection'>): Check {
   const timed = selection.stretches.filter(({ timings }) => timings > 0);
   const known = new Set(timed.map(({ id }) => id));
   if (timed.length === 0 || selection.measurements.some(({ stretch }) => !known.has(stretch)))

@@ -8,10 +8,13 @@ import { gpuSuites, headlineTable, releasedSummary, terminalBlock, verdicts } fr
 export const FIVE_METHODS = ['dense', 'uniform-50', 'moa-50', 'uniform-25', 'moa-25'];
 const FIVE_COLUMNS = ['KV memory', 'Retrieval', 'Effective context', 'Task scores', 'Answer loss'];
 
+const TIMES = ['Decode speed', 'Decode per GB', 'Prefill speed', 'Largest batch'];
+
 export const TABLES = {
   'five-rows': (root) => headlineTable(releasedSummary(root, 'reference'), { methods: FIVE_METHODS, columns: FIVE_COLUMNS }),
   quick: (root) => terminalBlock(root, 'quick', { sentences: 4 }),
   reference: (root) => headlineTable(releasedSummary(root, 'reference'), { from: '../' }),
+  'reference-times': (root) => headlineTable(releasedSummary(root, 'reference-times'), { columns: TIMES, from: '../' }),
   'reference-verdicts': (root) => verdicts(root, 'reference'),
   'cuda-reference': (root) => headlineTable(releasedSummary(root, 'cuda-reference'), { from: '../' }),
   'gpu-suites': gpuSuites,

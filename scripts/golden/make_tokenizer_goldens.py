@@ -77,7 +77,7 @@ def begins_with(bos: str, bos_id: int):
 def write(name: str, tokenizer: Tokenizer, config: dict, special: dict | None = None) -> None:
     folder = ROOT / name
     folder.mkdir(parents=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     base = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
     (folder / "tokenizer_config.json").write_text(json.dumps({**base, **config}, indent=2) + "\n")
     if special is not None:

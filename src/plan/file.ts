@@ -25,10 +25,9 @@ export function planHash(plan: Plan): string {
   return contentHash(plan);
 }
 
-/** JSON with two spaces, but every row of rules on one line, so that a diff shows layers. */
+/** JSON with two spaces, but every row of rules and every further rule on one line, so that a diff shows layers. */
 function planText(plan: Plan): string {
-  return JSON.stringify(plan, null, 2).replace(
-    /\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]/g,
-    (_, row: string) => `[${row.replace(/\s+/g, ' ')}]`,
-  );
+  return JSON.stringify(plan, null, 2)
+    .replace(/\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]/g, (_, row: string) => `[${row.replace(/\s+/g, ' ')}]`)
+    .replace(/\{\s+("layer": [^{}]*?)\s+\}/g, (_, rule: string) => `{ ${rule.replace(/\s+/g, ' ')} }`);
 }

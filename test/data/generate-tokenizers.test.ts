@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { generateSamples } from '../../src/data/generate.ts';
 import { loadProse } from '../../src/data/prose.ts';
@@ -17,8 +19,9 @@ beforeAll(() => {
 
 const tokenizers = new Map<string, Tokenizer>();
 function tokenizerOf(kind: string): Tokenizer {
-  const path = new URL(`../fixtures/tokenizers/${kind}.json`, import.meta.url);
-  const tokenizer = tokenizers.get(kind) ?? Tokenizer.parse(readFileSync(path, 'utf8'), kind);
+  const path = fileURLToPath(new URL(`../fixtures/tokenizers/${kind}.json`, import.meta.url));
+  const text = (): string => (existsSync(path) ? readFileSync(path, 'utf8') : gunzipSync(readFileSync(`${path}.gz`)).toString('utf8'));
+  const tokenizer = tokenizers.get(kind) ?? Tokenizer.parse(text(), kind);
   tokenizers.set(kind, tokenizer);
   return tokenizer;
 }

@@ -15,7 +15,17 @@ async function gradientError(name: string): Promise<number> {
   expect(loss).toBeCloseTo(golden.answerLoss, 5);
   const expected = await readArray(`${GOLDENS}${name}/golden.safetensors`, 'attention_gradients');
   const elements = expected.length / gradients.length;
-  return Math.max(...gradients.map((g, l) => relativeError(g, expected.subarray(l * elements, (l + 1) * elements))));
+  return Math.max(
+    ...gradients.map((g, l) =>
+      relativeError(everySecondRow(g, golden.tokens.length - 1), expected.subarray(l * elements, (l + 1) * elements)),
+    ),
+  );
+}
+
+/** Rows 0, 2, 4, ... of [tokens, width]: what the golden keeps. */
+function everySecondRow(values: ArrayLike<number>, tokens: number): Float64Array {
+  const width = values.length / tokens;
+  return Float64Array.from(values).filter((_, i) => Math.floor(i / width) % 2 === 0);
 }
 
 describe("gradients at the attention outputs equal Hugging Face's", () => {

@@ -83,7 +83,13 @@ def main():
     tokens, rules = 2048, rules_of(**LENGTHS[0])
     influence = influence_of(tokens // BLOCK, rng)
     bounds = [
-        {"budget": budget, "tokens": n, "heads": 12, "lower": math.ceil(0.9 * budget * 12 * n / BLOCK - 1e-9), "upper": math.floor(budget * 12 * n / BLOCK + 1e-9)}
+        {
+            "budget": budget,
+            "tokens": n,
+            "heads": 12,
+            "lower": math.ceil(0.9 * budget * 12 * n / BLOCK - 1e-9),
+            "upper": math.floor(budget * 12 * n / BLOCK + 1e-9),
+        }
         for budget in (0.25, 0.3, 0.5)
         for n in (2048, 4096)
     ]

@@ -36,6 +36,11 @@ export function newest(root, name, file) {
   throw new MissingRecord(`Expected ${missing} in reports/${name} but there is none: reports/README.md says how it is made`);
 }
 
+/** Whether a release has the file. */
+export function isReleased(release, file) {
+  return pathOf(release, file) !== null;
+}
+
 /** The parsed JSON of a release's file, which may be compressed. @throws MissingRecord naming the file. */
 export function readRecord(release, file) {
   const path = pathOf(release, file);

@@ -25,7 +25,7 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
       ? null
       : [
           'Timings',
-          `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} of ${numbered(new Set(selection.measurements.map((m) => m.cell)).size, 'contender')} in ${numbered(new Set(selection.measurements.map((m) => m.process)).size, 'process', 'processes')}`,
+          `${countText(selection.measurements.reduce((n, m) => n + m.samplesMs.length, 0))} timings of ${numbered(new Set(selection.measurements.map((m) => m.cell)).size, 'contender')} in ${numbered(new Set(selection.measurements.map((m) => m.process)).size, 'process', 'processes')}`,
         ],
     summary.finished === null ? null : ['Finished', `${summary.finished.slice(0, 16).replace('T', ' ')} UTC`],
   ];

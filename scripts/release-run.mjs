@@ -39,5 +39,8 @@ const log = `${recordsPath(target)}.gz`;
 if (existsSync(recordsPath(run))) writeFileAtomic(log, gzipSync(readFileSync(recordsPath(run)), { level: 9 }));
 else writeFileAtomic(log, readFileSync(recordedPath(run)));
 for (const path of keptFiles(run)) writeFileAtomic(join(target, path), readFileSync(join(run, path)));
+// Its links lead to the log, which has another name now.
+const report = readFileSync(join(target, 'report.md'), 'utf8');
+writeFileAtomic(join(target, 'report.md'), report.replaceAll(/records\.jsonl(?!\.gz)/g, 'records.jsonl.gz'));
 const { completed, failed } = summary.cells;
 console.log(`${target}: ${completed} cells completed, ${failed.length} failed`);

@@ -30,7 +30,7 @@ const STARTS: Readonly<Record<Computation, { readonly files: readonly string[]; 
 /** Folders that keep or show numbers and do not make them. */
 const SHOWN = ['suite', 'records', 'summary', 'report', 'cli'];
 /** The same in `run`. */
-const KEPT = ['cell-hash', 'code-identity', 'context', 'identity', 'outcome', 'stretch', 'addresses'].map((name) => join('run', name));
+const KEPT = ['cell-parts', 'code-identity', 'context', 'identity', 'outcome', 'stretch', 'addresses'].map((name) => join('run', name));
 
 const manifestSchema = z.looseObject({ dependencies: z.record(z.string(), z.string()).default({}) });
 

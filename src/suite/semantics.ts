@@ -56,17 +56,18 @@ const CHOICES: Readonly<Record<'exact' | 'released', Choices>> = {
   },
 };
 
-/** Gives every moa method all choices: what the suite says, else what the semantics of the method are, else those of the suite. The reserve is of the whole suite. */
+/**
+ * The suite with the defaults that its semantics decide: the reserve of the whole suite, and the criterion of every moa method. What comes out can be
+ * read again as a suite, and is the same then: run folders keep it.
+ */
 export function withSemantics(suite: SuiteParts) {
   const generation = { ...suite.generation, ...reserveOf(suite, CHOICES[suite.compress?.semantics ?? 'exact']) };
   return {
     ...suite,
     generation,
-    methods: suite.methods.map((method) => {
-      if (method.method !== 'moa') return method;
-      const semantics = semanticsOf({ ...suite, generation }, method);
-      return { ...method, criterion: semantics.criterion, semantics };
-    }),
+    methods: suite.methods.map((method) =>
+      method.method === 'moa' ? { ...method, criterion: semanticsOf({ ...suite, generation }, method).criterion } : method,
+    ),
   };
 }
 
@@ -77,9 +78,12 @@ function reserveOf({ generation }: SuiteParts, choices: Choices) {
   return { ...(reserveTokens === undefined ? {} : { reserveTokens }), ...(reserveAfter === undefined ? {} : { reserveAfter }) };
 }
 
-/** The choices of a moa method, named by what they all are. */
-function semanticsOf(
-  { compress, generation }: SuiteParts,
+/**
+ * All choices of a moa method, named by what they all are: what the suite says of a choice, else what the semantics of the method are, else those of
+ * the suite.
+ */
+export function semanticsOf(
+  { compress, generation }: Pick<SuiteParts, 'compress' | 'generation'>,
   method: { readonly criterion?: Choices['criterion'] | undefined; readonly semantics?: keyof typeof CHOICES | undefined },
 ): Semantics {
   const base = CHOICES[method.semantics ?? compress?.semantics ?? 'exact'];

@@ -50,6 +50,12 @@ export async function readArray(path: string, name: string): Promise<Float64Arra
   }
 }
 
+/** Rows 0, 2, 4, ... of [tokens, width]: what the goldens keep of gradients. */
+export function everySecondRow(values: ArrayLike<number>, tokens: number): Float64Array {
+  const width = values.length / tokens;
+  return Float64Array.from(values).filter((_, i) => Math.floor(i / width) % 2 === 0);
+}
+
 /** Largest |actual - expected| over the largest |expected|. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [worst, scale] = [actual.length === expected.length ? 0 : Number.POSITIVE_INFINITY, 0];

@@ -41,7 +41,6 @@ describe('parseSuite', () => {
       density: 0.5,
       heterogeneity: 'elastic',
       criterion: 'joint',
-      semantics: expect.objectContaining({ name: 'exact', criterion: 'joint', pricing: 'cache' }),
     });
     expect(suite.compress?.calibration).toEqual({ tasks: ['summary'], samplesPerLength: 6, answerTokens: 64 });
     expect(suite).toMatchObject({

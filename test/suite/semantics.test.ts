@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { suiteSchema } from '../../src/suite/schema.ts';
+import { semanticsOf } from '../../src/suite/semantics.ts';
 
 const COMPRESS = { calibration: { tasks: ['lines'] }, profileLengths: [1024, 2048], constrainLengths: [1024], validate: { length: 4096 } };
 
@@ -21,9 +22,12 @@ function written({ compress = {}, generation = {}, method = {} }: Written) {
 }
 
 function semantics(parts: Written) {
-  const [method] = suiteSchema.parse(written(parts)).methods;
+  const suite = suiteSchema.parse(written(parts));
+  const [method] = suite.methods;
   if (method?.method !== 'moa') throw new Error('the suite has a moa method');
-  return method.semantics;
+  // A run folder keeps the suite as it was read; read again, it is the same.
+  expect(suiteSchema.parse(JSON.parse(JSON.stringify(suite)))).toEqual(suite);
+  return semanticsOf(suite, method);
 }
 
 const EXACT = {

@@ -4,6 +4,7 @@ import type { Rule } from '../../plan/rule.ts';
 import type { Plan, Provenance } from '../../plan/schema.ts';
 import { suiteLengths } from '../../suite/lengths.ts';
 import type { MethodOfSuite } from '../../suite/schema.ts';
+import { type Semantics, semanticsOf } from '../../suite/semantics.ts';
 import { calibrationSet, compressSection, influenceProfiles } from '../artefacts.ts';
 import { lossTable } from '../loss-table.ts';
 import type { ParetoFront, ParetoPoint } from '../optimize/front.ts';
@@ -18,30 +19,31 @@ type MoaOptions = MethodOfSuite<'moa'>;
 /** Spans per layer and KV head: profile attention influence, optimize under the density budget, validate the Pareto front (MoA section 4). */
 export const moaMethod: Method<MoaOptions> = {
   name: 'moa',
-  key: ({ density, heterogeneity, criterion, semantics, rulesPerLayer }, suite) => ({
-    density,
-    heterogeneity,
-    criterion,
-    semantics,
-    rulesPerLayer,
+  key: (options, suite) => ({
+    density: options.density,
+    heterogeneity: options.heterogeneity,
+    criterion: options.criterion,
+    semantics: semanticsOf(suite, options),
+    rulesPerLayer: options.rulesPerLayer,
     compress: suite.compress,
     // The reserve decides the spans at which plans are validated, and so which plan is chosen.
     reserveTokens: suite.generation.reserveTokens,
     reserveAfter: suite.generation.reserveAfter,
   }),
   compress: async (options, context) => {
-    const rules = rulesToChooseFrom(options, context);
-    const profiles = await influenceProfiles(context, options.semantics.epsilon);
-    const front = await optimizeRules(options, context, { profiles, rules });
-    const candidates = front.points.map((point) => planOfPoint(options, context, { front, point, profiles }));
+    const semantics = semanticsOf(context.suite, options);
+    const rules = rulesToChooseFrom(options, context, semantics);
+    const profiles = await influenceProfiles(context, semantics.epsilon);
+    const front = await optimizeRules(options, context, { profiles, rules, semantics });
+    const candidates = front.points.map((point) => planOfPoint(options, context, { front, point, profiles, semantics }));
     const { validate } = compressSection(context);
-    const set = await calibrationSet(context, 'validate', { ...validate, answers: options.semantics.validationAnswers });
+    const set = await calibrationSet(context, 'validate', { ...validate, answers: semantics.validationAnswers });
     const { model, generation } = context.suite;
     const losses = await validationLosses(context.model, candidates, set, {
       ...context,
       kvDType: model.kvDType,
       generation,
-      mean: options.semantics.validationMean,
+      mean: semantics.validationMean,
     });
     const plans = candidates.map((plan, i) =>
       withValidation(plan, { length: validate.length, loss: losses[i] as number, samples: set.items.length }),
@@ -53,7 +55,11 @@ export const moaMethod: Method<MoaOptions> = {
   },
 };
 
-function rulesToChooseFrom({ density: budget, heterogeneity, semantics }: MoaOptions, context: CompressContext): readonly Rule[] {
+function rulesToChooseFrom(
+  { density: budget, heterogeneity }: MoaOptions,
+  context: CompressContext,
+  semantics: Semantics,
+): readonly Rule[] {
   const { profileLengths, constrainLengths: constraintLengths } = compressSection(context);
   return semantics.candidates === 'released'
     ? releasedRules(profileLengths, constraintLengths)
@@ -61,9 +67,13 @@ function rulesToChooseFrom({ density: budget, heterogeneity, semantics }: MoaOpt
 }
 
 async function optimizeRules(
-  { density: budget, heterogeneity, rulesPerLayer, semantics }: MoaOptions,
+  { density: budget, heterogeneity, rulesPerLayer }: MoaOptions,
   context: CompressContext,
-  { profiles, rules }: { readonly profiles: readonly ProfileUse[]; readonly rules: readonly Rule[] },
+  {
+    profiles,
+    rules,
+    semantics,
+  }: { readonly profiles: readonly ProfileUse[]; readonly rules: readonly Rule[]; readonly semantics: Semantics },
 ): Promise<ParetoFront> {
   const { profileLengths, constrainLengths, intervals } = compressSection(context);
   const { criterion, pricing, lowerBound, grid } = semantics;
@@ -91,9 +101,10 @@ interface PointOfFront {
   readonly front: ParetoFront;
   readonly point: ParetoPoint;
   readonly profiles: readonly ProfileUse[];
+  readonly semantics: Semantics;
 }
 
-function planOfPoint(options: MoaOptions, context: CompressContext, { front, point, profiles }: PointOfFront): Plan {
+function planOfPoint(options: MoaOptions, context: CompressContext, { front, point, profiles, semantics }: PointOfFront): Plan {
   return planOfRules({
     name: options.id,
     method: 'moa',
@@ -109,7 +120,7 @@ function planOfPoint(options: MoaOptions, context: CompressContext, { front, poi
         profiles.map(({ profile }) => [profile.length, contentHash([...profile.joint, ...profile.elementwise])]),
       ),
       criterion: options.criterion,
-      semantics: options.semantics,
+      semantics,
       objective: `loss at ${point.primary} tokens`,
       losses: { ...point.objectives },
       solver: front.solver,

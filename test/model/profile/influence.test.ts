@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../../src/model/load.ts';
 import { attentionGradients, influenceProfile } from '../../../src/model/profile/influence.ts';
-import { GOLDENS, goldenModel, readArray, readGolden, relativeError } from '../golden-model.ts';
+import { everySecondRow, GOLDENS, goldenModel, readArray, readGolden, relativeError } from '../golden-model.ts';
 import { cpuBackend } from '../test-backends.ts';
 
 const MODELS = ['llama2', 'llama3', 'mistral', 'qwen2', 'qwen3', 'llama-linear', 'llama-dynamic', 'llama-yarn'];
@@ -20,12 +20,6 @@ async function gradientError(name: string): Promise<number> {
       relativeError(everySecondRow(g, golden.tokens.length - 1), expected.subarray(l * elements, (l + 1) * elements)),
     ),
   );
-}
-
-/** Rows 0, 2, 4, ... of [tokens, width]: what the golden keeps. */
-function everySecondRow(values: ArrayLike<number>, tokens: number): Float64Array {
-  const width = values.length / tokens;
-  return Float64Array.from(values).filter((_, i) => Math.floor(i / width) % 2 === 0);
 }
 
 describe("gradients at the attention outputs equal Hugging Face's", () => {

@@ -85,9 +85,9 @@ function adjusted(timed: readonly Timed[]): Timed[] {
 }
 
 /**
- * The row with its verdict. HEAD is `worse` when the difference is established and the estimate reaches the threshold, because a smaller change can come from
- * the machine's day. HEAD is `same` when the interval rules out that it is slower by the threshold. `equivalent` says whether the interval also rules out that
- * HEAD is faster by the threshold (two one-sided tests).
+ * The row with its verdict. HEAD is `worse` when the difference is established and the estimate reaches the threshold. A smaller change counts for nothing,
+ * because equal code on one machine differs a little from day to day. HEAD is `same` when the interval rules out that it is slower by the threshold.
+ * `equivalent` says whether the interval also rules out that HEAD is faster by the threshold (two one-sided tests).
  */
 export function judgeTiming({ row, problem }: Timed, { slower }: Rules, level: number): TimingRow {
   if (problem !== null) return { ...row, ...problem };

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 const text = z.string().nullable();
 
-/** What a number depends on besides the suite: the content of environment.json. */
+/** The machine, the runtime and the code that a measured number depends on besides the suite: the content of environment.json. */
 export const environmentSchema = z.strictObject({
   version: z.literal(1),
   time: z.iso.datetime(),
@@ -37,7 +37,7 @@ export type Environment = z.infer<typeof environmentSchema>;
 /** Environment variables that change how many threads compute. Others may hold secrets and are not read. */
 const THREAD_VARIABLES = ['OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES', 'UV_THREADPOOL_SIZE', 'CUDA_VISIBLE_DEVICES'] as const;
 
-/** Those of these variables that are set. */
+/** The values of the variables in `THREAD_VARIABLES`, by name. Variables that are not set are left out. */
 export function threadVariables(): { [name: string]: string } {
   return Object.fromEntries(THREAD_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
 }
@@ -47,11 +47,11 @@ export interface EnvironmentInput {
   readonly root: string;
   readonly backend: Environment['backend'];
   readonly time?: Date;
-  /** As it was before this process began to compute; now when left out. */
+  /** The load averages before this process began to compute. Without them, the load averages of this moment are taken. */
   readonly loadAverage?: readonly number[];
 }
 
-/** Captures the machine, the runtime and the code. What cannot be read is null. */
+/** The machine, the runtime and the code as they are now. What cannot be read is null, or 'unknown'. */
 export function captureEnvironment({ root, backend, time = new Date(), loadAverage = loadavg() }: EnvironmentInput): Environment {
   const processors = cpus();
   const { version, packages } = packageVersions(root);

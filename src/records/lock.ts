@@ -10,23 +10,26 @@ const holderSchema = z.strictObject({ pid: z.int().min(1), started: z.string().n
 type Holder = z.infer<typeof holderSchema>;
 
 export interface WriterLock {
-  /** Removes the lock file if it is still ours. Idempotent. */
+  /** Removes the lock file if this process still holds it. A second call does nothing. */
   release(): void;
 }
 
-/** Far more than a lock file has. */
+/** More bytes than any lock file has. */
 const MAX_BYTES = 4096;
-/** A lock that vanishes or changes hands while it is looked at is looked at again. */
+/** How often a lock is read again when it vanished or changed hands during the attempt to take it. */
 const ATTEMPTS = 20;
-/** The token of a lock that cannot be read: one of an older version, cut off while it was written. */
+/** Stands for the holder, and for its token, when the lock file cannot be read. Older versions left such files when they were killed while writing one. */
 const DAMAGED = 'damaged';
 
 /**
- * Takes a lock file for this process. A lock whose process is gone (or whose id was given to a later process) is stale and replaced.
+ * Takes a lock file for this process and returns the lock. A lock is stale when its process is gone, or when a later process has its process id. A stale
+ * lock is replaced.
  *
- * A lock appears whole or not at all: it is written under another name and linked. A stale one is replaced by rename, and only by the holder of a second
- * lock that is named by the stale one's token: of all who saw that stale lock one replaces it, after looking once more that it is still there.
- * @throws MoaError IO when a living process holds it, or one on another machine whose life cannot be seen from here.
+ * A lock file appears whole or not at all: it is written under another name and then linked. A stale lock file is replaced by rename. Several processes may
+ * see the same stale lock, so each must first take a second lock, whose name is made from the stale lock's token. Only one process gets that second lock. It
+ * checks that the stale lock is still there, and replaces it.
+ * @throws MoaError IO when a living process holds the lock, or a process on another machine, because this machine cannot see whether that process is alive;
+ * INVALID_FILE when the lock is no regular file.
  */
 export function acquireLock(path: string): WriterLock {
   const own: Holder = { pid: process.pid, started: startTime(process.pid), host: hostname(), token: randomUUID() };
@@ -46,7 +49,7 @@ export function acquireLock(path: string): WriterLock {
   }
 }
 
-/** Puts the draft where no lock is. */
+/** Puts the draft in place if there is no lock. false: there is a lock. */
 function linked(draft: string, path: string): boolean {
   try {
     linkSync(draft, path);
@@ -57,7 +60,7 @@ function linked(draft: string, path: string): boolean {
   }
 }
 
-/** Puts the draft where a stale lock is. false: the lock changed meanwhile. */
+/** Puts the draft in the place of a stale lock. false: the lock changed in the meantime. */
 function replacedStale(draft: string, path: string): boolean {
   const holder = readHolder(path);
   if (holder === null) return false;
@@ -76,7 +79,10 @@ function replacedStale(draft: string, path: string): boolean {
   }
 }
 
-/** The right to replace one stale lock. Its holder is as good as the holder of the lock itself. The token, which a stranger may have written, is hashed. */
+/**
+ * The right to replace one stale lock. When another process has this right, it is reported as the holder of the lock itself. The token is hashed, because a
+ * stranger may have written it.
+ */
 function takeoverLock(path: string, token: string): WriterLock {
   const takeover = `${path}.${sha256(token).slice(0, 16)}.takeover`;
   try {
@@ -117,7 +123,7 @@ function releaseOwn(path: string, token: string): void {
   if (holder !== null && tokenOf(holder) === token) rmSync(path, { force: true });
 }
 
-/** null: there is no lock. A link is not followed: it is no lock of ours. */
+/** Who holds the lock. null: there is no lock. Symbolic links are not followed, because moabench makes none. */
 function readHolder(path: string): Holder | typeof DAMAGED | null {
   let descriptor: number;
   try {
@@ -143,7 +149,10 @@ function holderIn(text: string): Holder | typeof DAMAGED {
   }
 }
 
-/** Start of a process in clock ticks since boot (field 22 of /proc/PID/stat): tells a reused process id. null where /proc is missing. */
+/**
+ * When a process started, in clock ticks since boot (field 22 of /proc/PID/stat). It shows whether a process id was given to another process. null where /proc
+ * is missing.
+ */
 function startTime(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

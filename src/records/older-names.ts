@@ -1,7 +1,10 @@
-/** Names of caches up to version 2, which were those of methods. */
+/** Cache names up to version 2 -> cache names now. In those versions caches were named after methods. */
 const CACHES: Readonly<Record<string, string>> = { static: 'ring', dense: 'full' };
 
-/** A record line of version 1 or 2 with the names of version 3: `length` was `contextTokens`, and a cache had the name of a method. Other values are given back. */
+/**
+ * A record line of version 1 or 2 with the names of version 3. In the older versions `length` was called `contextTokens`, and caches were named after methods.
+ * A value without `contextTokens` is returned as it is.
+ */
 export function withTodaysNames(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('contextTokens' in value)) return value;
   const { contextTokens, ...others } = value as { readonly [key: string]: unknown };

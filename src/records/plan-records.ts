@@ -3,7 +3,7 @@ import { planSchema } from '../plan/schema.ts';
 import { semanticsSchema } from '../suite/semantics.ts';
 import { byTokens, hash, measured, ms, positive } from './fields.ts';
 
-// What compression leaves: plans, the profiles that they rest on, and the fronts that they were chosen from.
+// The results of compression: plans, the profiles from which they are made, and the Pareto fronts from which they were chosen.
 
 export const plan = z.strictObject({
   kind: z.literal('plan'),
@@ -12,7 +12,7 @@ export const plan = z.strictObject({
   path: z.string().describe('Relative to the run folder.'),
   reused: z.boolean(),
   wallMs: ms,
-  /** The whole plan: a log explains itself without its files. */
+  /** The whole plan, so that the log can be understood without the plan files. */
   plan: planSchema,
 });
 
@@ -33,11 +33,14 @@ export const front = z.strictObject({
   kind: z.literal('front'),
   ...measured,
   criterion: z.enum(['moa', 'joint']),
-  /** Missing in records made before 0.2, which were all `exact`, but for the criterion. */
+  /** Absent in records made before version 0.2. All choices of those were `exact`, except that their criterion could differ. */
   semantics: semanticsSchema.optional(),
   solver: z.string(),
   wallMs: ms,
-  /** The Pareto plans of one method: the loss objective at each profile length, densities, and the loss at the unseen validation length. */
+  /**
+   * The Pareto plans of one method: the loss objective and the density at each profile length, and the loss at the validation length, which the optimizer did
+   * not see.
+   */
   points: z.array(
     z.strictObject({
       planHash: hash,

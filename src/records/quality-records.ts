@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { content, count, kvBytes, measured, ms, positive } from './fields.ts';
 
-// One line a scored sample.
+// Records of quality: one line for each scored sample.
 
 export const sample = z.strictObject({
   kind: z.literal('sample'),
@@ -18,7 +18,7 @@ export const sample = z.strictObject({
   newTokens: count,
   finish: z.enum(['stop', 'length']),
   truncatedTokens: count.describe('Prompt tokens dropped to fit; 0 is healthy.'),
-  /** Tokens between the evidence and the prompt's end; null without one place. Shows whether a window alone could see it. */
+  /** Tokens between the evidence and the prompt's end. It shows whether a window alone reaches the evidence. null when the evidence is not in one place. */
   evidenceDistance: count.nullable(),
   promptTail: z.string().max(2000),
   output: z.string(),

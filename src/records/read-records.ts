@@ -7,7 +7,7 @@ import { withTodaysNames } from './older-names.ts';
 import { type RunRecord, recordSchema } from './record.ts';
 import { RECORD_VERSION } from './version.ts';
 
-/** A last line that was cut off by a kill or a full disk. */
+/** A last line that has no newline, because a kill or a full disk cut it off. */
 interface TornLine {
   readonly line: number;
   readonly bytes: number;
@@ -16,19 +16,21 @@ interface TornLine {
 export interface ReadResult {
   readonly records: readonly RunRecord[];
   readonly torn: TornLine | null;
-  /** Numbers of the lines from which no record can be read. */
+  /** Numbers, from 1, of the lines from which no record can be read. */
   readonly damaged: readonly number[];
-  /** Where the whole lines end. */
+  /** Length in bytes of all whole lines, so the offset at which a torn line begins. */
   readonly bytes: number;
 }
 
-/** Far above any run so far (the largest has 6 MB); a larger file is another thing. */
+/** Far above any run so far (the largest has 6 MB). A larger file is not a log of records. */
 const MAX_BYTES = 2 ** 30;
 const NEWLINE = 10;
 
 /**
- * All records of a file, compressed by gzip where its name ends in .gz. A last line without its newline is torn, a line that is no record is damaged; both are left out and told.
- * @throws MoaError NOT_FOUND or IO when it cannot be read; INVALID_FILE when it is no regular file, holds not one record, or another version's.
+ * All records of a file. A file whose name ends in .gz is unpacked. A last line without its newline is torn, and a line that holds no record is damaged. Both
+ * are left out, and the result says which they are.
+ * @throws MoaError NOT_FOUND or IO when the file cannot be read; INVALID_FILE when it is no regular file, is too large, or is not empty but holds no record;
+ * UNSUPPORTED when a newer version wrote it.
  */
 export function readRecords(path: string): ReadResult {
   if (path.endsWith('.gz')) return parsed(readCompressedInput(path, { what: 'records', maxBytes: MAX_BYTES, links: 'refuse' }), path);
@@ -40,7 +42,11 @@ export function readRecords(path: string): ReadResult {
   }
 }
 
-/** Opens a log, which `append` creates. A link is not followed, and nothing but a regular file is taken: a log of another's making may be anything. */
+/**
+ * The file descriptor of a log. `append` creates the log if there is none. Links are not followed, and only a regular file is opened, because someone else may
+ * have put anything in the place of a log.
+ * @throws MoaError NOT_FOUND or IO when the log cannot be opened; INVALID_FILE when it is a link or no regular file.
+ */
 export function openRecords(path: string, action: 'read' | 'append'): number {
   const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   const access = action === 'read' ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT;
@@ -56,7 +62,7 @@ export function openRecords(path: string, action: 'read' | 'append'): number {
   throw irregular(path, 'something else');
 }
 
-/** The records of an open log. Errors as `readRecords`. */
+/** All records of an open, uncompressed log. @throws as `readRecords`. */
 export function readAll(descriptor: number, path: string): ReadResult {
   return parsed(contentOf(descriptor, path), path);
 }
@@ -95,7 +101,7 @@ function contentOf(descriptor: number, path: string): Buffer {
   }
 }
 
-/** null: the line is damaged. A run of another version is told, as all of its lines would look damaged. */
+/** The record in a line. null: the line is damaged. A run of a newer version throws instead, because all of its lines would look damaged. */
 function recordIn(text: string, place: string): RunRecord | null {
   try {
     const value = withTodaysNames(parseJson(text, place));

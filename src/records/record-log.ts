@@ -1,6 +1,6 @@
 import type { RecordOf, RunRecord } from './record.ts';
 
-/** Records of a run in file order, found by what they are about. */
+/** The records of a run in file order, with look-ups by cell and by set of samples. */
 export class RecordLog {
   readonly #records: RunRecord[] = [];
   readonly #byCell = new Map<string, RunRecord[]>();
@@ -16,7 +16,7 @@ export class RecordLog {
     return this.#records;
   }
 
-  /** The newest address of every cell id. Empty in version 1. */
+  /** Cell id -> its newest address. Empty for records of version 1, which have no addresses. */
   get addresses(): ReadonlyMap<string, RecordOf<'cell'>> {
     return this.#addresses;
   }
@@ -32,27 +32,30 @@ export class RecordLog {
     }
   }
 
-  /** What was measured of a cell and how it ended, by its content hash. */
+  /** All records of a cell (plans, measurements, outcomes), in file order. `cell`: its content hash. */
   ofCell(cell: string): readonly RunRecord[] {
     return this.#byCell.get(cell) ?? [];
   }
 
-  /** How a cell ended last; undefined while it is unfinished. */
+  /** The last outcome of a cell; undefined while the cell is unfinished. `cell`: its content hash. */
   outcomeOf(cell: string): RecordOf<'outcome'> | undefined {
     return this.ofCell(cell).findLast((record): record is RecordOf<'outcome'> => record.kind === 'outcome');
   }
 
-  /** The contents of a set of samples, once they are on record. */
+  /** The content hashes of a set of samples; undefined when the set is not on record. `set`: its hash. */
   samplesOf(set: string): ReadonlySet<string> | undefined {
     return this.#sets.get(set);
   }
 
-  /** Contents of the samples that a cell has scored. */
+  /** Content hashes of the samples that were scored for a cell. `cell`: its content hash. */
   scored(cell: string): ReadonlySet<string> {
     return new Set(this.ofCell(cell).flatMap((record) => (record.kind === 'sample' || record.kind === 'loss' ? [record.content] : [])));
   }
 
-  /** Whether a cell was closed with a result, and the result is there: a damaged line may have taken it. `set`: the samples that it asks for. */
+  /**
+   * Whether a cell completed and its results are still on record. A damaged line can have destroyed them. `cell`: its content hash. `set`: the hash of the set
+   * of samples that the cell asks for, null when it asks for none.
+   */
   isDone(cell: string, set: string | null): boolean {
     if (this.outcomeOf(cell)?.status !== 'completed') return false;
     if (set === null) return this.ofCell(cell).some(({ kind }) => kind !== 'outcome' && kind !== 'profile' && kind !== 'front');

@@ -4,7 +4,7 @@ import { loss, sample } from './quality-records.ts';
 import { cell, data, outcome, run, sampleSet, stretch, stretchEnd, substitutions } from './run-records.ts';
 import { capacity, measurement, unfit } from './timing-records.ts';
 
-/** The `cell` of those whose method has no plan: nothing of theirs can be reused. */
+/** The address of a cell whose method has no plan. Nothing that is recorded under it can be reused. */
 export const WITHOUT_PLAN = '00000000';
 
 /** One line of records.jsonl. */

@@ -3,9 +3,9 @@ import { environmentSchema } from './environment.ts';
 import { count, hash, ms, ofCell, positive, time } from './fields.ts';
 import { RECORD_VERSION } from './version.ts';
 
-// What a run is, what it consists of, and how its cells ended.
+// Records of the run itself: its model and backend, its stretches of measuring, its cells, their samples and how the cells ended.
 
-/** The model that a run ran. */
+/** The model that was run. */
 export const ranModelSchema = z.strictObject({
   name: z.string(),
   weightsHash: z.string(),
@@ -53,12 +53,15 @@ export const run = z.strictObject({
 });
 
 /**
- * A process's time of measuring, written before its first measurement and only when there is one: the machine, its load, and the code, as they were when
- * the process began.
+ * A stretch of measuring: the time in which one process measured. It holds the machine, its load and the code as they were when the process began. It is
+ * written just before the first measurement, so a process that measures nothing writes none.
  */
 export const stretch = z.strictObject({ kind: z.literal('stretch'), time, id: z.string().min(1), environment: environmentSchema });
 
-/** Closes a stretch. Absent after a kill: then neither the load at its end nor the substitutes of kernels are known. */
+/**
+ * Closes a stretch. It is missing when the process was killed. Then it is not known how busy the machine was at the end, nor which ops ran on another kernel
+ * than the one meant for them.
+ */
 export const stretchEnd = z.strictObject({
   kind: z.literal('stretchEnd'),
   time,
@@ -67,7 +70,7 @@ export const stretchEnd = z.strictObject({
   substitutions: z.array(z.string().min(1)).describe('What ran on another kernel than the one meant for it: sentences.'),
 });
 
-/** The address that a cell of the suite has now: written when it differs from the newest one of that id, which it supersedes. */
+/** The address (content hash) that a cell of the suite has now. It is written when the address has changed, and replaces the earlier one of the same cell id. */
 export const cell = z.strictObject({
   kind: z.literal('cell'),
   ...ofCell,
@@ -78,10 +81,13 @@ export const cell = z.strictObject({
   sampleSet: hash.nullable().describe('Of a cell with samples: the sampleSet record that lists them.'),
 });
 
-/** The samples that a cell asks for, by content; the same for all methods of a comparison. */
+/** The content hashes of the samples that a cell asks for. All methods that are compared have the same set. */
 export const sampleSet = z.strictObject({ kind: z.literal('sampleSet'), time, set: hash, samples: z.array(hash) });
 
-/** What the samples of a condition are made of; one for all methods, written before anything is compressed. The newest of a condition counts. */
+/**
+ * Where the samples of a condition (part, task and length) come from. All methods share the record. It is written before anything is compressed, and the newest
+ * record of a condition counts.
+ */
 export const data = z.strictObject({
   kind: z.literal('data'),
   time,
@@ -105,10 +111,10 @@ export const data = z.strictObject({
     .describe('Well-formed samples in the files; null for generated ones, of which there are as many as asked for.'),
 });
 
-/** In version 1 only: what stretchEnd says now. */
+/** Only in version 1. Later versions have `substitutions` in stretchEnd instead. */
 export const substitutions = z.strictObject({ kind: z.literal('substitutions'), time, sentences: z.array(z.string().min(1)) });
 
-/** Closes a cell. Without one the cell was interrupted and is resumed from its samples. */
+/** Closes a cell. A cell without an outcome was interrupted; it goes on from the samples that are already on record. */
 const outcomeCommon = { kind: z.literal('outcome'), ...ofCell, cellId: z.string().min(1) };
 export const outcome = z.discriminatedUnion('status', [
   z.strictObject({ ...outcomeCommon, status: z.literal('completed'), wallMs: ms }),

@@ -8,7 +8,10 @@ import { openRecords, type ReadResult, readAll } from './read-records.ts';
 import { type RunRecord, recordSchema } from './record.ts';
 import { RecordLog } from './record-log.ts';
 
-/** Lines are forced to the disk when a cell ends and at least this often; a killed process loses nothing either way, a power cut up to this. */
+/**
+ * Lines are forced to the disk when a cell ends, and when a line is written this long after the last time. A killed process loses no line in either case. A power
+ * cut may lose the lines since then.
+ */
 const SYNC_INTERVAL_MS = 1000;
 
 interface Opened {
@@ -18,11 +21,11 @@ interface Opened {
   readonly read: ReadResult;
 }
 
-/** The append-only log of one run folder, open for the one writer that it allows. */
+/** The append-only log of one run folder, open for writing. Only one process at a time can have it open. */
 export class RecordStore extends RecordLog {
-  /** What was cut off at opening; say so to the user. */
+  /** The torn last line that was cut off at opening, which the user should be told; null when there was none. */
   readonly torn: ReadResult['torn'];
-  /** Lines that were left out as no record can be read from them; say so to the user. */
+  /** Numbers of the lines that were left out because no record can be read from them. The user should be told. */
   readonly damaged: ReadResult['damaged'];
   readonly #path: string;
   readonly #lock: WriterLock;
@@ -42,8 +45,9 @@ export class RecordStore extends RecordLog {
   }
 
   /**
-   * Opens or creates the log and takes its writer lock. A torn last line is cut off and told in `torn`.
-   * @throws MoaError IO when another process writes it or the folder cannot be written; INVALID_FILE when it is no regular file or holds no whole record.
+   * The open log, created if there is none, with its writer lock held. A torn last line is cut off, and `torn` says so.
+   * @throws MoaError IO when another process has the log open or the folder cannot be written; INVALID_FILE when the log is no regular file, is too large, or is
+   * not empty but holds no whole record; UNSUPPORTED when a newer version wrote it.
    */
   static open(path: string): RecordStore {
     makeFolder(dirname(path));
@@ -61,14 +65,14 @@ export class RecordStore extends RecordLog {
     }
   }
 
-  /** A record to write before the next one, and only if there is a next one: it says what those are about. */
+  /** Keeps a record that explains the records after it. It is written just before the next record, and not at all if no other record follows. */
   preface(record: RunRecord): void {
     this.#preface = record;
   }
 
   /**
-   * Checks and appends one record: one line, one write. What could not be written whole is taken back, so that the file stays readable.
-   * @throws MoaError INVALID_ARGUMENT for a malformed record; IO (such as a full disk) naming the file.
+   * Checks one record and appends it as one line. If the line cannot be written whole, its part is cut off again, so that the file stays readable.
+   * @throws MoaError INVALID_ARGUMENT for a malformed record; IO, with the file's name, when writing fails (for example on a full disk); INTERNAL after `close`.
    */
   append(record: RunRecord): void {
     if (this.#descriptor === null)
@@ -94,7 +98,7 @@ export class RecordStore extends RecordLog {
     this.add(parsed.data);
   }
 
-  /** Flushes, closes and releases the lock. Idempotent. */
+  /** Flushes and closes the log and releases its lock. A second call does nothing. @throws MoaError IO when flushing or closing fails. */
   close(): void {
     if (this.#descriptor === null) return;
     const descriptor = this.#descriptor;
@@ -124,7 +128,7 @@ export class RecordStore extends RecordLog {
     try {
       if (this.#descriptor !== null) ftruncateSync(this.#descriptor, this.#bytes);
     } catch {
-      // The write error is the one to tell; a torn last line is cut off at the next opening.
+      // The caller reports the write error, which matters more. The next opening cuts off the torn last line.
     }
   }
 }

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { CACHE_POLICIES } from '../native/backend.ts';
 import { bytes, count, deviceMemory, kvBytes, measured, positive } from './fields.ts';
 
-// Times, what did not fit, and largest batches.
+// Records of efficiency: times, conditions that did not fit into memory, and largest batches.
 
 const timer = z.enum(['cuda events', 'stream thread clock', 'wall clock']);
 const cache = z.enum(CACHE_POLICIES);
 
-/** What a timing was of. */
+/** What was timed, and under which condition. */
 const timedCondition = {
   measure: z.enum(['prefill', 'decode']),
   cache,
@@ -23,14 +23,14 @@ const timedCondition = {
     .describe('The baseline, timed a second time in the same schedule: what the clock says of equal programs.'),
 };
 
-/** Timings of one cell in one process. */
+/** The timings of one cell in one process. */
 export const measurement = z.strictObject({
   kind: z.literal('measurement'),
   ...measured,
   ...timedCondition,
   /**
-   * One timing a round in ms: mean of its passes, each a whole prefill or `newTokens` decode steps up to the context. Equal indices of one
-   * group and process were taken side by side.
+   * One timing for each round, in ms: the mean of the round's passes. A pass is a whole prefill, or `newTokens` decode steps that end at the context length.
+   * Within one process and one group of cells that are timed together, timings with equal indices were taken side by side.
    */
   samplesMs: z.array(z.number().positive()).min(1).max(10_000),
   passes: z.array(positive).optional().describe('How many passes each timing is the mean of. Absent in older records: one.'),
@@ -41,7 +41,7 @@ export const measurement = z.strictObject({
   deviceMemory,
 });
 
-/** What a cell has in the place of a measurement when memory ran out: a result, not a failure. */
+/** Takes the place of a measurement when memory ran out. This is a result, not a failure. */
 export const unfit = z.strictObject({
   kind: z.literal('unfit'),
   ...measured,

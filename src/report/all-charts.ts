@@ -10,7 +10,7 @@ import { ablationCharts, scoreCharts } from './charts/scores.ts';
 import { spanMap } from './charts/spans.ts';
 import { tradeoffChart } from './charts/tradeoff.ts';
 
-/** Every figure that the records have data for, in reading order. */
+/** Every chart for which the records have data, in reading order. */
 export function allCharts(summary: Summary, selection: Selection): Chart[] {
   const styles = methodStyles(summary);
   const longest = Math.max(

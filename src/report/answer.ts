@@ -6,17 +6,17 @@ import { timedText } from '../summary/speed/verdicts.ts';
 import type { MethodSummary, Paired, Summary } from '../summary/summary.ts';
 import { decodeShare } from './cost.ts';
 
-/** What a reader wants to know first: whether a method beats a uniform mask of the same memory, by how much, and how sure that is. */
+/** The answer that a reader wants first: whether a method beats a uniform mask of the same memory, by how much, and how certain this is. */
 export interface Answer {
-  /** A sentence that can stand alone. */
+  /** One sentence that can be read without the evidence. */
   readonly claim: string;
-  /** A sentence each: the evidence, and what else was seen of the method. */
+  /** Sentences with the evidence, and with what else was found about the method. */
   readonly evidence: readonly string[];
 }
 
 /**
- * One answer for each budget that has a uniform mask and freer methods: its freest method against the mask. Without such a pair, what the freest methods do
- * beside the baseline. Nothing where nothing was compared.
+ * One answer for each budget that has a uniform mask and freer methods. It compares the freest of these methods with the mask. When no budget has such a pair,
+ * the answers compare the freest methods with the baseline. Empty when nothing was compared.
  */
 export function answers(summary: Summary): Answer[] {
   const pairs = uniformPairs(summary);
@@ -32,11 +32,11 @@ const UNIFORM = 1;
 interface Pair {
   readonly own: MethodSummary;
   readonly uniform: MethodSummary;
-  /** Own minus the uniform mask's. */
+  /** The method's value minus the uniform mask's. */
   readonly paired: Paired;
 }
 
-/** Of each uniform mask, its comparison with the freest method of its memory. */
+/** For each uniform mask, its comparison with the freest method of the same memory. */
 function uniformPairs(summary: Summary): Pair[] {
   const of = (id: string): MethodSummary | undefined => summary.methods.find((method) => method.id === id);
   const all = summary.contrasts.flatMap(({ method, paired }): Pair[] => {
@@ -50,7 +50,7 @@ function uniformPairs(summary: Summary): Pair[] {
   });
 }
 
-/** The same comparison seen from the other method. */
+/** The same comparison from the other method's side, so with its signs turned. `other`: the method that it is now compared with. */
 function turned(paired: Paired, other: string): Paired {
   const { estimate, low, high, n } = paired.delta;
   const delta = { estimate: -estimate, low: high === null ? null : -high, high: low === null ? null : -low, n };
@@ -74,13 +74,13 @@ function againstUniform({ own, uniform, paired }: Pair, summary: Summary): Answe
   };
 }
 
-/** A p-value for those who do not think in them. */
+/** What the p-value means in words, for readers who do not use p-values, with the p-value in brackets. */
 function certainty(paired: Paired): string {
   if (paired.pHolm === null) return 'too few to say whether chance made it';
   return `${directionOf(paired) === null ? 'chance may have made it' : 'chance is an unlikely reason'} (${familyP(paired)})`;
 }
 
-/** `: with 49% of Dense's KV memory it answers 98% of the retrieval questions, the mask 49% with 50%`. */
+/** `: with 49.0% of Dense's KV memory it answers 98% of the retrieval questions right, the mask 49% with 50.0%`. */
 function seenText(own: MethodSummary, uniform: MethodSummary, summary: Summary): string {
   const [mine, theirs] = [own, uniform].map(({ retrieval }) => (retrieval?.mean ? percent(retrieval.mean.estimate) : null));
   if (mine === null || theirs === null) return '';
@@ -115,7 +115,7 @@ function taskSentence(methods: readonly MethodSummary[], summary: Summary): stri
   return [`Of ${baselineLabel(summary)}'s mean score over ${tasks}, ${parts.join(', ')}.`];
 }
 
-/** Decoding speed beside the baseline and the uniform mask; null: whichever uniform masks have as much memory. */
+/** The method's decoding speed compared with the baseline and with `uniform`. null: with every uniform mask of equal KV memory. */
 function speedSentence(own: MethodSummary, uniform: MethodSummary | null, { speedContrasts, methods, baseline }: Summary): string[] {
   const isUniform = (id: string): boolean =>
     uniform === null ? methods.some((method) => method.id === id && rungOf(method) === UNIFORM) : id === uniform.id;
@@ -132,7 +132,7 @@ function speedSentence(own: MethodSummary, uniform: MethodSummary | null, { spee
   return [`${at}, it makes ${[ratio, ...more].join(' and ')}.`];
 }
 
-/** Where there is no uniform mask to compare with, or nothing was scored. */
+/** The answer when no method was compared with a uniform mask: the method beside the baseline. null when nothing was found about it. */
 function besideBaseline(method: MethodSummary, summary: Summary): Answer | null {
   const { label, retrieval } = method;
   const baseline = baselineLabel(summary);

@@ -2,22 +2,22 @@ import { MoaError } from '../core/errors.ts';
 import type { RunRecord } from '../records/record.ts';
 import type { Suite } from '../suite/schema.ts';
 
-/** What a report can show. Records within their schema may still hold numbers that no measurement gives, and more of a thing than can be drawn. */
+/** The limits of what a report can show. Valid records may still hold numbers that no measurement gives, or too many methods, tasks or heads to draw. */
 const LIMITS = {
   methods: 256,
   tasks: 256,
   categories: 64,
-  /** KV heads of a plan; the largest published model has 126 layers of 8, one of 128 layers without groups 16,384. */
+  /** KV heads of a plan. The largest published model has 126 layers of 8 KV heads. 128 layers of 128 KV heads would be 16,384. */
   heads: 16_384,
-  /** Timings of one condition; a suite asks for 10,000 at most. */
+  /** Rounds of one measurement. A suite can ask for at most 10,000. */
   rounds: 10_000,
-  /** No size in bytes, time in ms, loss or count of a real run is larger; sums and ratios of such numbers stay finite. */
+  /** Largest absolute value of a number. No size in bytes, time in ms, loss or count of a real run is larger, and sums and ratios of such numbers stay finite. */
   magnitude: 1e15,
-  /** Milliseconds: a hundredth of a clock cycle. */
+  /** Shortest timing, in ms. It is less than a hundredth of a clock cycle. */
   shortest: 1e-9,
 } as const;
 
-/** @throws MoaError INVALID_FILE, one sentence, for records that no run makes and no report can show. */
+/** Checks that a report can show the suite and its records. @throws MoaError INVALID_FILE, in one sentence, for records that no real run makes. */
 export function checkReportable(suite: Suite, records: readonly RunRecord[]): void {
   atMost(suite.methods.length, LIMITS.methods, 'methods', 'the suite');
   const samples = records.filter((record) => record.kind === 'sample');

@@ -9,18 +9,18 @@ export interface VegaLiteSpec {
 
 export type Datum = string | number | null;
 
-/** A figure: its picture, its data as a table, and its words. */
+/** A chart: its Vega-Lite specification, its data as a table, and its texts. */
 export interface Chart {
   /** File name without extension. */
   readonly id: string;
   readonly section: 'overview' | 'retrieval' | 'scores' | 'speed' | 'rounds' | 'memory' | 'spans' | 'elastic' | 'fronts';
-  /** Label of the one method that it shows. */
+  /** Label of the method, when the chart shows only one. */
   readonly method?: string;
   readonly title: string;
   readonly caption: string;
-  /** What a reader who cannot see it should know. */
+  /** What the chart shows, for a reader who cannot see it. */
   readonly alt: string;
-  /** Small ones stand side by side. */
+  /** Small charts stand side by side. */
   readonly size: 'wide' | 'small';
   readonly rows: readonly { readonly [column: string]: Datum }[];
   readonly spec: (theme: Theme) => VegaLiteSpec;
@@ -28,20 +28,23 @@ export interface Chart {
 
 export interface MethodStyle {
   readonly id: string;
-  /** Unique. */
+  /** Unique among the methods. */
   readonly label: string;
-  /** Position in the palette; 0 is the baseline. */
+  /** Place in the palette; the baseline has 0. */
   readonly index: number;
 }
 
-/** Labels (one line, nothing in them but what is seen) and palette places of a suite's methods: the baseline first, then in suite order, equal in every chart. */
+/**
+ * The label and the palette place of every method, in suite order, the same in every chart. A label is one line of visible characters. The baseline has place 0,
+ * and the other methods have 1, 2, ... in suite order.
+ */
 export function methodStyles(summary: Pick<Summary, 'methods' | 'baseline'>): MethodStyle[] {
   const counts = new Map<string, number>();
   for (const { label } of summary.methods) counts.set(label, (counts.get(label) ?? 0) + 1);
   let next = 1;
   return summary.methods.map(({ id, label }) => ({
     id,
-    // Vega looks groups up in plain objects, where `constructor` and its like are there already.
+    // Vega looks labels up in plain objects, which already have properties such as `constructor`. Such a label gets the id added.
     label: printableLine(counts.get(label) === 1 && !(label in Object.prototype) ? label : `${label} (${id})`),
     index: id === summary.baseline ? 0 : next++,
   }));
@@ -53,13 +56,13 @@ interface FrameOptions {
   readonly width: number;
   readonly height: number;
   readonly rows: Chart['rows'];
-  /** Methods that can be filtered by their label in the field `method`; none: no filter. */
+  /** The methods that the page can show or hide, by their label in the field `method`. Empty: the chart has no filter. */
   readonly styles: readonly MethodStyle[];
   readonly layer: readonly VegaLiteSpec[];
   readonly extra?: VegaLiteSpec;
 }
 
-/** A layered chart with the theme, the data and the method filter (signal `shown`) that the page drives. */
+/** A layered chart with the theme, the data, and the filter of methods (signal `shown`), which the page's buttons set. */
 export function frame({ theme, alt, width, height, rows, styles, layer, extra = {} }: FrameOptions): VegaLiteSpec {
   const filter =
     styles.length === 0
@@ -83,16 +86,16 @@ export function frame({ theme, alt, width, height, rows, styles, layer, extra = 
   };
 }
 
-/** Full symbols, also where a mark (a band) is faint. */
+/** The symbols of the legend are opaque, also when the mark itself (a band) is faint. */
 const LEGEND = { symbolOpacity: 1, symbolSize: 80 };
 
-/** Colour by method, with one domain for all charts. */
+/** The colour encoding by method. All charts have the same domain. */
 export function methodColour(styles: readonly MethodStyle[], theme: Theme): VegaLiteSpec {
   const scale = { domain: styles.map((style) => style.label), range: styles.map((style) => theme.method(style.index)) };
   return { field: 'method', type: 'nominal', scale, legend: theme.legend ? LEGEND : null };
 }
 
-/** Shape by method, merged with the colour legend. */
+/** The shape encoding by method. Its legend merges with the legend of colours. */
 export function methodShape(styles: readonly MethodStyle[], theme: Theme): VegaLiteSpec {
   const range = styles.map((style) => METHOD_SHAPES[style.index % METHOD_SHAPES.length]);
   return {
@@ -103,10 +106,10 @@ export function methodShape(styles: readonly MethodStyle[], theme: Theme): VegaL
   };
 }
 
-/** A tooltip of fields with titles and d3 formats. */
+/** The tooltip encoding for fields with their titles and, for numbers, d3 formats. */
 export function tooltip(...fields: readonly (readonly [field: string, title: string, format?: string])[]): VegaLiteSpec[] {
   return fields.map(([field, title, format]) => ({ field, title, ...(format === undefined ? {} : { format, type: 'quantitative' }) }));
 }
 
-/** Axis of lengths: `4k` for 4096. */
+/** A Vega expression for the labels of an axis of lengths: `4k` for 4096. */
 export const LENGTH_LABEL = "datum.value % 1024 === 0 ? format(datum.value / 1024, ',') + 'k' : format(datum.value, ',')";

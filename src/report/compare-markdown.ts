@@ -3,10 +3,10 @@ import { numbered, percent } from '../summary/phrases.ts';
 import { type ComparisonTable, comparisonTables, flipPlace, regressionsOf, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
 import { table, text } from './markdown-text.ts';
 
-/** Samples that are listed each way; the page and JSON have more. */
+/** At most so many lost and so many gained samples are listed. The page and JSON have more. */
 const MOST_FLIPS = 10;
 
-/** The comparison for a comment on a pull request or a job's summary: the verdict, then tables, what fails first. */
+/** The comparison as Markdown, for a comment on a pull request or for a job's summary: the verdict and the regressions first, then the tables. */
 export function comparisonMarkdown(comparison: Comparison): string {
   const { sentence, notes, flips } = comparison;
   const tables = comparisonTables(comparison);
@@ -27,7 +27,7 @@ export function comparisonMarkdown(comparison: Comparison): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-/** Rows that are the same fold away. */
+/** A table as Markdown. Its quiet rows, such as those that are the same, are folded. */
 function tableMarkdown(own: ComparisonTable): string {
   const { title, caption, head, quiet, rows } = own;
   const notable = rows.filter(({ verdict }) => !quiet.includes(verdict));
@@ -53,7 +53,7 @@ function flipList(title: string, flips: readonly Flip[], comparison: Comparison)
   return `<details><summary>${title}: ${flips.length}</summary>\n\n${table(['Sample', 'Expected', 'BASE', 'HEAD'], rows)}${more}\n\n</details>`;
 }
 
-/** Answers may be long; the page has them whole. */
+/** A text cut to 120 characters, because answers may be long. The page shows them whole. */
 function short(value: string): string {
   return value.length <= 120 ? value : `${value.slice(0, 117)}...`;
 }

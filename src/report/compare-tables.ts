@@ -2,26 +2,26 @@ import type { Comparison, EndingRow, Flip, MemoryRow, QualityRow, TimingRow } fr
 import type { Verdict } from '../summary/compare/rules.ts';
 import { bytesText, countText, familyP, percent, pointsWithInterval, pText, signedWithInterval } from '../summary/phrases.ts';
 
-/** One of a comparison's tables; its rows begin with their verdict. */
+/** One of a comparison's tables. Every row begins with its verdict. */
 export interface ComparisonTable {
   readonly title: string;
-  /** How it is read. */
+  /** How the table is read. */
   readonly caption: string;
   readonly head: readonly string[];
-  /** Verdicts of rows that a short view leaves out. */
+  /** A short view leaves out the rows with these verdicts. */
   readonly quiet: readonly Verdict[];
-  /** What is worse first, then what is undecided; else in the order of HEAD. */
+  /** Rows that are worse come first, then undecided, better, same, and not judged. Rows with the same verdict are in the order of HEAD. */
   readonly rows: readonly ComparisonLine[];
 }
 
 interface ComparisonLine {
   readonly verdict: Verdict;
   readonly cells: readonly string[];
-  /** What the row says, without its table. */
+  /** What the row says, as text that can be read without the table. */
   readonly finding: string;
 }
 
-/** Verdicts as people read them. */
+/** The words that are printed for the verdicts. */
 export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
   better: 'better',
   same: 'same',
@@ -34,7 +34,7 @@ const ORDER: readonly Verdict[] = ['worse', 'undecided', 'better', 'same', 'not-
 const QUIET: readonly Verdict[] = ['same', 'not-comparable'];
 const PARTS = { retrieval: 'retrieval', longbench: 'long-context tasks', perplexity: 'loss of the answers' } as const;
 
-/** What the terminal, Markdown and the page show, in the order in which it decides. */
+/** The tables that the terminal, Markdown and the page show, the most important first. Empty tables are left out. */
 export function comparisonTables(comparison: Comparison): ComparisonTable[] {
   const labels = new Map(comparison.methods.map(({ head, label }) => [head, label]));
   const label = (id: string): string => labels.get(id) ?? id;
@@ -82,7 +82,7 @@ export function comparisonTables(comparison: Comparison): ComparisonTable[] {
   );
 }
 
-/** What got worse, a sentence each, the most important first. */
+/** What got worse: one finding for each row, the most important table first. */
 export function regressionsOf(tables: readonly ComparisonTable[]): string[] {
   return tables.flatMap(({ rows }) => rows.flatMap(({ verdict, finding }) => (verdict === 'worse' ? [finding] : [])));
 }
@@ -136,12 +136,12 @@ function timingCells(row: TimingRow, label: Label): ComparisonLine {
   return { verdict, cells, finding: `${label(row.method)}, ${what}: time ${cells[4]} (${cells[2]} in BASE, ${cells[3]} in HEAD)` };
 }
 
-/** Whether a row says that there is a difference: its p-value is then the evidence. */
+/** Whether the verdict claims a difference. The p-value is then printed as evidence. */
 function isEstablished(verdict: Verdict): boolean {
   return verdict === 'better' || verdict === 'worse';
 }
 
-/** Three digits at least. */
+/** A time in ms with at least three digits. */
 function milliseconds(ms: number): string {
   return ms >= 100 ? countText(ms) : ms.toPrecision(3);
 }
@@ -172,7 +172,7 @@ function joined(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('; ');
 }
 
-/** How many rows have which verdict: `12 same, 1 WORSE`. */
+/** How many rows have each verdict, the worst first: `1 WORSE, 12 same`. */
 export function tallyOf({ rows }: ComparisonTable): string {
   return ORDER.flatMap((verdict) => {
     const count = rows.filter((row) => row.verdict === verdict).length;
@@ -180,7 +180,7 @@ export function tallyOf({ rows }: ComparisonTable): string {
   }).join(', ');
 }
 
-/** The two runs in a line each. */
+/** One line about each of the two runs. */
 export function sideLines({ base, head }: Comparison): readonly (readonly [name: string, line: string])[] {
   const line = ({ folder, suite, model, backend, commits, version, finished }: Comparison['base']): string => {
     const code = commits.length === 0 ? `version ${version}` : `commit ${commits.join(', ')}`;
@@ -192,7 +192,7 @@ export function sideLines({ base, head }: Comparison): readonly (readonly [name:
   ];
 }
 
-/** Where a sample stands, on one line. */
+/** The method, task, length and id of a sample, on one line. */
 export function flipPlace({ method, task, length, sampleId }: Flip, { methods }: Comparison): string {
   const label = methods.find(({ head }) => head === method)?.label ?? method;
   return `${label}, ${task} at ${countText(length)} tokens, ${sampleId}`;

@@ -3,12 +3,12 @@ import type { Comparison } from '../summary/compare/comparison.ts';
 import { numbered } from '../summary/phrases.ts';
 import { type ComparisonTable, comparisonTables, regressionsOf, sideLines, tallyOf, VERDICT_WORDS } from './compare-tables.ts';
 
-/** A table of so many rows is shown whole in a terminal; of a longer one, what is not as it was. */
+/** A table with at most so many rows is shown whole in a terminal. A longer table shows at most so many rows, and no quiet ones. */
 const MOST_ROWS = 24;
-/** Regressions that are told first; all are in the tables. */
+/** At most so many regressions are listed below the verdict. The tables have all of them. */
 const MOST_REGRESSIONS = 8;
 
-/** The comparison for a terminal: the verdict first, then what it rests on. */
+/** The comparison as text for a terminal: the verdict first, then the tables that it rests on. */
 export function comparisonText(comparison: Comparison): string {
   const tables = comparisonTables(comparison);
   const regressions = regressionsOf(tables);

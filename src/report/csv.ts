@@ -7,7 +7,10 @@ import { tokensPerSecondPerGB } from './cost.ts';
 
 type Row = { readonly [column: string]: string | number | boolean | null };
 
-/** Tables for spreadsheets and data frames by file name; one row an observation, ratios 0..1, sizes in bytes, times in ms. Empty tables are left out. */
+/**
+ * File name -> the text of a CSV table for spreadsheets and data frames. Shares are 0..1, sizes are in bytes, and times are in ms. Tables without rows are left
+ * out.
+ */
 export function csvFiles(summary: Summary, selection: Selection): Map<string, string> {
   const perMethod = (rows: (method: MethodSummary) => readonly Row[]): Row[] =>
     summary.methods.flatMap((method) => rows(method).map((row) => ({ method: method.id, ...row })));
@@ -133,15 +136,15 @@ export function csvFiles(summary: Summary, selection: Selection): Map<string, st
   );
 }
 
-/** Spaces, line ends, controls and byte order marks that a spreadsheet may drop before it looks for a formula. */
+/** The start of a formula, also after spaces, line ends, control characters and byte order marks, which a spreadsheet may drop first. */
 const FORMULA = /^[\s\u0000-\u001f\u200b\ufeff]*[=+\-@|%\t\r\uff1d\uff0b\uff0d\uff20]/;
 
-/** Text that a spreadsheet takes for text, not for a formula: with an apostrophe before it where it would be one. */
+/** Text that a spreadsheet does not take for a formula. Text that would be one gets an apostrophe before it. */
 function asText(value: string): string {
   return FORMULA.test(value) ? `'${value}` : value;
 }
 
-/** Three accounts of the same memory side by side: the plan's, the allocator's and the device's. */
+/** The same memory as counted by the plan, by the allocator and by the device, side by side. */
 function deviceMemoryRows({ measurements, capacities }: Selection): Row[] {
   const timed = measurements.flatMap(({ method, measure, cache, length, batch, kvBytes, peakBytes, deviceMemory }) =>
     deviceMemory

@@ -14,7 +14,7 @@ export const DATA_COLUMNS = [
   'Truncated',
 ] as const;
 
-/** Where each condition's samples come from, and how many there were: a row of text each. */
+/** One row of text for each condition: where its samples come from, and how many there were. The columns are `DATA_COLUMNS`. */
 export function dataRows(data: readonly DataSummary[]): string[][] {
   return data.map(({ task, length, reader, source, revision, licence, files, asked, usable, used, truncated }) => [
     task,

@@ -5,7 +5,7 @@ import type { Summary } from '../summary/summary.ts';
 
 export type Fact = readonly [name: string, value: string];
 
-/** What was compared, in a line each. */
+/** What was compared: model, backend, methods, samples and timings, as names with values. */
 export function comparisonFacts(summary: Summary, selection: Selection): Fact[] {
   const { model } = summary;
   const lengths = [...new Set(selection.samples.map((sample) => sample.length))].sort((a, b) => a - b);
@@ -32,14 +32,14 @@ export function comparisonFacts(summary: Summary, selection: Selection): Fact[] 
   return facts.filter((fact) => fact !== null);
 }
 
-/** Which comparisons were adjusted together; null where there are none. */
+/** A sentence that says which comparisons were adjusted together; null when there are none. */
 export function familiesText({ families }: Summary): string | null {
   if (families.length === 0) return null;
   const names = families.map(({ name, comparisons }) => `${name} (${comparisons})`);
   return `Comparisons are adjusted (Holm) within each family: ${names.join('; ')}.`;
 }
 
-/** When, with which code and under which load the numbers were measured: a head and a row a stretch. Nothing where no stretch is on record. */
+/** A table with one row for each stretch: when, with which code and under which load it measured. It has no rows when no stretch is on record. */
 export function stretchTable({ stretches }: Selection): {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -57,7 +57,7 @@ export function stretchTable({ stretches }: Selection): {
   return { head: ['Began', 'Code', 'Backend', 'Load at start', 'Load at end', 'Records', 'of them timings'], rows };
 }
 
-/** The machine and the code. */
+/** The machine and the code, as names with values; empty when the environment is not known. */
 export function environmentFacts(environment: Environment | null, summary: Summary): Fact[] {
   if (environment === null) return [];
   const { cpu, memory, container, os, git } = environment;

@@ -2,7 +2,7 @@ import type { Summary } from '../summary/summary.ts';
 import { answers } from './answer.ts';
 import { headline } from './headline.ts';
 
-/** The headline table, what it comes to in short, and the verdicts as plain text, for a terminal. */
+/** Plain text for a terminal: the headline table, the short answers, the verdicts, and the failed checks that are more than notes. */
 export function headlineText(summary: Summary): string {
   const { columns, rows } = headline(summary);
   const table = [['', ...columns.map((c) => c.name)], ...rows.map((row) => [row.label, ...row.cells])];

@@ -18,7 +18,7 @@ interface HeadlineRow {
   /** Place in the palette. */
   readonly index: number;
   readonly baseline: boolean;
-  /** One text a column; a dash where nothing was measured. */
+  /** One text for each column; a dash when nothing was measured. */
   readonly cells: readonly string[];
 }
 
@@ -29,7 +29,10 @@ export interface Headline {
 
 const MISSING = '\u2013';
 
-/** The one table that says it: a row a method, a column a question, only columns that have an answer. */
+/**
+ * The table with the main results: one row for each method, and one column for each question, such as memory, retrieval or speed. Columns that would hold only
+ * dashes are left out.
+ */
 export function headline(summary: Summary): Headline {
   const decode = hardest(summary.methods.flatMap((method) => method.decode));
   const prefill = hardest(summary.methods.flatMap((method) => method.prefill));
@@ -65,7 +68,7 @@ export function headline(summary: Summary): Headline {
   };
 }
 
-/** Whether a method's own cache was timed, or did not fit, under this condition. */
+/** Whether a timing, or a cache that did not fit, is of the method's own (non-growing) cache under this condition. */
 function isAt(own: Pick<Speed, 'cache' | 'length' | 'batch'>, condition: Speed | undefined): boolean {
   return own.length === condition?.length && own.batch === condition.batch && own.cache !== 'dynamic';
 }
@@ -74,7 +77,7 @@ interface ColumnOf extends HeadlineColumn {
   readonly cell: (method: MethodSummary) => string;
 }
 
-/** Memory and quality. Means are over what all methods have; where that is not all that the suite asks for, the title says so. */
+/** The columns of memory and quality. Means are over the conditions that all methods have. The title says so when the suite asks for more. */
 function qualityColumns(summary: Summary): ColumnOf[] {
   const { baseline } = summary;
   const { lengths, tasks, lossTasks } = summary.common;
@@ -96,17 +99,17 @@ function qualityColumns(summary: Summary): ColumnOf[] {
   ];
 }
 
-/** Whether a cell says that it has no interval. */
+/** Whether some cell says that it has no interval. */
 export function lacksIntervals({ rows }: Headline): boolean {
   return rows.some((row) => row.cells.some((cell) => cell.includes('(no interval)')));
 }
 
-/** Whether a cell has an interval, which is in brackets. */
+/** Whether some cell has an interval, which stands in square brackets. */
 export function hasIntervals({ rows }: Headline): boolean {
   return rows.some((row) => row.cells.some((cell) => cell.includes('[')));
 }
 
-/** Of scored samples; where none were scored, of what was timed. */
+/** The column of KV memory, from the scored samples, or from the timed conditions when no sample was scored. */
 function memoryColumn(summary: Summary): ColumnOf {
   const { baseline } = summary;
   const length = shareLength(summary);
@@ -139,7 +142,7 @@ function effective(method: MethodSummary): string {
   return `${value} [${countText(context.low)}, ${countText(context.high)}]`;
 }
 
-/** Of the baseline its own score: 100% of nothing would be a boast. */
+/** The method's score relative to the baseline's. The baseline shows its own score, and `100%` only when that is above 0. */
 function scoreOf(method: MethodSummary, baseline: string): string {
   const mean = method.scores?.mean;
   if (!mean) return MISSING;

@@ -6,7 +6,7 @@ import { costText, tokensPerSecondPerGB } from './cost.ts';
 import { table } from './markdown-text.ts';
 import type { RoundsTable } from './rounds.ts';
 
-/** Speed and its cost in memory, by condition; empty where nothing was timed. */
+/** The Markdown section with speed, and speed per GB of memory, by condition; empty when nothing was timed. */
 export function speedTable(summary: Summary): string {
   const rowsOf = (measure: Measure): string[][] =>
     summary.methods.flatMap((method) => [
@@ -63,13 +63,13 @@ function costOf(speed: Speed): string {
   return cost === null ? '\u2013' : costText(cost);
 }
 
-/** Every round beside the medians; empty where nothing was timed. */
+/** The Markdown section with every round beside the medians; empty when nothing was timed. */
 export function roundsSection({ head, rows, cut }: RoundsTable): string {
   if (rows.length === 0) return '';
   return `## All rounds in ms\n\n${table(head, rows)}${cut ? '\n\nThe first rounds of each process; csv/timings.csv has all.' : ''}`;
 }
 
-/** KV bytes by length; empty where no sample was scored. */
+/** The Markdown section with KV memory by length; empty when no sample was scored. */
 export function memoryTable(summary: Summary): string {
   const rows = summary.methods.flatMap((method) =>
     method.kvBytes.map((at) => [

@@ -4,7 +4,7 @@ import { methodStyles } from './chart.ts';
 import { table } from './markdown-text.ts';
 import type { SampleBrowser } from './samples.ts';
 
-/** Accuracy by length, and methods of equal memory against each other; empty where nothing was retrieved. */
+/** The Markdown section with accuracy by length, and with comparisons of methods of equal memory; empty when no retrieval was scored. */
 export function retrievalTables(summary: Summary): string {
   const styles = methodStyles(summary);
   const measured = summary.methods.filter((method) => method.retrieval !== null);
@@ -34,7 +34,7 @@ export function retrievalTables(summary: Summary): string {
   return `## Retrieval by length\n\n${table(['Method', ...lengths.map((length) => `${countText(length)} tokens`)], rows)}${equal}`;
 }
 
-/** Scores by task; empty where none was scored. */
+/** The Markdown section with scores by task; empty when no task was scored. */
 export function scoresTable(summary: Summary): string {
   const scored = summary.methods.flatMap((method) => (method.scores === null ? [] : [{ label: method.label, scores: method.scores }]));
   if (scored.length === 0) return '';
@@ -59,7 +59,7 @@ export function scoresTable(summary: Summary): string {
   return `## Scores by task\n\n${table(['Task', 'n', ...scored.map(({ label }) => label)], rows)}`;
 }
 
-/** What each method lost and gained; empty where no answers were compared. */
+/** The Markdown section with what each method lost and gained; empty when no answers were compared. */
 export function changesTable(browser: SampleBrowser | null): string {
   if (browser === null || browser.changes.length === 0) return '';
   const rows = browser.changes.map(({ method, questions, lost, gained }) => [method, questions, lost, gained].map(String));

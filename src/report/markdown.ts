@@ -25,7 +25,7 @@ export interface ReportParts {
   readonly tables: readonly string[];
 }
 
-/** report.md: what the page says, as text: answers first, tables with intervals and n, and the charts as images beside it. */
+/** The text of report.md. It says the same as the page: answers first, then tables with intervals and n. The charts are image files beside it. */
 export function markdownReport(parts: ReportParts): string {
   const blocks = [...opening(parts), ...measured(parts), ...provenance(parts)].filter((block) => block !== '');
   const titles = blocks.flatMap((block) => Array.from(block.matchAll(/^## (.*)$/gm), ([, title]) => title ?? ''));
@@ -33,7 +33,7 @@ export function markdownReport(parts: ReportParts): string {
   return `${[...blocks.slice(0, at), contents(titles), ...blocks.slice(at)].join('\n\n')}\n`;
 }
 
-/** Links to the headings, by the anchors that GitHub gives them. */
+/** Links to the headings, with the anchors that GitHub makes for them. */
 function contents(titles: readonly string[]): string {
   const anchor = (title: string): string =>
     title
@@ -95,7 +95,7 @@ function provenance({ summary, selection, environment, tables, recordsFile }: Re
   ];
 }
 
-/** What threatens the conclusions comes before them; where nothing does, a line, with what is only worth noting. */
+/** A list of the failed checks, which stands before the conclusions that they threaten. One line when no check failed or only notes did. */
 function threats(checks: readonly Check[]): string {
   const failed = checks.filter((check) => check.status === 'failed');
   if (failed.length === 0) return noneFailed(checks);
@@ -110,7 +110,7 @@ function inShort(summary: Summary): string {
   return `## In short\n\n${all.map(({ claim, evidence }) => `**${text(claim)}**\n\n${evidence.map((sentence) => `- ${text(sentence)}`).join('\n')}`).join('\n\n')}`;
 }
 
-/** The table and what its columns are; nothing where nothing was measured. */
+/** The headline table with the meaning of its columns; empty when nothing was measured. */
 function headlineTable({ columns, rows }: Headline): string {
   if (columns.length === 0) return '';
   const head = ['Method', ...columns.map((column) => column.name)];

@@ -6,13 +6,13 @@ import { MoaError } from '../core/errors.ts';
 import { ioError } from '../core/files.ts';
 import type { VegaLiteSpec } from './chart.ts';
 
-/** The Vega specification (JSON) of a Vega-Lite one, so that a page needs Vega's runtime only. */
+/** The Vega specification (JSON) of a Vega-Lite specification, so that the page needs only Vega's runtime. */
 export function compileSpec(spec: VegaLiteSpec): VegaLiteSpec {
   const silent = { warn: () => silent, info: () => silent, debug: () => silent, error: () => silent, level: () => silent };
   return compile(spec as unknown as TopLevelSpec, { logger: silent as never }).spec as unknown as VegaLiteSpec;
 }
 
-/** A chart as SVG text; drawn without a browser, text widths estimated. */
+/** A chart as SVG text. It is drawn without a browser, so the widths of texts are estimates. */
 export async function renderSvg(spec: VegaLiteSpec): Promise<string> {
   const view = new View(parse(compileSpec(spec) as never), { renderer: 'none', logLevel: Warn });
   try {
@@ -27,7 +27,10 @@ export interface VegaRuntime {
   readonly source: string;
 }
 
-/** Reads Vega's browser build from the installed package. A closing script tag inside would end the element, so it is refused. */
+/**
+ * Vega's browser build, from the installed package.
+ * @throws MoaError NOT_FOUND or IO when it cannot be read; INTERNAL when it has a closing script tag, which would end the page's script element.
+ */
 export function loadVegaRuntime(): VegaRuntime {
   const path = fileURLToPath(new URL('vega.min.js', import.meta.resolve('vega')));
   let source: string;

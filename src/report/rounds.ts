@@ -4,10 +4,10 @@ import type { Selection } from '../summary/selection.ts';
 import { type TimedArm, timedArms } from '../summary/speed/timed-arms.ts';
 import type { MethodStyle } from './chart.ts';
 
-/** Rounds of a process that a table shows; csv/timings.csv has all. */
+/** A table shows so many rounds of each process. csv/timings.csv has all. */
 const SHOWN = 12;
 
-/** Every timing beside its median: a head, and a row a contender and condition. */
+/** A table of every timing beside the median, with one row for each contender and condition. */
 export interface RoundsTable {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -33,7 +33,7 @@ export function roundsTable({ measurements }: Selection, styles: readonly Method
   };
 }
 
-/** The contender's name: its method, and what else tells it from others under its condition. */
+/** The name of a contender: its method's label, and whether it has a growing cache or is the control. */
 export function armLabel(
   { method, cache, control }: Pick<TimedArm, 'method' | 'cache' | 'control'>,
   styles: readonly MethodStyle[],
@@ -60,7 +60,7 @@ function roundsText(samplesMs: readonly number[]): string {
   return samplesMs.length > SHOWN ? `${shown} and ${countText(samplesMs.length - SHOWN)} more` : shown;
 }
 
-/** Four digits: timings differ in the third. */
+/** A time with four digits, because timings differ in the third. */
 function msText(ms: number): string {
   return ms >= 1000 ? ms.toFixed(0) : ms.toPrecision(4);
 }

@@ -1,7 +1,7 @@
 import type { Selection } from '../summary/selection.ts';
 import type { Chart } from './chart.ts';
 
-/** A file of the run folder: where it is, from the report beside it, and what it holds. */
+/** A file of the run folder. `path`: relative to the folder, in which the report lies too. `holds`: what the file holds, in words. */
 export interface RunFile {
   readonly path: string;
   readonly holds: string;
@@ -26,7 +26,7 @@ const TABLES: Readonly<Record<string, string>> = {
   timings: 'every round of every process',
 };
 
-/** Tables that belong to a section of charts. */
+/** Section of charts -> the names of the tables with its numbers. */
 export const SECTION_TABLES: Readonly<Record<Chart['section'], readonly string[]>> = {
   overview: ['methods'],
   retrieval: ['retrieval', 'depth', 'contrasts'],
@@ -39,12 +39,12 @@ export const SECTION_TABLES: Readonly<Record<Chart['section'], readonly string[]
   fronts: [],
 };
 
-/** Where a table is. */
+/** The path of a table, relative to the run folder. */
 export function tablePath(name: string): string {
   return `csv/${name}.csv`;
 }
 
-/** The ids that suites accept: part of a path and of an address as they are. */
+/** The ids that suites accept. They can be part of a path and of a web address without escaping. */
 const PLAIN = /^[a-z0-9][a-z0-9._-]*$/;
 
 export interface RunFilesInput {
@@ -56,7 +56,7 @@ export interface RunFilesInput {
   readonly hasEnvironment: boolean;
 }
 
-/** What lies in the run folder beside the report, in the order in which one would look. */
+/** The files in the run folder beside the report, in the order in which a reader would open them. */
 export function runFiles({ recordsFile, selection, tables, hasEnvironment }: RunFilesInput): RunFile[] {
   return [
     {

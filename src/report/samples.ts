@@ -7,25 +7,27 @@ import { methodStyles } from './chart.ts';
 
 type Sample = RecordOf<'sample'>;
 
-/** What the answers in a page may take, in characters of JSON: more of them than a person looks through, and a page that opens at once. */
+/**
+ * How many characters of JSON the answers in a page may take. This is more than a person looks through, and little enough for the page to open at once.
+ */
 const MOST_CHARACTERS = 4 * 2 ** 20;
-/** Of one text; the longest answer of LongBench's tasks, 512 tokens, fits. */
+/** How many characters of one text are kept. The longest answer of LongBench's tasks, 512 tokens, fits. */
 const TEXT_CHARACTERS = 2500;
-/** The golden ratio's multiples modulo 1 are spread evenly, however many are taken. */
+/** The golden ratio modulo 1. Its multiples modulo 1 are spread evenly, however many are taken. */
 const GOLDEN = 0.6180339887498949;
 
-/** Whether a method did better or worse on a question than the baseline. */
+/** Whether a method scored lower (`lost`) or higher (`gained`) on a question than the baseline. */
 type Change = 'lost' | 'gained';
 
 interface BrowsedAnswer {
-  /** Place in `methods`. */
+  /** Index in `methods`. */
   readonly method: number;
   readonly output: string;
   readonly score: number;
-  /** null: scored by degrees. */
+  /** null: the answer is scored by degrees, not as right or wrong. */
   readonly right: boolean | null;
   readonly change?: Change;
-  /** Stopped by the limit on new tokens. */
+  /** The limit on new tokens stopped the answer. */
   readonly stopped?: true;
 }
 
@@ -55,15 +57,16 @@ export interface SampleBrowser {
   readonly methods: readonly { readonly label: string; readonly index: number }[];
   readonly baseline: string;
   readonly questions: readonly BrowsedQuestion[];
-  /** Of all questions, those that are left out of `questions` included. */
+  /** Number of all questions, including those that `questions` leaves out. */
   readonly total: number;
-  /** A row for each method but the baseline, over all questions. */
+  /** One entry for each method except the baseline, counted over all questions. */
   readonly changes: readonly ChangeCount[];
 }
 
 /**
- * Every question with every method's answer, and what each method lost and gained against the baseline. Where all would take more than `mostCharacters` of
- * JSON, those come first on which methods differ, then others, both spread evenly over the run; `total` says how many there are. null without samples.
+ * Every question with every method's answer, and how many answers each method lost and gained against the baseline. When all questions take more than
+ * `mostCharacters` characters of JSON, some are left out. Questions on which a method differs from the baseline are kept first, then others, both spread evenly
+ * over the run. `total` says how many questions there are. null without samples.
  */
 export function sampleBrowser(summary: Summary, selection: Selection, mostCharacters = MOST_CHARACTERS): SampleBrowser | null {
   const styles = methodStyles(summary);
@@ -112,7 +115,7 @@ function answerOf(sample: Sample, method: number, reference: Sample | undefined)
   };
 }
 
-/** As comparisons of methods count it (summary/retrieval, summary/scores): retrieval is right or wrong, tasks are scored by degrees. */
+/** The score as comparisons of methods use it (summary/retrieval, summary/scores): 0 or 1 for retrieval, and by degrees for tasks. */
 function pointsOf(sample: Sample): number {
   return sample.part === 'retrieval' ? Number(isCorrect(sample)) : sample.score;
 }
@@ -132,7 +135,7 @@ function countOf(questions: readonly BrowsedQuestion[], { label, place, baseline
   return { method: label, questions: answered.length, lost: count('lost'), gained: count('gained') };
 }
 
-/** The questions in their order, as many as fit. */
+/** As many questions as fit, in their original order. */
 function fitting(questions: readonly BrowsedQuestion[], mostCharacters: number): readonly BrowsedQuestion[] {
   const sizes = questions.map((question) => JSON.stringify(question).length + 1);
   if (sizes.reduce((a, b) => a + b, 0) <= mostCharacters) return questions;

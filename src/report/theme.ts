@@ -1,18 +1,23 @@
-/** Colours of a chart. `css` leaves them to the page's custom properties, so that one spec follows the reader's light or dark mode. */
+/**
+ * The colours of a chart. `cssTheme` takes them from the page's custom properties, so that one specification follows the reader's light or dark mode.
+ */
 export interface Theme {
   readonly ink: string;
   readonly muted: string;
   readonly grid: string;
   readonly background: string;
-  /** Gaps between the cells of a map: the colour behind it. */
+  /** Colour of the gaps between the cells of a heat map, equal to the colour behind the map. */
   readonly gap: string;
   /** Colour of the n-th method; 0 is the baseline. */
   readonly method: (index: number) => string;
-  /** Whether methods are explained beside the chart; the page has one legend for all. */
+  /** Whether the chart has its own legend of methods. Charts in the page have none, because the page has one legend for all. */
   readonly legend: boolean;
 }
 
-/** Okabe and Ito's colour-blind-safe set, yellow left out (unreadable on white); the baseline is grey. */
+/**
+ * The colours of methods, after Okabe and Ito's colour-blind-safe set. Yellow is left out because it cannot be read on white. The first colour, grey, is the
+ * baseline's.
+ */
 export const METHOD_COLOURS = [
   { light: '#5b6470', dark: '#a9b1bb' },
   { light: '#0072b2', dark: '#4aa8e0' },
@@ -24,7 +29,7 @@ export const METHOD_COLOURS = [
   { light: '#6a51a3', dark: '#a993e0' },
 ] as const;
 
-/** Shapes tell methods apart where colours cannot. */
+/** Shapes that tell methods apart when colours cannot. */
 export const METHOD_SHAPES = [
   'circle',
   'square',
@@ -36,7 +41,10 @@ export const METHOD_SHAPES = [
   'triangle-left',
 ] as const;
 
-/** Ends of the scales for shares and accuracies; readable on light and dark, monotone in lightness. */
+/**
+ * The colours along two scales: `HEAT` for accuracies and losses, `SHARE` for shares of the length. They can be read on light and dark, and their lightness only
+ * rises.
+ */
 export const HEAT = ['#2b1055', '#31688e', '#35b779', '#fde725'] as const;
 export const SHARE = ['#10243e', '#2b6ca3', '#7fb8da', '#eaf4fb'] as const;
 
@@ -64,7 +72,7 @@ export const cssTheme: Theme = {
 
 const FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 
-/** Vega-Lite config of a theme. */
+/** The Vega-Lite config of a theme. */
 export function chartConfig(theme: Theme): { readonly [key: string]: unknown } {
   const text = {
     labelColor: theme.muted,

@@ -18,19 +18,22 @@ import { lightTheme } from './theme.ts';
 export interface ReportInput {
   readonly records: readonly RunRecord[];
   readonly suite: Suite;
-  /** Shown where the records name no stretch, as those of version 1. */
+  /** The environment to show when no stretch is on record, as with records of version 1. */
   readonly environment: Environment | null;
-  /** Name of the file with the records, which reports link to. Default: records.jsonl. */
+  /** Name of the file with the records, to which reports link. Default: records.jsonl. */
   readonly recordsFile?: string;
 }
 
 export interface Report {
   readonly summary: Summary;
-  /** Text by path relative to the run folder. */
+  /** Path relative to the run folder -> the text of the file. */
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Everything that is made from records; the same input gives the same bytes. @throws INVALID_FILE for records that no report can show. */
+/**
+ * The summary and all files of a report, in memory. The same input gives the same bytes.
+ * @throws MoaError INVALID_FILE for records that no report can show.
+ */
 export async function makeReport(input: ReportInput): Promise<Report> {
   checkReportable(input.suite, input.records);
   const selection = selectRecords(input.records, input.suite);
@@ -56,7 +59,10 @@ export async function makeReport(input: ReportInput): Promise<Report> {
   return { summary, files };
 }
 
-/** Makes the report and writes it into the run folder, each file whole or not at all; charts and tables of an earlier report are removed. */
+/**
+ * Makes the report, writes it into the run folder and returns its summary. Each file is written whole or not at all. Charts and tables of an earlier report are
+ * removed.
+ */
 export async function writeReport(folder: string, input: ReportInput): Promise<Summary> {
   const { summary, files } = await makeReport(input);
   for (const name of ['csv', 'charts']) rmSync(join(folder, name), { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { groupBy } from '../core/group-by.ts';
 import type { Selection } from './selection.ts';
 
-/** What names a scored sample among those of its part. */
+/** The fields that tell a scored sample from the others of its part. */
 interface Scored {
   readonly method: string;
   readonly task: string;
@@ -11,13 +11,16 @@ interface Scored {
 
 /** Which cells are whole, and under which conditions all methods can be compared. */
 export interface Comparable {
-  /** Whether this sample's cell ended and has every sample that any method has under its condition. */
+  /** Whether this sample's cell completed and has every sample that any method has under the same condition (task and length). */
   readonly isWhole: (sample: Omit<Scored, 'sampleId'>) => boolean;
-  /** Whether the cells of all methods that have whole ones are whole under this sample's condition: means and comparisons are over these. */
+  /** Whether all methods that take part have a whole cell under this sample's condition. Means and comparisons are over these conditions. */
   readonly isCommon: (sample: Pick<Scored, 'task' | 'length'>) => boolean;
 }
 
-/** A method without one whole cell takes no part: it neither has a mean nor takes conditions from the others. */
+/**
+ * Which cells of a part are whole, and under which conditions all methods can be compared. A method without any whole cell takes no part: it has no mean, and it
+ * does not keep the others from being compared.
+ */
 export function comparable(part: 'retrieval' | 'longbench' | 'perplexity', selection: Selection): Comparable {
   const scored: readonly Scored[] = part === 'perplexity' ? selection.losses : selection.samples.filter((sample) => sample.part === part);
   const ended = new Set(selection.outcomes.flatMap((outcome) => (outcome.status === 'completed' ? [outcome.cellId] : [])));

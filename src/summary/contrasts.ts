@@ -4,27 +4,30 @@ import { pairedRetrieval } from './retrieval.ts';
 import type { MethodSummary, Summary } from './summary.ts';
 
 /**
- * Methods whose measured KV bytes differ by no more than this compare at equal budget: the optimizer spends at least 98% of what the
- * uniform plan of the budget does, in whole blocks.
+ * Methods have an equal budget when their measured KV bytes differ by no more than this share. The optimizer spends at least 98% of what the uniform plan of
+ * the same budget spends, in whole blocks.
  */
 export const EQUAL_BUDGET = 0.02;
-/** Methods whose budgets are this close were meant to be equal: a method with fewer bytes is compared with one of so many more. */
+/**
+ * Methods whose KV bytes differ by no more than this share were meant to have equal budgets. A method with fewer bytes is still compared with a method that has
+ * up to this share more.
+ */
 export const MEANT_EQUAL = 0.1;
 
-/** Rungs of the ablation: what may differ between heads. */
+/** The rungs of the ablation, from the most uniform to the freest: what may differ between heads. null: no plan says it. */
 const RUNGS: readonly (string | null)[] = [null, 'uniform', 'layers', 'heads', 'elastic'];
 
 type Contrast = Summary['contrasts'][number];
 
-/** Own KV bytes over another's. */
+/** How a method's KV bytes compare with another's. `leastBytesRatio`: own bytes divided by the other's, at the length where this is least. */
 interface Budget {
   readonly budget: Contrast['budget'];
   readonly leastBytesRatio: number;
 }
 
 /**
- * Retrieval compared between methods of equal memory, over the lengths that all methods have: every method with the most uniform one of its
- * group, and every rung of the ablation with the one below. Not adjusted for their family yet.
+ * Comparisons in retrieval between methods of equal memory, over the lengths that all methods have. Every method is compared with the most uniform method of
+ * its group, and every rung of the ablation with the rung below. The p-values are not adjusted for their family yet.
  */
 export function summarizeContrasts(
   methods: readonly MethodSummary[],
@@ -41,7 +44,10 @@ export function summarizeContrasts(
     });
 }
 
-/** Methods grouped under their most uniform one, which has as many KV bytes as each of them, or a little more; in the order of the ladder. */
+/**
+ * Groups of methods that can be compared at one budget. The first method of a group is its most uniform one, and has as many KV bytes as each of the others, or a
+ * little more. The others follow from uniform to free.
+ */
 export function budgetGroups(methods: readonly MethodSummary[]): MethodSummary[][] {
   const groups: MethodSummary[][] = [];
   for (const method of methods.toSorted((a, b) => rungOf(a) - rungOf(b))) {
@@ -54,8 +60,9 @@ export function budgetGroups(methods: readonly MethodSummary[]): MethodSummary[]
 }
 
 /**
- * How a method's resident KV bytes compare with another's at the lengths that both have: equal within 2% at all of them; or nowhere more, and up to 10%
- * fewer, so that the method may be called better, though not worse, in spite of its budget. null: neither.
+ * How a method's resident KV bytes compare with another's at the lengths that both have. `equal`: within 2% at all of these lengths. `fewer`: at no length more
+ * (beyond 2%), and at some length 2% to 10% fewer. A method with fewer bytes may be called better in spite of its budget, but its being worse can come from the
+ * budget. null: neither.
  */
 export function budgetOf(own: MethodSummary, other: MethodSummary): Budget | null {
   const ratios = byteRatios(own, other);
@@ -64,7 +71,7 @@ export function budgetOf(own: MethodSummary, other: MethodSummary): Budget | nul
   return { budget: leastBytesRatio >= 1 - EQUAL_BUDGET ? 'equal' : 'fewer', leastBytesRatio };
 }
 
-/** Largest relative difference of resident KV bytes over shared lengths. */
+/** The largest relative difference of two methods' resident KV bytes over the lengths that both have; infinite when they share none. */
 export function largestBudgetGap(a: MethodSummary, b: MethodSummary): number {
   const gaps = byteRatios(a, b).map((ratio) => Math.abs(ratio - 1));
   return gaps.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...gaps);
@@ -77,7 +84,7 @@ function byteRatios(own: MethodSummary, other: MethodSummary): number[] {
   });
 }
 
-/** How free a method's spans are: 0 nothing told, 1 uniform ... 4 elastic. */
+/** How free a method's spans are: 0 not known, 1 uniform, 2 by layer, 3 by head, 4 elastic. */
 export function rungOf(method: MethodSummary): number {
   return RUNGS.indexOf(method.heterogeneity);
 }

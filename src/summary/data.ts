@@ -3,7 +3,7 @@ import type { Suite } from '../suite/schema.ts';
 import type { Selection } from './selection.ts';
 import type { DataSummary } from './summary.ts';
 
-/** What the suite's conditions drew their samples from, and how many of those count; records of older versions do not say. */
+/** Where the samples of the suite's conditions come from, and how many of them were used. Empty for records of older versions, which do not say. */
 export function summarizeData(selection: Selection, suite: Suite): DataSummary[] {
   const conditions = new Set(expandCells(suite).map((cell) => ('task' in cell ? `${cell.kind}/${cell.task}/${cell.length}` : '')));
   const samples = [...selection.samples, ...selection.losses.map((loss) => ({ ...loss, part: 'perplexity' as const, truncatedTokens: 0 }))];

@@ -5,8 +5,8 @@ type Contrasts = Summary['contrasts'];
 type Missing = Paired | null | undefined;
 
 /**
- * Adjusts every comparison for the family that it belongs to (Holm): the chance that a run without any true difference calls one is at most 5% in
- * each family. Families are named, with how many comparisons they hold; what could not be tested is in none.
+ * The comparisons with p-values adjusted for the family that each belongs to (Holm), and the families with their numbers of comparisons. When a run has no true
+ * difference, each family calls one with a chance of at most 5%. A comparison that could not be tested is in no family.
  */
 export function adjustFamilies(
   methods: readonly MethodSummary[],

@@ -24,7 +24,7 @@ export function pointsWithInterval(value: Point, unit = ''): string {
   return withInterval(value, points, unit);
 }
 
-/** A value as it is, with so many digits: `0.412 [0.380, 0.450]`. */
+/** A value with `digits` decimal places: `0.412 [0.380, 0.450]`. */
 export function valueWithInterval(value: Point, digits: number): string {
   return withInterval(value, (number) => number.toFixed(digits), '');
 }
@@ -45,7 +45,7 @@ function signed(value: number, digits: number): string {
   return Number(text) === 0 ? text : `${value < 0 ? '\u2212' : '+'}${text}`;
 }
 
-/** `Holm-adjusted p = 0.02 over 6 comparisons`; `p = 0.02` for a comparison that is alone; `not tested`. */
+/** `Holm-adjusted p = 0.02 over 6 comparisons`; `p = 0.02` when the family has one comparison; `not tested`. */
 export function familyP({ pHolm, comparisons }: Paired): string {
   if (pHolm === null) return 'not tested';
   return comparisons === 1 ? pText(pHolm) : `Holm-adjusted ${pText(pHolm)} over ${numbered(comparisons, 'comparison')}`;
@@ -62,7 +62,7 @@ export function pText(p: number): string {
   return `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`;
 }
 
-/** Made once: making a formatter costs a thousand times its use. */
+/** Made only once, because making a formatter costs a thousand times as much as using it. */
 const THOUSANDS = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
 /** `8,192`. */

@@ -20,8 +20,8 @@ export interface RetrievalInput {
 }
 
 /**
- * Accuracy by length and depth; mean, difference to the baseline and effective context over the lengths that all methods have. Nothing is
- * concluded from a cell that is not whole. null without samples.
+ * A method's accuracy by length and by depth. The mean, the difference from the baseline and the effective context are over the lengths that all methods have.
+ * Nothing is concluded from a cell that is not whole. null when the method has no samples.
  */
 export function summarizeRetrieval({ own, baseline, comparable, threshold, seed }: RetrievalInput): MethodSummary['retrieval'] {
   const [first] = own;
@@ -44,7 +44,7 @@ export function summarizeRetrieval({ own, baseline, comparable, threshold, seed 
   };
 }
 
-/** Own minus other's retrieval on the samples that both answered, every length weighing the same. */
+/** Own accuracy minus the other's, on the samples that both answered. Every length has the same weight. `other`: the other method's id. */
 export function pairedRetrieval(other: string, own: readonly Sample[], others: readonly Sample[]): Paired | null {
   const strata = [...groupBy(own, (sample) => sample.length).values()];
   const theirs = others.map(binary);

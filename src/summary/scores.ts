@@ -16,7 +16,10 @@ export interface ScoresInput<R> {
   readonly comparable: Comparable;
 }
 
-/** Scores per task; per category and overall over the tasks that all methods have, each also relative to the baseline. null without samples. */
+/**
+ * A method's scores 0..1 for each task, for each category and overall. Categories and the overall mean are over the tasks that all methods have. Each score is
+ * also given relative to the baseline. null when the method has no samples.
+ */
 export function summarizeScores({ own, baseline, comparable }: ScoresInput<Sample>): MethodSummary['scores'] {
   const [first] = own;
   if (first === undefined) return null;
@@ -37,7 +40,10 @@ export function summarizeScores({ own, baseline, comparable }: ScoresInput<Sampl
   };
 }
 
-/** Losses of the answers per task; overall and beside the baseline over the tasks that all methods have. null without samples. */
+/**
+ * A method's losses of the answers in nats per token, for each task and overall. The overall loss and its difference from the baseline are over the tasks that all
+ * methods have. null when the method has no samples.
+ */
 export function summarizePerplexity({ own, baseline, comparable }: ScoresInput<Loss>): MethodSummary['perplexity'] {
   const [first] = own;
   if (first === undefined) return null;

@@ -4,19 +4,19 @@ import { RecordLog } from '../records/record-log.ts';
 import { expandCells } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 
-/** A stretch of measuring of which something counts. */
+/** A stretch of measuring that made at least one of the records that count. */
 export interface StretchUse {
   readonly id: string;
-  /** Captured when the process began. */
+  /** The environment when the process began. */
   readonly environment: Environment;
-  /** How many records of it count, and how many of them are timings. */
+  /** How many records of this stretch count, and how many of these are timings. */
   readonly records: number;
   readonly timings: number;
-  /** null: the process was killed. */
+  /** null: the process was killed, or still runs. */
   readonly end: RecordOf<'stretchEnd'> | null;
 }
 
-/** The records that count: of superseded cells nothing, of a sample scored twice the last. */
+/** The records that count. Records of superseded cells do not count, and of a sample that was scored twice only the last record counts. */
 export interface Selection {
   readonly run: RecordOf<'run'> | null;
   readonly plans: readonly RecordOf<'plan'>[];
@@ -24,25 +24,25 @@ export interface Selection {
   readonly fronts: readonly RecordOf<'front'>[];
   readonly samples: readonly RecordOf<'sample'>[];
   readonly losses: readonly RecordOf<'loss'>[];
-  /** One for each condition. */
+  /** One record for each condition. */
   readonly data: readonly RecordOf<'data'>[];
-  /** One a cell and process. */
+  /** One record for each cell and process. */
   readonly measurements: readonly RecordOf<'measurement'>[];
-  /** What did not fit into memory, one a cell. */
+  /** What did not fit into memory: one record for each cell. */
   readonly unfit: readonly RecordOf<'unfit'>[];
   readonly capacities: readonly RecordOf<'capacity'>[];
   readonly outcomes: readonly RecordOf<'outcome'>[];
-  /** When and where that was measured, in file order; what version 1 recorded is of unknown stretches. */
+  /** When and where the records that count were measured, in file order. The stretches of version 1 are unknown. */
   readonly stretches: readonly StretchUse[];
-  /** Whether something that counts names no recorded stretch. */
+  /** Whether a record that counts names a stretch that is not on record. */
   readonly unknownStretch: boolean;
-  /** Methods in the order of their first record. */
+  /** Ids of methods in the order of their first records. */
   readonly methods: readonly string[];
 }
 
 /**
- * Picks what a report is made of: of every cell of the suite what its newest address holds, of its samples those that it asks for. Records of version 1,
- * which knew no addresses, all count but those of a cell that ran again under another hash.
+ * The records from which a report is made. For every cell of the suite these are the records under its newest address, and among its samples those that the
+ * cell asks for. Records of version 1 have no addresses: all of them count, except those of a cell that ran again under another hash.
  */
 export function selectRecords(records: readonly RunRecord[], suite: Suite): Selection {
   const log = new RecordLog(records);
@@ -74,7 +74,7 @@ export function selectRecords(records: readonly RunRecord[], suite: Suite): Sele
   };
 }
 
-/** Address -> contents of the samples that count, or all. */
+/** Address of a cell -> the content hashes of its samples that count, or `all`. */
 type CountedCells = ReadonlyMap<string, ReadonlySet<string> | 'all'>;
 
 function addressedCells(log: RecordLog, suite: Suite): CountedCells {
@@ -94,14 +94,16 @@ function latestCells(records: readonly RunRecord[]): CountedCells {
   return new Map(records.flatMap((record) => ('cell' in record && !superseded.has(record.cell) ? [[record.cell, 'all'] as const] : [])));
 }
 
-/** An outcome is of the cell's address now, and what a completed one closed is still on record. */
+/**
+ * Whether an outcome still holds: it belongs to the address that the cell has now, and, if the cell completed, the results of the cell are still on record.
+ */
 function isTrue({ cellId, cell, status }: RecordOf<'outcome'>, log: RecordLog): boolean {
   const address = log.addresses.get(cellId);
   if (address === undefined) return log.addresses.size === 0;
   return address.cell === cell && (status !== 'completed' || log.isDone(cell, address.sampleSet));
 }
 
-/** The stretches of the records that count, and what each measured. A stretch whose records are all superseded is not among them. */
+/** The stretches of the records that count, and how much each measured. A stretch is left out when all of its records are superseded. */
 function stretchesOf(records: readonly RunRecord[]): Pick<Selection, 'stretches' | 'unknownStretch'> {
   const measured = records.flatMap((record) => ('stretch' in record && record.kind !== 'stretchEnd' ? [record] : []));
   const ends = new Map(recordsOf(records, 'stretchEnd').map((end) => [end.stretch, end]));

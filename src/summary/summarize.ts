@@ -22,7 +22,7 @@ export interface SummarizeOptions {
   readonly suite: Suite;
 }
 
-/** Everything that a run showed, with intervals, paired tests, hygiene checks and verdicts. Equal records give equal summaries. */
+/** The summary of a run: estimates with intervals, paired tests, hygiene checks and verdicts. Equal records give equal summaries. */
 export function summarize({ records, suite }: SummarizeOptions): Summary {
   const selection = selectRecords(records, suite);
   const baseline = suite.report.baseline;
@@ -54,7 +54,7 @@ export function summarize({ records, suite }: SummarizeOptions): Summary {
   return { ...partial, checks, verdicts: writeVerdicts({ ...partial, checks }) };
 }
 
-/** How the suite's cells ended; outcomes of cells that it no longer has are left out. */
+/** How the suite's cells ended. Outcomes of cells that the suite no longer has are left out. */
 function summarizeCells(selection: Selection, suite: Suite): Summary['cells'] {
   const expected = expandCells(suite).map((cell) => cell.id);
   const byId = new Map(selection.outcomes.map((outcome) => [outcome.cellId, outcome]));
@@ -76,7 +76,7 @@ interface MethodInput {
   readonly parts: Parts;
 }
 
-/** Conditions of the suite, or of the records where those have others, by whether all methods have them. */
+/** The conditions of the suite and of the records: those that all methods have (`used`), and those that some method lacks (`leftOut`). */
 function commonConditions(suite: Suite, selection: Selection, parts: Parts): Summary['common'] {
   const { retrieval, longbench, perplexity } = suite.quality ?? {};
   const split = <T>(asked: readonly T[], scored: readonly T[], isUsed: (condition: T) => boolean) => {
@@ -140,7 +140,7 @@ function summarizeMethod(id: string, { selection, suite, parts }: MethodInput): 
   };
 }
 
-/** The plan's density at every length that the suite scores. */
+/** The plan's density at every length that the plan states and at every length that the suite scores, from short to long. */
 function densities(record: RecordOf<'plan'> | null, suite: Suite): MethodSummary['density'] {
   if (record === null) return [];
   const stated = Object.entries(record.plan.densities).map(([tokens, density]) => [Number(tokens), density] as const);
@@ -169,7 +169,7 @@ function memoryByLength(selection: Selection, id: string, baseline: string): Met
   return [...byLength]
     .sort(([a], [b]) => a - b)
     .map(([length, records]) => {
-      // The same samples, so that a difference of prompt lengths is none of memory.
+      // Both means are over the same samples. Otherwise a difference in prompt lengths would look like a difference in memory.
       const matched = records.filter((record) => others.has(`${length}/${record.sampleId}`));
       const theirs = matched.flatMap((record) => (others.get(`${length}/${record.sampleId}`) ?? []).slice(0, 1));
       const ratio = matched.length === 0 ? null : meanOf(matched, 'resident') / meanOf(theirs, 'resident');

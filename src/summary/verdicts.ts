@@ -15,15 +15,15 @@ import {
 import { speedSentences } from './speed/verdicts.ts';
 import type { MethodSummary, Paired, Summary } from './summary.ts';
 
-/** Follows the number of samples. */
+/** Is printed after the number of samples when there is no interval. */
 const NO_INTERVAL = '; too few a task, or too alike, for an interval';
 
-/** The findings in plain words; every number with its interval and n. */
+/** The findings in sentences. Estimates come with their interval and n. */
 export function writeVerdicts(summary: Omit<Summary, 'verdicts'>): string[] {
   const labels = new Map(summary.methods.map((method) => [method.id, method.label]));
   const label = (id: string): string => labels.get(id) ?? id;
   const blocking = summary.checks.filter((check) => check.status === 'failed' && check.severity === 'blocking');
-  // The freest methods are what a suite is about, so they come first.
+  // The methods with the freest spans come first, because the suite is run for them.
   const compressed = summary.methods.filter((method) => method.id !== summary.baseline).toSorted((a, b) => rungOf(b) - rungOf(a));
   return [
     ...blocking.map((check) => `Do not rely on this run: ${lowerFirst(check.message)}`),
@@ -56,7 +56,7 @@ function difference(paired: Paired, baseline: string): string {
   return `a difference from ${baseline} is not established (${evidenceOf(paired)}).${notRuledOut(paired)}`;
 }
 
-/** What the interval leaves possible, in words. */
+/** Says how large a loss the interval leaves possible; empty when it rules out a loss. */
 function notRuledOut({ delta }: Paired): string {
   return delta.low !== null && delta.low < 0 ? ` A loss of up to ${points(-delta.low)} points is not ruled out.` : '';
 }
@@ -105,7 +105,7 @@ function lossSentence({ label, perplexity }: MethodSummary, baseline: string): s
       : direction === null
         ? `a difference of the answers' loss from ${baseline}'s is not established:`
         : `the answers' loss is ${direction === 'up' ? 'higher' : 'lower'} than with ${baseline}:`;
-  // A ratio of perplexities says something while both models still know what they are doing; beyond a factor of two it explodes.
+  // A ratio of perplexities has a meaning only while both methods still work. Beyond a factor of two it grows without limit, so it is left out.
   const ratio = Math.abs(delta.estimate) < Math.LN2 ? `perplexity ${percent(Math.exp(delta.estimate))} of ${baseline}'s, ` : '';
   const evidence = delta.low === null ? NO_INTERVAL : `, ${familyP(paired)}`;
   return [

@@ -2,7 +2,7 @@ import type { MethodSummary } from '../../summary/summary.ts';
 import { type Datum, frame, type MethodStyle, methodColour, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 
-/** Bars of contenders under conditions. */
+/** Options of a chart with a bar for each contender under each condition. */
 interface BarOptions {
   readonly theme: Theme;
   readonly alt: string;
@@ -13,9 +13,9 @@ interface BarOptions {
   readonly whiskers: boolean;
 }
 
-/** Horizontal bars side by side within each condition, with whiskers, or ticks for what was planned. */
+/** Horizontal bars, side by side within each condition, with whiskers, or with ticks for planned values. */
 export function bars({ theme, alt, rows, styles, group, xTitle, whiskers }: BarOptions): VegaLiteSpec {
-  // Named one by one: the layers' domains are merged, and only a list of values survives that.
+  // The conditions are listed one by one, because Vega-Lite merges the domains of the layers and keeps the order only of a list of values.
   const conditions = [...new Set(rows.toSorted(byContextAndBatch).map((row) => row[group]))];
   const arms = [...new Set(rows.map((row) => row.arm))];
   const place = {

@@ -5,7 +5,7 @@ import { tokensPerSecondPerGB } from '../cost.ts';
 import type { Theme } from '../theme.ts';
 import { bars, conditionText, labelOf } from './bars.ts';
 
-/** Tokens per second in prefill and decode, bars with intervals; what did not fit into memory is said in its place. */
+/** Charts of tokens per second in decoding and prefill, with intervals. Where a method did not fit into memory, a note stands in the place of the bar. */
 export function speedCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   return MEASURES.flatMap((measure) => {
     const rows = summary.methods.flatMap((method) => [
@@ -73,7 +73,7 @@ function captionOf(rows: readonly { readonly cache: string; readonly processes: 
   return `Typical time of interleaved rounds (their pseudomedian); ${whiskers}.${grows}`;
 }
 
-/** Resident KV memory by length. */
+/** The chart of resident KV memory per sequence in MiB, by length; empty when no sample was scored. */
 export function memoryChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rows = summary.methods.flatMap((method) =>
     method.kvBytes.map(({ length, resident, planned, ratioToBaseline, n }) => ({
@@ -105,7 +105,7 @@ export function memoryChart(summary: Summary, styles: readonly MethodStyle[]): C
   ];
 }
 
-/** Largest batch within the memory limit. */
+/** The chart of the largest batch within the memory limit; empty when it was not searched for. */
 export function capacityChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rows = summary.methods.flatMap((method) =>
     method.maxBatch.map((capacity) => ({
@@ -136,7 +136,7 @@ export function capacityChart(summary: Summary, styles: readonly MethodStyle[]):
   ];
 }
 
-/** What the memory of a method buys: tokens per second in decoding for every GB at the peak. */
+/** The chart of decoding tokens per second for each GB of memory at the peak; empty when no peak is on record. */
 export function costChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rows = summary.methods.flatMap((method) =>
     method.decode.flatMap((speed) => {

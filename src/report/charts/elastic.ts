@@ -6,7 +6,7 @@ import { type Chart, frame, LENGTH_LABEL, type MethodStyle, tooltip } from '../c
 
 const CURVE_POINTS = 32;
 
-/** How the spans of a plan grow with length: one curve a distinct rule, thicker for more heads. */
+/** The chart of how the spans of a plan grow with length: one curve for each distinct rule, thicker when more heads have the rule. */
 export function elasticCurves(record: RecordOf<'plan'>, { id, label, index }: MethodStyle, longest: number): Chart {
   const { layers, kvHeads } = record.plan.model;
   const lengths = Array.from({ length: CURVE_POINTS }, (_, i) => Math.max(128, Math.round((longest * (i + 1)) / CURVE_POINTS)));

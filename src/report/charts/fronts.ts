@@ -3,7 +3,7 @@ import { countText } from '../../summary/phrases.ts';
 import { type Chart, frame, type MethodStyle, tooltip } from '../chart.ts';
 import { HEAT } from '../theme.ts';
 
-/** The Pareto front of one method: the plans that trade loss at one length for loss at another. */
+/** The chart of one method's Pareto front: the plans that trade loss at one length for loss at another. Empty for fewer than two plans. */
 export function frontChart(front: RecordOf<'front'>, { id, label }: MethodStyle): Chart[] {
   const lengths = Object.keys(front.points[0]?.losses ?? {})
     .map(Number)

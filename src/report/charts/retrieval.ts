@@ -2,7 +2,7 @@ import type { MethodSummary, Summary } from '../../summary/summary.ts';
 import { type Chart, frame, LENGTH_LABEL, type MethodStyle, methodColour, methodShape, tooltip } from '../chart.ts';
 import { HEAT } from '../theme.ts';
 
-/** Retrieval accuracy over length with Wilson bands, all methods. */
+/** The chart of all methods' retrieval accuracy over length, with Wilson bands. Cells that are not whole are left out. */
 export function retrievalChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rows = summary.methods.flatMap((method) =>
     (method.retrieval?.lengths ?? [])
@@ -82,7 +82,7 @@ export function retrievalChart(summary: Summary, styles: readonly MethodStyle[])
   ];
 }
 
-/** Accuracy by depth of the evidence and length: one map a method. */
+/** Heat maps of accuracy by length and by depth of the evidence, one for each method. */
 export function depthCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   return styles.flatMap(({ id, label }) => {
     const retrieval = summary.methods.find((method) => method.id === id)?.retrieval;

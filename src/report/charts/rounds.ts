@@ -7,10 +7,10 @@ import { armLabel } from '../rounds.ts';
 import type { Theme } from '../theme.ts';
 import { conditionText } from './bars.ts';
 
-/** Points of a chart; where there are more rounds, every second, third ... of each contender is drawn, and the caption says so. */
+/** About the most points of a chart. When there are more rounds, only every second, third, ... round of each process is drawn, and the caption says so. */
 const MOST_POINTS = 3000;
 
-/** Every round of every process, a chart for each condition, with the median of each contender. */
+/** One chart for each condition, with every round of every process and the median of each contender. */
 export function roundsCharts({ measurements }: Selection, styles: readonly MethodStyle[]): Chart[] {
   const conditions = groupBy(timedArms(measurements), conditionOf);
   return [...conditions.values()]

@@ -5,7 +5,7 @@ import type { MethodSummary, Point, Summary } from '../../summary/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip, type VegaLiteSpec } from '../chart.ts';
 import type { Theme } from '../theme.ts';
 
-/** The heterogeneity ladder of each group of equal memory. */
+/** One chart for each group of methods with equal KV memory: mean retrieval accuracy, from the most uniform method to the freest. */
 export function ablationCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const groups = budgetGroups(summary.methods.filter((method) => method.id !== summary.baseline && method.retrieval?.mean)).filter(
     (group) => group.length > 1,
@@ -40,7 +40,7 @@ export function ablationCharts(summary: Summary, styles: readonly MethodStyle[])
   });
 }
 
-/** LongBench-style scores per category with intervals. */
+/** The chart of LongBench-style scores by category, with intervals; empty when no task was scored. */
 export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const rowsOf = (
     pick: (scores: NonNullable<MethodSummary['scores']>) => readonly { name: string; score: Point; relative: Point | null }[],
@@ -76,7 +76,7 @@ export function scoreCharts(summary: Summary, styles: readonly MethodStyle[]): C
   ];
 }
 
-/** `all lengths`, or those that all methods have. */
+/** `all lengths`, or a list of the lengths that all methods have. */
 export function lengthsText({ common }: Summary): string {
   return common.lengths.leftOut.length === 0 ? 'all lengths' : `${listed(common.lengths.used.map(countText))} tokens only`;
 }
@@ -92,7 +92,7 @@ interface DotPlotOptions {
   readonly height: number;
 }
 
-/** Points with whiskers on a 0..1 scale; methods side by side within each name. */
+/** Points with whiskers on a scale of 0..1. Within each name the methods are side by side. */
 function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPlotOptions): VegaLiteSpec {
   const place = {
     y: {
@@ -110,7 +110,7 @@ function dotPlot({ theme, alt, rows, styles, members, y, xTitle, height }: DotPl
     type: 'quantitative',
     title: xTitle,
     scale: { domain: [0, 1] },
-    // Quarters: where half of the labels must go, the ends stay.
+    // Quarters, so that the labels at both ends stay when half of the labels are dropped for lack of room.
     axis: { values: [0, 0.25, 0.5, 0.75, 1], format: y === 'method' ? '%' : '.2~f', labelFlush: false },
   };
   const fields = tooltip(

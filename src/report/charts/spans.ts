@@ -5,7 +5,7 @@ import type { RecordOf } from '../../records/record.ts';
 import { type Chart, frame, type MethodStyle, tooltip } from '../chart.ts';
 import { SHARE } from '../theme.ts';
 
-/** Spans of every layer and KV head at one length, as shares of it. */
+/** A heat map of the span of every layer and KV head at `tokens`, as a share of this length. */
 export function spanMap(record: RecordOf<'plan'>, { id, label }: MethodStyle, tokens: number): Chart {
   const { layers, kvHeads } = record.plan.model;
   const spans = spansAt(record.plan, tokens);

@@ -5,7 +5,7 @@ import type { MethodSummary, Summary } from '../../summary/summary.ts';
 import { type Chart, frame, type MethodStyle, methodColour, methodShape, tooltip } from '../chart.ts';
 import { lengthsText } from './scores.ts';
 
-/** Quality against speed (or memory where nothing was timed), one point a method with both intervals. */
+/** The chart of quality against speed, or against memory when nothing was timed: one point for each method, with intervals in both directions. */
 export function tradeoffChart(summary: Summary, styles: readonly MethodStyle[]): Chart[] {
   const timed = summary.methods.some((method) => hardestSpeedup(method) !== null);
   const rows = summary.methods.flatMap((method) => {

@@ -3,7 +3,10 @@ import { SECTION_TABLES } from '../run-files.ts';
 import { html, type Markup } from './markup.ts';
 import { figure, type Section, tableLinks } from './sections.ts';
 
-/** Sections of the page that consist of charts: one or several of those that charts name, each with a heading over its small charts. */
+/**
+ * The sections of the page that consist of charts. A section of the page has one or several parts, and a part has all charts whose `section` it names. `small` is
+ * the heading above the small charts of a part.
+ */
 const SECTIONS: readonly {
   readonly id: string;
   readonly title: string;
@@ -31,11 +34,11 @@ const SECTIONS: readonly {
 
 export interface ChartSectionOptions {
   readonly charts: readonly Chart[];
-  /** By chart. */
+  /** Id of a chart -> its height in px. */
   readonly heights: ReadonlyMap<string, number>;
   /** Names of the tables that the run has. */
   readonly tables: readonly string[];
-  /** What follows the charts of a part. */
+  /** Part -> the markup that follows its charts. */
   readonly after: ReadonlyMap<Chart['section'], Markup | null>;
 }
 

@@ -3,7 +3,7 @@ import { type ComparisonTable, comparisonTables, flipPlace, regressionsOf, sideL
 import { html, Markup } from './markup.ts';
 import { STYLE } from './style.ts';
 
-/** As the report's page, and without scripts: nothing from anywhere else, nothing that runs. */
+/** The same policy as that of the report's page, but without scripts: the page loads nothing from elsewhere, and nothing in it runs. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 const CLASSES: Readonly<Record<Comparison['verdict'], string>> = {
   better: 'right',
@@ -13,7 +13,7 @@ const CLASSES: Readonly<Record<Comparison['verdict'], string>> = {
   'not-comparable': 'note',
 };
 
-/** The comparison as one page that needs no network and no JavaScript. */
+/** The comparison as the text of one HTML page, which needs no network and no JavaScript. */
 export function comparisonPage(comparison: Comparison): string {
   const { sentence, verdict, notes, flips, version } = comparison;
   const tables = comparisonTables(comparison);

@@ -1,6 +1,9 @@
 import { printable } from '../../core/printable.ts';
 
-/** Markup that may be put into a page as it is. Made only here and by `html`, so that text from records cannot become markup. */
+/**
+ * Markup that is put into a page as it is. Text from records must not become markup, so it goes through `html` or `jsonScript`, which escape it. Other code makes
+ * `Markup` only from style sheets and scripts that belong to this program.
+ */
 export class Markup {
   readonly text: string;
 
@@ -11,12 +14,12 @@ export class Markup {
 
 type Value = string | number | Markup | null | readonly Markup[];
 
-/** A template whose values are escaped, unless they are markup already. */
+/** The markup of a template. Its values are escaped, unless they are already markup. */
 export function html(parts: TemplateStringsArray, ...values: readonly Value[]): Markup {
   return new Markup(parts.reduce((text, part, i) => text + (i === 0 ? '' : render(values[i - 1] ?? null)) + part, ''));
 }
 
-/** Text with the five markup characters escaped, and shown where a page would obey it (marks of writing direction, control characters). */
+/** Text with the five markup characters escaped. Characters that a page would obey (marks of writing direction, control characters) are made visible. */
 export function escapeText(text: string): string {
   return printable(text)
     .replaceAll('&', '&amp;')
@@ -26,7 +29,7 @@ export function escapeText(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** JSON for a script element: no `</script>`, no `<!--`, and its text printable also once a script has parsed it. */
+/** JSON for a script element. It has no `</script>` and no `<!--`, and its texts are printable also after a script has parsed them. */
 export function jsonScript(value: unknown): Markup {
   const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? printable(part) : part));
   return new Markup(text.replaceAll('<', '\\u003c'));

@@ -30,13 +30,13 @@ import {
 import { STYLE } from './style.ts';
 
 /**
- * What the page may do, whatever text from records would make of it: its own script and style, pictures in data URLs, nothing from anywhere else. Vega compiles
- * the expressions of a chart into functions, hence `unsafe-eval`.
+ * What the page may do, even if text from records should become markup: it may use its own scripts and styles and pictures in data URLs, and load nothing from
+ * elsewhere. `unsafe-eval` is needed because Vega compiles the expressions of a chart into functions.
  */
 const POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/** report.html: one file that needs no network. `runtime` is Vega's browser build, put in as it is. */
+/** The text of report.html, one file that needs no network. `runtime`: Vega's browser build, which is put in as it is. */
 export function htmlReport(parts: ReportParts, runtime: VegaRuntime): string {
   const { summary, selection, environment, charts } = parts;
   const specs = charts.map((chart) => [chart.id, compileSpec(chart.spec(cssTheme))] as const);
@@ -94,7 +94,7 @@ function isOfCharts({ id }: Section): boolean {
   return id.startsWith('charts-');
 }
 
-/** Everything below the first screen, in reading order. */
+/** All sections below the first screen, in reading order. Those without content have the body null. */
 function sectionsOf(parts: ReportParts, heights: ReadonlyMap<string, number>, browser: SampleBrowser | null): Section[] {
   const { summary, selection, environment, charts, tables, recordsFile } = parts;
   const rounds = roundsDetails(roundsTable(selection, methodStyles(summary)));

@@ -1,6 +1,6 @@
 /**
- * The sample browser's script: lists the questions of #samples that the filters let through, a page of them at a time. Text from records becomes text of
- * elements and nothing else.
+ * The sample browser's script. It lists the questions (JSON in #samples-data) that the filters let through, eight at a time. It puts text from records into the
+ * page only as text of elements.
  */
 export const SAMPLE_SCRIPT = `
 (() => {

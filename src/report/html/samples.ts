@@ -3,7 +3,7 @@ import { tablePath } from '../run-files.ts';
 import type { SampleBrowser } from '../samples.ts';
 import { html, type Markup } from './markup.ts';
 
-/** The sample browser's frame: what each method lost and gained, the filters, and the place where the page's script lists answers. */
+/** The static part of the sample browser: what each method lost and gained, the filters, and the place in which the page's script lists the answers. */
 export function sampleSection(
   browser: SampleBrowser,
   { recordsFile, hasLosses }: { readonly recordsFile: string; readonly hasLosses: boolean },

@@ -1,6 +1,6 @@
 /**
- * The page's own script: draws the charts (compiled Vega specs in #charts) at the width of their boxes, shows tooltips for mouse, touch
- * and pen, and lets the method buttons filter every chart through its signal `shown`.
+ * The page's own script. It draws the charts (compiled Vega specifications in #charts) at the width of their boxes, and shows tooltips for mouse, touch and pen.
+ * The method buttons filter every chart through its signal `shown`.
  */
 export const SCRIPT = `
 (() => {

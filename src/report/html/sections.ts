@@ -11,7 +11,7 @@ import type { RoundsTable } from '../rounds.ts';
 import { type RunFile, tablePath } from '../run-files.ts';
 import { html, type Markup } from './markup.ts';
 
-/** Findings that fit a first screen; the others fold away. */
+/** So many findings are shown at once; the others are folded. */
 const FIRST_FINDINGS = 5;
 const TABLE_ROWS = 200;
 
@@ -19,7 +19,7 @@ const TABLE_ROWS = 200;
 export interface Section {
   readonly id: string;
   readonly title: string;
-  /** null: the run has nothing of it, and the page no such section. */
+  /** null: the run has nothing for this section, and the page leaves it out. */
   readonly body: Markup | null;
 }
 
@@ -34,7 +34,7 @@ export function findings(verdicts: readonly string[]): Markup {
   return html`${list(verdicts.slice(0, FIRST_FINDINGS))}${rest.length === 0 ? null : html`<details><summary>${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'}</summary>${list(rest)}</details>`}`;
 }
 
-/** What a reader wants to know first, a box; null where nothing was compared. */
+/** A box with the short answers; null when nothing was compared. */
 export function answerBox(all: readonly Answer[]): Markup | null {
   if (all.length === 0) return null;
   const boxes = all.map(
@@ -43,7 +43,10 @@ export function answerBox(all: readonly Answer[]): Markup | null {
   return html`<section class="answer" id="answer"><h2>In short</h2>${boxes}</section>`;
 }
 
-/** The headline numbers and how to read them; null where nothing was measured. On a narrow screen each method is a card, so cells carry their columns' names. */
+/**
+ * The headline table and how to read it; null when nothing was measured. On a narrow screen each method is shown as a card, so every cell carries the name of its
+ * column.
+ */
 export function headlineTable(summary: Summary): Markup | null {
   const { columns, rows }: Headline = headline(summary);
   if (columns.length === 0) return null;
@@ -59,14 +62,14 @@ export function headlineTable(summary: Summary): Markup | null {
 <p class="note">${brackets}${points}Memory and speed come from the same kernels and caches as the scores.<span class="narrow"> ${meanings.join('; ')}.</span></p>`;
 }
 
-/** What follows a number in brackets is set back. */
+/** A cell of the headline table. The part in brackets after the number is printed small. */
 function headlineCell(cell: string, column: string): Markup {
   const at = cell.search(/ [[(]/);
   const content = at < 0 ? html`${cell}` : html`${cell.slice(0, at)} <small>${cell.slice(at + 1)}</small>`;
   return html`<td role="cell" data-column="${column}">${content}</td>`;
 }
 
-/** Failed checks as a box that cannot be missed; a line when none failed. */
+/** The failed checks in a box that a reader cannot miss, or one line when no check failed or only notes did. */
 export function threats(checks: readonly Check[]): Markup {
   const failed = checks.filter((check) => check.status === 'failed' && check.severity !== 'note');
   const notes = checks.filter((check) => check.status === 'failed' && check.severity === 'note');
@@ -90,7 +93,7 @@ export function methodButtons(summary: Summary): Markup {
   return html`<div class="methods" role="group" aria-label="Show or hide methods in all charts">${buttons}</div>`;
 }
 
-/** A chart's box (drawn by the script), its words, and its data as a table for those who cannot see it. */
+/** A chart: its texts, the box into which the script draws it, and its data as a table for readers who cannot see it. `height`: of the box, in px. */
 export function figure(chart: Chart, height: number): Markup {
   const caption = html`<figcaption><h3>${chart.title}</h3>${chart.caption === '' ? null : html`<p>${chart.caption}</p>`}</figcaption>`;
   const plot = html`<div class="plot" style="--h:${height}px" data-chart="${chart.id}" data-alt="${chart.alt}"></div>`;
@@ -116,7 +119,7 @@ export function checksTable(summary: Summary): Markup {
   return html`<p>What was looked at for anything that would make the conclusions wrong.</p><div class="scroll"><table class="checks"><tbody>${rows}</tbody></table></div>${families === null ? null : html`<p class="note">${families}</p>`}`;
 }
 
-/** When, with which code and under which load the numbers were measured. */
+/** A table that says when, with which code and under which load the numbers were measured; null when no stretch is on record. */
 export function stretchesTable(selection: Selection): Markup | null {
   const { head, rows } = stretchTable(selection);
   return rows.length === 0 ? null : plainTable(head, rows);
@@ -126,7 +129,7 @@ export function dataSection({ data }: Summary): Markup | null {
   return data.length === 0 ? null : plainTable(DATA_COLUMNS, dataRows(data));
 }
 
-/** Every round beside the medians, folded: the charts above it show the same. */
+/** A folded table of every round beside the medians; null when nothing was timed. The charts above it show the same numbers. */
 export function roundsDetails({ head, rows, cut }: RoundsTable): Markup | null {
   if (rows.length === 0) return null;
   const more = cut
@@ -135,13 +138,13 @@ export function roundsDetails({ head, rows, cut }: RoundsTable): Markup | null {
   return html`<details class="block"><summary>All rounds in ms, beside their medians</summary>${plainTable(head, rows)}${more}</details>`;
 }
 
-/** Links to what lies beside the report. */
+/** Links to the files beside the report, each with what it holds. */
 export function filesList(files: readonly RunFile[]): Markup {
   const items = files.map(({ path, holds }) => html`<li><a href="${path}"><code>${path}</code></a> ${holds}</li>`);
   return html`<p>In the run folder, beside this page. Tables and charts can be made again from the records: <code>moabench report</code> with the folder.</p><ul class="files">${items}</ul>`;
 }
 
-/** Links to the tables with the numbers of a section. */
+/** Links to the CSV tables with the numbers of a section; null when there are none. */
 export function tableLinks(names: readonly string[]): Markup | null {
   if (names.length === 0) return null;
   const links = names.map((name, i) => html`${i === 0 ? '' : ', '}<a href="${tablePath(name)}">${name}.csv</a>`);

@@ -2,7 +2,7 @@ import { METHOD_COLOURS } from '../theme.ts';
 
 const methodColours = (mode: 'light' | 'dark'): string => METHOD_COLOURS.map((colour, i) => `--m${i}:${colour[mode]}`).join(';');
 
-/** The page's style sheet: light and dark by the reader's preference, 360 px to wide, print. */
+/** The page's style sheet. It is light or dark by the reader's preference, and works on screens from 360 px to wide ones, and in print. */
 export const STYLE = `
 :root{color-scheme:light dark;--paper:#fbfbf9;--card:#ffffff;--ink:#1b1f24;--muted:#5b6470;--line:#e3e5e1;--soft:#f2f3ef;--accent:#0b5cad;--bad:#a8321b;--bad-soft:#fbeee9;--good:#1f6f4a;${methodColours('light')}}
 @media (prefers-color-scheme:dark){:root{--paper:#12151a;--card:#181c22;--ink:#e8eaed;--muted:#a0a8b2;--line:#2d333b;--soft:#1f242b;--accent:#7cb8f2;--bad:#f19a83;--bad-soft:#33201b;--good:#79cfa5;${methodColours('dark')}}}

@@ -1,13 +1,13 @@
 import type { Selection } from '../selection.ts';
 import type { Check, Summary } from '../summary.ts';
 
-/** What checks look at. */
+/** The input of every check. */
 export interface CheckInput {
   readonly summary: Omit<Summary, 'checks' | 'verdicts'>;
   readonly selection: Selection;
 }
 
-/** One finding. */
+/** The result of one check. */
 export function check(id: string, severity: Check['severity'], status: Check['status'], message: string): Check {
   return { id, severity, status, message };
 }

@@ -4,12 +4,12 @@ import { numbered, percent, points } from '../phrases.ts';
 import type { Check, MethodSummary, Paired } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-/** Losses that a study should not miss: one answer in ten. */
+/** A study should not miss a loss of this size: one answer in ten, as a share 0..1. */
 const NOTICEABLE = 0.1;
-/** Shared by the comparisons of a family: Holm's first step. */
+/** The error level of a whole family. Each of its comparisons gets an equal part, as in Holm's first step. */
 const FAMILY_ALPHA = 0.05;
 
-/** Every cell of the suite completed. Only a note where the others were left out by choice. */
+/** Checks that every cell of the suite completed. It is only a note when the user chose to leave out all the others. */
 export function finished({ summary, selection }: CheckInput): Check {
   const { expected, completed, skipped, failed, missing } = summary.cells;
   if (selection.run === null) return check('cells', 'warning', 'untested', 'No run is on record.');
@@ -28,7 +28,7 @@ export function finished({ summary, selection }: CheckInput): Check {
   return check('cells', byChoice ? 'note' : 'warning', 'failed', message);
 }
 
-/** A compressed method that beats the full cache points at a broken baseline. */
+/** Checks that no compressed method beats the full cache, because such a method points at a broken baseline. */
 export function denseIsBest({ summary }: CheckInput): Check {
   const comparisons = (method: MethodSummary): { paired: Paired; better: 'up' | 'down' }[] => [
     ...(method.retrieval?.meanToBaseline ? [{ paired: method.retrieval.meanToBaseline, better: 'up' as const }] : []),
@@ -48,7 +48,7 @@ export function denseIsBest({ summary }: CheckInput): Check {
       );
 }
 
-/** The model can do the task at all. */
+/** Checks that the model can do the task at all. */
 export function denseCanDoIt({ summary }: CheckInput): Check {
   const shortest = summary.methods.find((method) => method.id === summary.baseline)?.retrieval?.lengths.find((at) => at.whole);
   if (shortest === undefined) return check('baseline-able', 'warning', 'untested', 'The baseline has no retrieval score.');
@@ -61,7 +61,7 @@ export function denseCanDoIt({ summary }: CheckInput): Check {
   );
 }
 
-/** How large a loss the study could have seen: the power of the test that is used, at the level that its family leaves to it. */
+/** Checks how large a loss the study could have found. This is the power of the test that is used, at the error level that its family leaves to it. */
 export function power({ summary }: CheckInput): Check {
   const paired = summary.methods.flatMap((method) => (method.retrieval?.meanToBaseline ? [method.retrieval.meanToBaseline] : []));
   const tested = paired.filter(({ test, pHolm }) => test === 'mcnemar-mid-p' && pHolm !== null);
@@ -82,7 +82,10 @@ export function power({ summary }: CheckInput): Check {
   );
 }
 
-/** Least true difference that a comparison finds with 80% power. Flips that went both ways are noise, no effect. */
+/**
+ * The least true difference, 0..1, that a comparison finds with 80% power; null when it would miss even a total loss. Answers that were lost and gained equally
+ * often are noise and no effect.
+ */
 function detectable({ delta, lost, gained, comparisons }: Paired): number | null {
   return detectableDifference({ pairs: delta.n, background: Math.min(lost, gained) / delta.n, alpha: FAMILY_ALPHA / comparisons });
 }

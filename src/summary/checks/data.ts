@@ -2,7 +2,7 @@ import { countText } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-/** The data had as many samples as the suite asks for. */
+/** Checks that the data had as many samples as the suite asks for. */
 export function enoughSamples({ summary }: CheckInput): Check {
   const { data } = summary;
   if (data.length === 0) return check('enough-samples', 'warning', 'untested', 'No record says how many samples there were.');
@@ -14,7 +14,7 @@ export function enoughSamples({ summary }: CheckInput): Check {
     : check('enough-samples', 'warning', 'failed', `There were fewer samples than asked for: ${short.join(', ')}.`);
 }
 
-/** Files that bear a published name have the published content. */
+/** Checks that files with a published name have the published content. */
 export function dataAsPublished({ summary }: CheckInput): Check {
   const files = summary.data.flatMap((data) => data.files);
   const known = files.filter(({ published }) => published !== null);

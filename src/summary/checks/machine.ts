@@ -4,10 +4,13 @@ import type { StretchUse } from '../selection.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-/** Load per usable core above which timings of other programs mix in. */
+/** Load of other programs per usable core. Above it they disturb the timings. */
 const BUSY_LOAD = 0.5;
 
-/** Nothing else ran while timing: neither before the stretches that timed, nor at their ends beside their own threads. */
+/**
+ * Checks that no other program ran while timings were taken. For each stretch with timings it looks at the load when the stretch began, and at the load when it
+ * ended, less the stretch's own threads.
+ */
 export function quietMachine({ selection }: Pick<CheckInput, 'selection'>): Check {
   const timed = selection.stretches.filter(({ timings }) => timings > 0);
   const known = new Set(timed.map(({ id }) => id));
@@ -32,7 +35,10 @@ interface ForeignLoad {
   readonly when: 'when it started' | 'when it ended';
 }
 
-/** The load average of a minute, which holds what the stretch itself computed at its end: on `cpu` its threads, on a device the one that feeds it. */
+/**
+ * The load of other programs when a stretch began and when it ended, from the load average over one minute. The load at the end includes the stretch's own
+ * threads, which are subtracted: all its compute threads on `cpu`, and on a device the one thread that feeds the device.
+ */
 function loadsOf({ environment, end }: StretchUse, backend: RecordOf<'run'>['backend'] | null): ForeignLoad[] {
   const cores = environment.container.cpuQuota ?? environment.cpu.usableCores;
   const own = environment.backend.name === 'cpu' ? (backend?.threads ?? environment.cpu.usableCores) : 1;
@@ -41,10 +47,10 @@ function loadsOf({ environment, end }: StretchUse, backend: RecordOf<'run'>['bac
   return [started, { load: Math.max(0, (end.loadAverage[0] ?? 0) - own), cores, when: 'when it ended' }];
 }
 
-/** Sentences that a report prints; the records have all. */
+/** Most sentences that a report prints. The records hold all of them. */
 const SHOWN = 2;
 
-/** Every op ran on the kernel meant for it. */
+/** Checks that every op ran on the kernel meant for it. */
 export function kernelsAsMeant({ selection }: CheckInput): Check {
   const { stretches, unknownStretch } = selection;
   const sentences = [...new Set(stretches.flatMap(({ end }) => end?.substitutions ?? []))];
@@ -64,7 +70,7 @@ export function kernelsAsMeant({ selection }: CheckInput): Check {
   return check('kernels-as-meant', 'warning', sentences.length === 0 ? 'passed' : 'failed', message);
 }
 
-/** One commit names the code of all that counts. */
+/** Checks that commits without uncommitted changes name the code of all that was measured. */
 export function cleanCode({ selection }: CheckInput): Check {
   const { stretches, unknownStretch } = selection;
   const states = stretches.flatMap(({ environment: { git } }) => git ?? []);

@@ -3,7 +3,7 @@ import { numbered, percent } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-/** What the allocator gave is what the plan implies: the condition for every memory claim. */
+/** Checks that the allocator gave as many bytes as the plan implies. Every claim about memory depends on this. */
 export function residentBytes({ selection }: CheckInput): Check {
   const records = [...selection.samples, ...selection.losses];
   const differ = records.filter((record) => record.kvBytes.planned !== record.kvBytes.resident);
@@ -16,12 +16,12 @@ export function residentBytes({ selection }: CheckInput): Check {
   return check('resident-bytes', 'blocking', differ.length === 0 ? 'passed' : 'failed', message);
 }
 
-/** Methods that were meant to be compared at one budget have it. */
+/** Checks that methods which were meant to have the same budget do have it. */
 export function equalBudgets({ summary }: CheckInput): Check {
   const compressed = summary.methods.filter((method) => method.id !== summary.baseline && method.kvBytes.length > 0);
   const pairs = compressed.flatMap((a, i) => compressed.slice(i + 1).map((b) => ({ a, b, gap: largestBudgetGap(a, b) })));
   const meant = pairs.filter(({ gap }) => gap <= MEANT_EQUAL);
-  // The freer method of a pair may have fewer bytes: it is then compared as one with no more.
+  // The method with the freer spans may have fewer bytes. It is then compared as a method with no more memory.
   const unequal = meant.filter(({ a, b }) => (rungOf(a) > rungOf(b) ? budgetOf(a, b) : budgetOf(b, a)) === null);
   if (meant.length === 0) return check('equal-budgets', 'warning', 'untested', 'No two compressed methods have nearly the same KV memory.');
   const worst = unequal.toSorted((x, y) => y.gap - x.gap)[0];

@@ -7,7 +7,7 @@ import { equalBudgets, residentBytes } from './memory.ts';
 import { answersEnd, evidenceOutOfSight, sameSamples, untruncated } from './samples.ts';
 import { timingControl, timingDrift } from './timing-noise.ts';
 
-/** Looks for what would make the conclusions wrong. Every check says what it saw, also when it passed. */
+/** The results of all checks, which look for anything that would make the conclusions wrong. Every check says what it saw, also when it passed. */
 export function checkRun(input: CheckInput): Check[] {
   return [
     finished(input),

@@ -4,7 +4,9 @@ import { numbered, percent } from '../phrases.ts';
 import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
-/** All methods answered the same questions: each method that answered any of a part has all samples under each of its conditions. */
+/**
+ * Checks that all methods answered the same questions. A method that answered any sample of a part must have all samples under every condition of that part.
+ */
 export function sameSamples({ selection }: CheckInput): Check {
   const scored = [...selection.samples, ...selection.losses.map((loss) => ({ ...loss, part: 'perplexity' as const }))];
   const parts = [...groupBy(scored, (sample) => sample.part).values()];
@@ -31,7 +33,7 @@ export function sameSamples({ selection }: CheckInput): Check {
   );
 }
 
-/** No prompt was cut to fit. */
+/** Checks that no prompt was cut to fit. */
 export function untruncated({ selection }: CheckInput): Check {
   const cut = selection.samples.filter((sample) => sample.truncatedTokens > 0).length;
   if (selection.samples.length === 0) return check('truncation', 'warning', 'untested', 'No sample was scored.');
@@ -45,7 +47,7 @@ export function untruncated({ selection }: CheckInput): Check {
   );
 }
 
-/** Samples whose evidence every head's window reaches directly prove nothing about compression. */
+/** Checks that evidence lies outside of windows. A sample whose evidence is in every head's window proves nothing about compression. */
 export function evidenceOutOfSight({ selection, summary }: CheckInput): Check {
   const placed = selection.samples.filter((sample) => sample.part === 'retrieval' && sample.evidenceDistance !== null);
   const parts = selection.plans.flatMap((record) => {
@@ -68,7 +70,7 @@ export function evidenceOutOfSight({ selection, summary }: CheckInput): Check {
   );
 }
 
-/** Compression did not lengthen answers, which would cost the speed it brings. */
+/** Checks that compression did not lengthen answers. Longer answers would cost the speed that compression brings. */
 export function answersEnd({ selection, summary }: CheckInput): Check {
   const shares = summary.methods.flatMap((method) => {
     const own = selection.samples.filter((sample) => sample.method === method.id);

@@ -10,19 +10,19 @@ import type { Check } from '../summary.ts';
 import { type CheckInput, check } from './check.ts';
 
 /**
- * Equal programs must be shown to lie within this factor of each other. Three processes of a quiet machine (1% between processes) show it nearly
- * always, also under many conditions; one that differs by 5% from process to process does not.
+ * The times of equal programs must be shown to lie within this factor of each other. On a quiet machine (1% between processes) three processes nearly always
+ * show it, also under many conditions. On a machine that differs by 5% from process to process they do not.
  */
 const EQUIVALENCE = 1.1;
-/** A smaller difference of equal programs is no reason to doubt the ratios that these suites are run for, however certain. */
+/** Equal programs may differ by this share. A smaller difference, however certain, is no reason to doubt the ratios that these suites are run for. */
 const HARMLESS_BIAS = 0.02;
-/** Drift that adds up to less is within what rates are read for, and falls on all methods alike. */
+/** Drift that adds up to less than this share is too small to matter for the rates, and all methods have it alike. */
 const HARMLESS_DRIFT = 0.02;
 const ALPHA = 0.05;
 
 /**
- * The baseline against itself, timed twice in the same schedule. It passes when the two are shown to be equal under every condition (two
- * one-sided tests each), and none of the conditions shows a difference (Holm-adjusted).
+ * Checks the clock with the baseline, which was timed twice in the same schedule. It passes when the two are shown to be equal under every condition (two
+ * one-sided tests each), and no condition shows a difference (Holm-adjusted) of more than `HARMLESS_BIAS`.
  */
 export function timingControl({ selection, summary }: CheckInput): Check {
   const arms = timedArms(selection.measurements);
@@ -53,7 +53,7 @@ export function timingControl({ selection, summary }: CheckInput): Check {
   );
 }
 
-/** No trend of the machine's speed over the rounds of its processes. */
+/** Checks that the machine's speed had no trend over the rounds of a process. */
 export function timingDrift({ selection }: CheckInput): Check {
   const conditions = groupBy(timedArms(selection.measurements), conditionOf);
   const trends = [...conditions.values()].flatMap((arms) => trendOf(arms) ?? []);
@@ -96,7 +96,10 @@ function widest({ low, high }: TimingRatio): number {
   return Math.max(Math.abs(Math.log(low ?? 1)), Math.abs(Math.log(high ?? 1)));
 }
 
-/** Trend of the mean log time of all contenders, round by round; `change`: over all rounds, as a share. */
+/**
+ * The trend over the rounds of the mean log time of all contenders; null when no process has two rounds. `change`: how much slower the last round of the
+ * longest process is than its first, as a share.
+ */
 function trendOf(arms: readonly TimedArm[]): (Trend & { readonly change: number }) | null {
   const processes = [...new Set(arms.flatMap((arm) => arm.measurements.map((m) => m.process)))];
   const series = processes.map((process) => {

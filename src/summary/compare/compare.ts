@@ -20,7 +20,7 @@ export interface CompareInput {
 
 type Found = Omit<Comparison, 'verdict' | 'sentence'>;
 
-/** What is left of a comparison of two models. */
+/** Replaces what was found when the two runs had different models, which cannot be compared. */
 const NOTHING = {
   quality: [],
   tasks: [],
@@ -35,8 +35,9 @@ const NOTHING = {
 } satisfies Partial<Comparison>;
 
 /**
- * What HEAD does better, as well and worse than BASE: cells paired by what they measure, samples by content, each with a verdict. Equal records give equal comparisons.
- * @throws INVALID_ARGUMENT for renamed methods that are not there.
+ * The comparison of HEAD with BASE: what HEAD does better, as well, or worse. Cells are paired by what they measure and samples by their content. Every row has
+ * a verdict. Equal records give equal comparisons.
+ * @throws MoaError INVALID_ARGUMENT when a renamed method does not exist, or when two methods are renamed to the same one.
  */
 export function compareRuns({ base, head, rules = DEFAULT_RULES, renamed = new Map() }: CompareInput): Comparison {
   const sides = { base: sideOf(base), head: sideOf(head) };
@@ -44,7 +45,7 @@ export function compareRuns({ base, head, rules = DEFAULT_RULES, renamed = new M
   const problem = modelProblem(sides);
   const found = compared(methods, sides, rules);
   if (problem !== null) return { ...found, ...NOTHING, verdict: 'not-comparable', sentence: problem };
-  // A single task decides only when it collapses; all else that was compared decides.
+  // A single task decides only when it collapses. All other rows decide.
   const deciding = [
     ...found.quality,
     ...found.tasks.filter(({ verdict }) => verdict === 'worse'),
@@ -85,7 +86,7 @@ function compared(methods: readonly MethodPair[], sides: Sides, rules: Rules): F
   };
 }
 
-/** Scores, times and bytes of two models say nothing of the code that ran them. */
+/** Why the two runs cannot be compared: they ran different models, so their scores, times and bytes say nothing about the code. null: the same model. */
 function modelProblem({ base, head }: Sides): string | null {
   const [a, b] = [base.run.model, head.run.model];
   if (a.weightsHash === b.weightsHash) return null;

@@ -5,19 +5,19 @@ import { MEASURES } from '../speed/estimates.ts';
 import { pairedSchema } from '../summary.ts';
 import { VERDICTS } from './rules.ts';
 
-/** Version of what `moabench compare --json` prints. */
+/** Version of the format that `moabench compare --json` prints. */
 export const COMPARISON_VERSION = 1;
 
 const verdict = z.enum(VERDICTS);
 const partSchema = z.enum(['retrieval', 'longbench', 'perplexity']);
 export type Part = z.infer<typeof partSchema>;
 
-/** What every compared thing has: of which method, what was found, and why. */
+/** The fields of every row: the method, the verdict and the reason for the verdict. */
 const found = {
   /** HEAD's id of the method. */
   method: z.string(),
   verdict,
-  /** In words; empty where the numbers say it. */
+  /** The reason in words; empty where the numbers alone show it. */
   reason: z.string(),
 };
 
@@ -25,18 +25,18 @@ const found = {
 const qualityRow = z.strictObject({
   ...found,
   part: partSchema,
-  /** null: all tasks and lengths of the part that both runs have. */
+  /** null: the row is over all tasks and lengths of the part that both runs have. */
   task: z.string().nullable(),
   length: z.int().nullable(),
-  /** Means over the same samples: shares of right answers, scores, or nats per answer token; null where nothing could be paired. */
+  /** Means over the same samples: shares of right answers 0..1, scores 0..1, or nats per answer token. null when no sample could be paired. */
   base: z.number().nullable(),
   head: z.number().nullable(),
-  /** HEAD minus BASE; of nats per token, more is worse. null as above. */
+  /** HEAD minus BASE. For nats per token, more is worse. null when no sample could be paired. */
   paired: pairedSchema.nullable(),
-  /** Samples that both runs have, by content; of them those with the same answer, word for word, or the same loss but for rounding. */
+  /** `samples`: how many samples (by content) both runs have. `identical`: how many of these have the same answer, word for word, or the same loss but for rounding. */
   samples: z.int(),
   identical: z.int(),
-  /** Samples of one run only. */
+  /** How many samples only one of the runs has. */
   onlyBase: z.int(),
   onlyHead: z.int(),
 });
@@ -51,30 +51,30 @@ const timingRow = z.strictObject({
   ...condition,
   base: typicalTime,
   head: typicalTime,
-  /** HEAD's time over BASE's, with its 95% interval over processes; above 1 is slower. */
+  /** HEAD's time divided by BASE's, with the 95% interval over processes. Above 1, HEAD is slower. */
   ratio: z.strictObject({ estimate: z.number(), low: z.number().nullable(), high: z.number().nullable() }),
   p: z.number().min(0).max(1).nullable(),
   /** Holm-adjusted over the comparisons of its measure. */
   pHolm: z.number().min(0).max(1).nullable(),
   comparisons: z.int(),
-  /** Whether the two are shown to lie within the threshold of each other, both ways. */
+  /** Whether HEAD is shown to be neither slower nor faster than BASE by the threshold; null when the row is not judged or has no interval. */
   equivalent: z.boolean().nullable(),
 });
 export type TimingRow = z.infer<typeof timingRow>;
 
-/** Bytes, and what memory holds. */
+/** Bytes of memory, largest batches, and what fits into memory at all. */
 const memoryRow = z.strictObject({
   ...found,
   what: z.enum(['kv', 'peak', 'maxBatch', 'fits']),
-  /** null: of scored samples. */
+  /** null: the row is about scored samples (kv) or the largest batch (maxBatch). */
   measure: z.enum(MEASURES).nullable(),
   length: z.int(),
   batch: z.int().nullable(),
   cache: z.enum(CACHE_POLICIES).nullable(),
-  /** Bytes; sequences for maxBatch; 1 and 0 for fits. */
+  /** Bytes for kv and peak; sequences for maxBatch; 1 (fits) or 0 (does not) for fits. */
   base: z.number(),
   head: z.number(),
-  /** Share by which HEAD may have more (fewer sequences) and count as the same. */
+  /** The share by which HEAD may differ from BASE and still count as the same. */
   tolerance: z.number(),
 });
 export type MemoryRow = z.infer<typeof memoryRow>;
@@ -105,7 +105,7 @@ const sideSchema = z.strictObject({
   version: z.string(),
   model: ranModelSchema,
   backend: z.string(),
-  /** Commits of what counts, with a star where there were uncommitted changes. */
+  /** Commits of the code that measured the records in use. A star marks a commit with uncommitted changes. */
   commits: z.array(z.string()),
   finished: z.string(),
 });
@@ -118,25 +118,25 @@ export const comparisonSchema = z.strictObject({
   /** The verdict in a sentence. */
   sentence: z.string(),
   rules: z.strictObject({ margin: z.number(), slower: z.number() }),
-  /** The two-sided level of each family. */
+  /** The two-sided error level of each family, 0..1. */
   level: z.number(),
   base: sideSchema,
   head: sideSchema,
   methods: z.array(z.strictObject({ base: z.string(), head: z.string(), label: z.string() })),
-  /** Each method over all that both runs have: these decide. */
+  /** Each method over all tasks and lengths that both runs have. All of these rows decide. */
   quality: z.array(qualityRow),
-  /** Single tasks and lengths: only a collapse decides. */
+  /** Single tasks and lengths. Such a row decides only when its task collapses. */
   tasks: z.array(qualityRow),
   timings: z.array(timingRow),
   memory: z.array(memoryRow),
   endings: z.array(endingRow),
   families: z.array(z.strictObject({ name: z.string(), comparisons: z.int() })),
-  /** The largest losses first, then the largest gains; `left` were left out. */
+  /** Samples whose score changed, the largest change first. `left`: how many are not listed. */
   flips: z.strictObject({ lost: z.array(flipSchema), gained: z.array(flipSchema), left: z.int() }),
-  /** Cells that one run has and the other does not ask for. */
+  /** Ids of cells that one run completed and the other does not ask for. */
   onlyBase: z.array(z.string()),
   onlyHead: z.array(z.string()),
-  /** What else differs, in sentences. */
+  /** Sentences about other differences of the two runs, and about what was not judged. */
   notes: z.array(z.string()),
 });
 export type Comparison = z.infer<typeof comparisonSchema>;

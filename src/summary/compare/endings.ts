@@ -2,7 +2,7 @@ import { type Cell, expandCells, groupOf } from '../../suite/cells.ts';
 import type { Comparison, EndingRow } from './comparison.ts';
 import type { MethodPair, Side, Sides } from './sides.ts';
 
-/** What BASE completed and HEAD did not, though its suite asks for it; and the cells that one run alone has. */
+/** The cells that BASE completed and HEAD, though it was asked for them, did not; and the cells that one run completed and the other was not asked for. */
 export function compareEndings(
   methods: readonly MethodPair[],
   { base, head }: Sides,
@@ -26,13 +26,13 @@ export function compareEndings(
   return { endings: rows, onlyBase, onlyHead };
 }
 
-/** The cells that a run was asked for. */
+/** The cells that a run was asked for: those of its suite, or the chosen ones among them. */
 function asked({ suite, run }: Side): readonly Cell[] {
   const chosen = run.chosen === undefined ? null : new Set(run.chosen);
   return expandCells(suite).filter((cell) => chosen === null || chosen.has(cell.id));
 }
 
-/** What a cell measures; of a method that the other run lacks, nothing that it has. */
+/** A key that says what a cell measures. null: the other run lacks the method, so the key matches none of that run's cells. */
 function keyOf(cell: Cell, method: string | null): string {
   const arm = 'cache' in cell ? `${cell.cache}/${'control' in cell && cell.control}` : '';
   return `${groupOf(cell)}/${method === null ? `only/${cell.id}` : method}/${arm}`;

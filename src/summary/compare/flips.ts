@@ -1,10 +1,10 @@
 import type { Comparison, Flip } from './comparison.ts';
 import type { PairedCell } from './paired-samples.ts';
 
-/** Samples that are listed each way; all are counted in the rows. */
+/** At most so many lost samples and so many gained samples are listed. The rows of the comparison count all of them. */
 const MOST = 100;
 
-/** Samples whose score changed, the largest changes first. */
+/** The samples whose score is lower in HEAD (`lost`) or higher (`gained`), the largest changes first. */
 export function listFlips(cells: readonly PairedCell[]): Comparison['flips'] {
   const flips = cells.flatMap(flipsOf);
   const lost = flips.filter((flip) => changeOf(flip) < 0).sort((a, b) => changeOf(a) - changeOf(b));

@@ -3,15 +3,15 @@ import { quietMachine } from '../checks/machine.ts';
 import type { TimedArm } from '../speed/timed-arms.ts';
 import type { Side } from './sides.ts';
 
-/** A machine class: facts by name. Timings are judged only between machines of which all facts are the same. */
+/** The facts of a machine, by name. Timings are judged only between machines that have all facts in common. */
 type MachineClass = ReadonlyMap<string, string>;
 
-/** `cuda: NVIDIA H100 80GB HBM3 (device 0, sm_90, 132 SMs, 81079 MiB), CUDA 13.0, driver 13.0, cuBLASLt 13.1.0`. */
+/** Reads a description such as `cuda: NVIDIA H100 80GB HBM3 (device 0, sm_90, 132 SMs, 81079 MiB), CUDA 13.0, driver 13.0, cuBLASLt 13.1.0`. */
 const CUDA = /^cuda: (?<name>.+) \(device \d+, (?<chip>[^)]*?)(?:, \d+ MiB)?\).*?, driver (?<driver>[\w.]+)/;
 
 /**
- * What decides how fast equal code runs, as far as a run records it: device and driver, processor, threads, and the clock that was read. Which of several
- * equal devices it was, and versions of libraries, are left out: they are what two builds may differ in.
+ * The facts that decide how fast equal code runs, as far as a run records them: device and driver, processor, threads, and the clock that was read. Left out are
+ * the number of the device among equal ones, and the versions of libraries, because two builds may differ in them.
  */
 function classOf({ cpu, variables, backend }: Environment, threads: number | null): MachineClass {
   const cuda = CUDA.exec(backend.description)?.groups;
@@ -33,7 +33,7 @@ function classOf({ cpu, variables, backend }: Environment, threads: number | nul
   ]);
 }
 
-/** Why the times of two arms can't be judged; null where they ran on machines of one class. */
+/** Why the times of two arms cannot be judged; null when both ran on machines of one class. */
 export function machineProblem(
   base: { readonly side: Side; readonly arm: TimedArm },
   head: { readonly side: Side; readonly arm: TimedArm },
@@ -48,13 +48,13 @@ export function machineProblem(
   return difference === null ? null : `another ${difference}`;
 }
 
-/** `processor: A and B`. */
+/** The first fact that differs, as `processor: A and B`; null when none does. */
 function differing(a: MachineClass, b: MachineClass): string | null {
   const name = [...new Set([...a.keys(), ...b.keys()])].find((key) => a.get(key) !== b.get(key));
   return name === undefined ? null : `${name}: ${a.get(name) ?? 'none'} and ${b.get(name) ?? 'none'}`;
 }
 
-/** Of the stretches in which an arm was timed. */
+/** The machine class of each stretch in which an arm was timed. Empty when one of these stretches is not on record. */
 function classesOf({ side, arm }: { readonly side: Side; readonly arm: TimedArm }): MachineClass[] {
   const used = new Set(arm.measurements.map(({ stretch }) => stretch));
   const stretches = side.selection.stretches.filter(({ id }) => used.has(id));
@@ -62,7 +62,7 @@ function classesOf({ side, arm }: { readonly side: Side; readonly arm: TimedArm 
   return stretches.map(({ environment }) => classOf(environment, side.run.backend.threads));
 }
 
-/** Whether other programs were running when a run was timed, as its own report says. */
+/** Whether other programs were running when a run was timed. Its own report says the same. */
 export function wasBusy({ selection }: Side): boolean {
   return quietMachine({ selection }).status === 'failed';
 }

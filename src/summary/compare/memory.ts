@@ -8,7 +8,7 @@ import type { MethodPair, Side, Sides } from './sides.ts';
 
 type Measured = Omit<MemoryRow, 'verdict' | 'reason'>;
 
-/** Resident KV bytes, peaks, largest batches and what fits at all, under the same conditions of both runs. */
+/** Rows that compare resident KV bytes, memory peaks, largest batches, and what fits into memory at all, under the conditions that both runs have. */
 export function compareMemory(methods: readonly MethodPair[], sides: Sides, cells: readonly PairedCell[]): MemoryRow[] {
   return methods.flatMap((method) => {
     const tolerance = isSamePlan(method, sides) ? 0 : EQUAL_BUDGET;
@@ -21,13 +21,13 @@ export function compareMemory(methods: readonly MethodPair[], sides: Sides, cell
   });
 }
 
-/** Plans of one hash must have the same bytes; another plan of the same budget spends it to within 2%. */
+/** Whether both runs used the same plan. The same plan must take the same bytes. Another plan of the same budget may take up to 2% more or less. */
 function isSamePlan({ base, head }: MethodPair, sides: Sides): boolean {
   const hash = (side: Side, id: string): string | null => side.selection.plans.find((plan) => plan.method === id)?.planHash ?? null;
   return hash(sides.base, base) === hash(sides.head, head);
 }
 
-/** Workspaces are another backend's own; KV bytes are the plan's on all. */
+/** Why memory other than KV bytes cannot be judged: each backend has workspaces of its own. KV bytes follow from the plan on every backend. */
 function deviceProblem({ base, head }: Sides): string | null {
   return base.run.backend.name === head.run.backend.name ? null : 'another backend';
 }
@@ -35,7 +35,7 @@ function deviceProblem({ base, head }: Sides): string | null {
 function judged(row: Measured, problem: string | null = null): MemoryRow {
   if (problem !== null && row.what !== 'kv') return { ...row, verdict: 'not-comparable', reason: problem };
   const isCount = row.what === 'maxBatch' || row.what === 'fits';
-  // How much worse HEAD is, as a share.
+  // How much worse HEAD is than BASE, as a share of BASE.
   const loss = isCount ? 1 - row.head / row.base : row.head / row.base - 1;
   const verdict: Verdict = row.head === row.base || Math.abs(loss) <= row.tolerance ? 'same' : loss > 0 ? 'worse' : 'better';
   return {
@@ -90,7 +90,7 @@ function peakOf({ measurements }: TimedArm): number | null {
   return peaks.length === 0 ? null : Math.max(...peaks);
 }
 
-/** Largest batches within the same limit. */
+/** Largest batches that both runs found within the same memory limit. */
 function batches(method: MethodPair, { base, head }: Sides): Measured[] {
   return head.selection.capacities.flatMap((own) => {
     if (own.method !== method.head) return [];
@@ -103,7 +103,7 @@ function batches(method: MethodPair, { base, head }: Sides): Measured[] {
   });
 }
 
-/** Conditions under which one of the runs ran out of memory and the other did not. */
+/** Rows for the conditions under which one run ran out of memory and the other did not. */
 function fits(method: MethodPair, { base, head }: Sides): Measured[] {
   const ran = (side: Side, id: string) => side.arms.filter((arm) => arm.method === id);
   const unfit = (side: Side, id: string) => side.selection.unfit.filter((record) => !record.control && record.method === id);

@@ -5,7 +5,7 @@ import type { MethodPair, Side, Sides } from './sides.ts';
 
 type Found = Pick<Comparison, 'timings' | 'memory' | 'quality' | 'endings' | 'onlyBase' | 'onlyHead'>;
 
-/** What a reader must know besides the rows: what else the two runs differ in, and what was not judged. */
+/** Sentences that a reader needs besides the rows: how else the two runs differ, and what was not judged. */
 export function notesOf(methods: readonly MethodPair[], sides: Sides, found: Found): string[] {
   const { base, head } = sides;
   return [
@@ -38,7 +38,7 @@ function otherCells({ onlyBase, onlyHead }: Found): string[] {
   return counts.length === 0 ? [] : [`Cells that one run alone has are not compared: ${listed(counts)}.`];
 }
 
-/** How what is undecided can be decided. */
+/** Says which further measurements would settle the undecided rows. */
 function whatWouldDecide({ quality, timings, endings }: Found): string[] {
   const unfinished = endings.filter(({ head }) => head === 'unfinished').length;
   const isOpen = ({ verdict }: { readonly verdict: string }): boolean => verdict === 'undecided';
@@ -75,7 +75,7 @@ function planNotes(methods: readonly MethodPair[], base: Side, head: Side): stri
   return changed.length === 0 ? [] : [`The plans of ${listed(changed.map(({ label }) => label))} are not the same in both runs.`];
 }
 
-/** Reasons for which rows were not compared, each with their number. */
+/** The reasons why rows were not judged, each with the number of those rows. */
 function unjudged({ timings, memory, quality }: Found): string[] {
   const reasons = new Map<string, number>();
   const count = (rows: readonly { verdict: string; reason: string }[], what: string): void => {
@@ -91,7 +91,7 @@ function unjudged({ timings, memory, quality }: Found): string[] {
   });
 }
 
-/** Samples that one run alone has: means are over those that both have. */
+/** Says how many samples only one run has. They are left out, because means are over the samples that both runs have. */
 function partNotes({ quality }: Found): string[] {
   const [base, head] = [Math.max(0, ...quality.map((row) => row.onlyBase)), Math.max(0, ...quality.map((row) => row.onlyHead))];
   return base + head === 0 ? [] : [`Samples that one run alone has are left out: up to ${base} a method in BASE and ${head} in HEAD.`];

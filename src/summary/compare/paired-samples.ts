@@ -11,7 +11,7 @@ import type { MethodPair, Side, Sides } from './sides.ts';
 
 type Scored = RecordOf<'sample' | 'loss'>;
 
-/** The scored samples of a task, length and method that completed in both runs, paired by what they are. */
+/** The scored samples of one task, length and method that both runs completed, paired by their content. */
 export interface PairedCell {
   readonly method: MethodPair;
   readonly part: Part;
@@ -25,7 +25,7 @@ export interface PairedCell {
 
 const PARTS: readonly Part[] = ['retrieval', 'longbench', 'perplexity'];
 
-/** The cells that both runs completed: part after part, method after method, in HEAD's order. */
+/** The cells that both runs completed, with their samples paired. They are ordered by part, then by method, then as in HEAD. */
 export function pairSamples(methods: readonly MethodPair[], { base, head }: Sides): PairedCell[] {
   const [own, others] = [completedCells(head), completedCells(base)];
   return PARTS.flatMap((part) =>
@@ -39,7 +39,7 @@ export function pairSamples(methods: readonly MethodPair[], { base, head }: Side
   );
 }
 
-/** Scored samples by the id of their cell: part, task, length, method. */
+/** Cell id (part/task/length/method) -> the scored samples of the cell, for completed cells. */
 function completedCells({ selection, completed }: Side): ReadonlyMap<string, readonly Scored[]> {
   const records: readonly Scored[] = [...selection.samples, ...selection.losses];
   const cells = groupBy(records, (record) => {
@@ -49,13 +49,13 @@ function completedCells({ selection, completed }: Side): ReadonlyMap<string, rea
   return new Map([...cells].filter(([id]) => completed.has(id)));
 }
 
-/** A cell's id without the method; null where it is of another part or method. */
+/** A cell's id without the method; null when the cell has another part or method. */
 function conditionIn(id: string, part: Part, method: string): string | null {
   return id.startsWith(`${part}/`) && id.endsWith(`/${method}`) ? id.slice(0, -method.length - 1) : null;
 }
 
 function pairedCell(of: Pick<PairedCell, 'part' | 'method'>, own: readonly Scored[], others: readonly Scored[]): PairedCell {
-  // What version 1 recorded has no content that could be told apart.
+  // Samples of version 1 have no content hash, so they cannot be paired.
   const known = new Map(others.flatMap((record) => (record.content === UNKNOWN_CONTENT ? [] : [[record.content, record] as const])));
   const pairs = own.flatMap((head) => {
     const base = known.get(head.content);
@@ -65,17 +65,23 @@ function pairedCell(of: Pick<PairedCell, 'part' | 'method'>, own: readonly Score
   return { ...of, task, length, pairs, onlyBase: others.length - pairs.length, onlyHead: own.length - pairs.length };
 }
 
-/** Nats a token by which the same loss may differ: sums of other instructions have another order. A hundredth of a percent of perplexity, far below any margin. */
+/**
+ * Nats per token by which equal losses may differ, because other instructions sum in another order. This is a hundredth of a percent of perplexity, far below any
+ * margin.
+ */
 const ROUNDING_NATS = 1e-4;
 
-/** Whether both gave the same answer, word for word, or the same loss but for rounding. */
+/** Whether both runs gave the same answer, word for word, or the same loss but for rounding. */
 export function isIdentical({ base, head }: PairedCell['pairs'][number]): boolean {
   if (base.kind === 'sample' && head.kind === 'sample') return base.output === head.output && base.score === head.score;
   if (base.kind !== 'loss' || head.kind !== 'loss') return false;
   return Math.abs(base.sumLoss - head.sumLoss) <= ROUNDING_NATS * head.answerTokens;
 }
 
-/** HEAD minus BASE over cells of one part, each weighing the same: the tests of docs/statistics.md, samples matched by content. null without a pair. */
+/**
+ * HEAD minus BASE over cells of one part, with the tests of docs/statistics.md. Samples are matched by content, and every cell has the same weight. null when no
+ * sample is paired. `base`: BASE's id of the method.
+ */
 export function differenceOf(part: Part, cells: readonly PairedCell[], base: string): Paired | null {
   const filled = cells.filter(({ pairs }) => pairs.length > 0);
   if (part === 'perplexity') return toPaired(base, lossDifference(lossesOf(filled, 'head'), lossesOf(filled, 'base')));
@@ -88,7 +94,9 @@ export function differenceOf(part: Part, cells: readonly PairedCell[], base: str
   return toPaired(base, part === 'retrieval' ? pairedBinary(strata) : pairedGraded(strata));
 }
 
-/** Means of both over the same samples, every cell weighing the same; of losses in nats per token. null without a pair. */
+/**
+ * The means of both runs over the same samples, as shares, scores 0..1, or nats per answer token. Every cell has the same weight. null when no sample is paired.
+ */
 export function meansOf(part: Part, cells: readonly PairedCell[]): { readonly base: number; readonly head: number } | null {
   const filled = cells.filter(({ pairs }) => pairs.length > 0);
   if (filled.length === 0) return null;
@@ -112,7 +120,7 @@ function scoreOf(record: Scored) {
   return { sampleId: content, cluster, score };
 }
 
-/** One task and length is one stratum. */
+/** The losses of one run. Each task and length is named as a task of its own, so that it is one stratum. */
 function lossesOf(cells: readonly PairedCell[], side: 'base' | 'head') {
   return cells.flatMap(({ task, length, pairs }) =>
     pairs.flatMap(({ [side]: record }) =>

@@ -6,14 +6,14 @@ import type { Comparison, QualityRow } from './comparison.ts';
 import { differenceOf, isIdentical, meansOf, type PairedCell } from './paired-samples.ts';
 import { COLLAPSE_MARGINS, type Rules, type Verdict } from './rules.ts';
 
-/** Quality before its verdicts: each method over all that both runs have, and each of its tasks and lengths. */
+/** Rows of quality that have no verdict yet: each method over all tasks and lengths that both runs have, and each single task and length. */
 export interface QualityRows {
   readonly quality: readonly QualityRow[];
   readonly tasks: readonly QualityRow[];
   readonly families: Comparison['families'];
 }
 
-/** Scores of both runs on the same samples, adjusted within two families: methods over all, and single tasks. */
+/** Scores of both runs on the same samples. They are adjusted (Holm) within two families: methods over all tasks, and single tasks. */
 export function compareQuality(cells: readonly PairedCell[]): QualityRows {
   const groups = [...groupBy(cells, ({ part, method }) => `${part}/${method.head}`).values()];
   const quality = adjusted(groups.map((group) => rowOf(group, null)));
@@ -33,7 +33,7 @@ function family(name: string, rows: readonly QualityRow[]): Comparison['families
   return comparisons === 0 ? [] : [{ name, comparisons }];
 }
 
-/** Of one method and part; `only`: the single task and length that it is of. */
+/** The row of one method and part. `only`: the single task and length of the row; null when it is over all. */
 function rowOf(cells: readonly PairedCell[], only: PairedCell | null): QualityRow {
   const [{ part, method }] = cells as readonly [PairedCell, ...PairedCell[]];
   const means = meansOf(part, cells);
@@ -55,7 +55,10 @@ function rowOf(cells: readonly PairedCell[], only: PairedCell | null): QualityRo
   };
 }
 
-/** Rows of which no score changed can show nothing, whatever the others show: they count in no family (Tarone 1990, Biometrics 46, 515). */
+/**
+ * The rows with Holm-adjusted p-values. A row in which no score changed can never show a difference, so it does not count in the family (Tarone 1990, Biometrics
+ * 46, 515).
+ */
 function adjusted(rows: readonly QualityRow[]): QualityRow[] {
   const changed = rows.flatMap(({ paired }) => (paired !== null && paired.lost + paired.gained > 0 ? [paired] : []));
   const tested = changed.flatMap((paired) => (paired.p === null ? [] : [{ paired, p: paired.p }]));
@@ -66,7 +69,10 @@ function adjusted(rows: readonly QualityRow[]): QualityRow[] {
   return rows.map((row) => ({ ...row, paired: row.paired && (now.get(row.paired) ?? row.paired) }));
 }
 
-/** The difference so that more is better, with the margin in its unit: a share, or nats for a share of perplexity. */
+/**
+ * The difference with its sign turned so that more is better, and the margins in the same unit. The unit is a share 0..1; for losses it is nats, in which a
+ * margin of perplexity is its logarithm.
+ */
 function gainOf({ part, paired }: QualityRow, { margin }: Rules) {
   const delta = paired?.delta ?? { estimate: Number.NaN, low: null, high: null };
   if (part !== 'perplexity') return { ...delta, allowed: margin, collapse: COLLAPSE_MARGINS * margin };
@@ -75,8 +81,13 @@ function gainOf({ part, paired }: QualityRow, { margin }: Rules) {
 }
 
 /**
- * Non-inferiority first: a loss that the interval keeps within the margin is none. Else an established loss is a regression; of a single task only one of
- * two margins or more. Answers that are all the same need no interval.
+ * The row with its verdict. `level`: the two-sided error level of the family. The first rule that applies decides:
+ * - No sample is in both runs: `not-comparable`.
+ * - All answers are the same: `same`. This needs no interval.
+ * - A gain is established: `better`.
+ * - The interval rules out a loss larger than the margin (non-inferiority): `same`, also when a smaller loss is established.
+ * - A loss is established: `worse`. For a single task the loss must also be at least `COLLAPSE_MARGINS` margins.
+ * - Otherwise: `undecided`.
  */
 export function judgeQuality(row: QualityRow, rules: Rules, level: number): QualityRow {
   const judged = (verdict: Verdict, reason: string): QualityRow => ({ ...row, verdict, reason });

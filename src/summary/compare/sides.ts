@@ -13,7 +13,7 @@ export interface Side {
   readonly selection: Selection;
   /** Ids of cells that completed. */
   readonly completed: ReadonlySet<string>;
-  /** Timed contenders, without the control. */
+  /** The timed contenders, without the control (the baseline's second timing). */
   readonly arms: readonly TimedArm[];
 }
 
@@ -56,8 +56,8 @@ export function sideOf({ folder, run, records, suite }: SideInput): Side {
 export type MethodPair = Comparison['methods'][number];
 
 /**
- * Methods of both runs by id, in HEAD's order; `renamed`: BASE's id -> HEAD's.
- * @throws INVALID_ARGUMENT for a renaming of or to a method that is not there, or to one that another has already.
+ * The methods that both runs have, paired by id, in HEAD's order. `renamed`: BASE's id -> HEAD's id.
+ * @throws MoaError INVALID_ARGUMENT when `renamed` names a method that does not exist, or gives two methods the same new id.
  */
 export function pairMethods(base: Suite, head: Suite, renamed: ReadonlyMap<string, string>): MethodPair[] {
   const has = (suite: Suite, id: string): boolean => suite.methods.some((method) => method.id === id);

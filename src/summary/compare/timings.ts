@@ -9,7 +9,7 @@ import { machineProblem, wasBusy } from './machine-class.ts';
 import type { Rules, Verdict } from './rules.ts';
 import type { MethodPair, Sides } from './sides.ts';
 
-/** A timing of both runs, and why it can't be judged. */
+/** A row of times, and the reason why it cannot be judged; null when it can. */
 interface Timed {
   readonly row: TimingRow;
   readonly problem: { readonly verdict: 'undecided' | 'not-comparable'; readonly reason: string } | null;
@@ -20,7 +20,7 @@ export interface TimingRows {
   readonly families: Comparison['families'];
 }
 
-/** Timings of both runs under the same condition, adjusted within each measure over those that can be judged. */
+/** Times of both runs under the same conditions. p-values are adjusted (Holm) within each measure, over the rows that can be judged. */
 export function compareTimings(methods: readonly MethodPair[], sides: Sides): TimingRows {
   const busy = (['base', 'head'] as const).filter((name) => wasBusy(sides[name]));
   const timed = sides.head.arms.flatMap((head) => {
@@ -85,8 +85,9 @@ function adjusted(timed: readonly Timed[]): Timed[] {
 }
 
 /**
- * Slower takes an established difference and an estimate beyond the threshold: what a day of the machine adds is no regression. The same: the interval rules out
- * that HEAD is slower by the threshold; `equivalent` says whether it rules out as much in the other direction too (two one-sided tests).
+ * The row with its verdict. HEAD is `worse` when the difference is established and the estimate reaches the threshold. A smaller change counts for nothing,
+ * because equal code on one machine differs a little from day to day. HEAD is `same` when the interval rules out that it is slower by the threshold.
+ * `equivalent` says whether the interval also rules out that HEAD is faster by the threshold (two one-sided tests).
  */
 export function judgeTiming({ row, problem }: Timed, { slower }: Rules, level: number): TimingRow {
   if (problem !== null) return { ...row, ...problem };

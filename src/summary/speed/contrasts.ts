@@ -4,12 +4,16 @@ import { MEASURES, type Measure, type SpeedContrast } from './estimates.ts';
 import { hardest } from './speed.ts';
 import { commonTimings, conditionOf, type TimedArm } from './timed-arms.ts';
 
-/** Methods whose resident bytes differ by no more than this hold the same memory: plans are whole blocks, and the optimizer spends 98% of a budget. */
+/**
+ * Methods have equal KV memory when their resident bytes differ by no more than this share. They differ a little because plans are in whole blocks, and because
+ * the optimizer spends at least 98% of a budget.
+ */
 const EQUAL_BYTES = 0.02;
 
 /**
- * Methods compared in speed under the hardest condition of each measure at which two were timed: every method with the baseline, and methods
- * of equal KV memory with each other. Growing caches are baselines of another kind and stay out. One family a measure, Holm-adjusted.
+ * Comparisons of methods in speed. Every method is compared with the baseline, and methods of equal KV memory with each other. For each measure this is done
+ * under one condition: the hardest one under which two methods were timed. Growing caches are left out, because they are baselines of another kind. The
+ * comparisons of a measure are one family (Holm-adjusted).
  */
 export function summarizeSpeedContrasts(arms: readonly TimedArm[], baseline: string): SpeedContrast[] {
   return MEASURES.flatMap((measure) => family(arms, measure, baseline));

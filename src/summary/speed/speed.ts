@@ -7,7 +7,7 @@ import { commonTimings, conditionOf, type TimedArm, timingsOf } from './timed-ar
 
 type Capacity = RecordOf<'capacity'>;
 
-/** Timings of one method under every condition, each with its speed-up over the baseline's own (non-growing) cache. */
+/** The timings of one method under every condition, each with its speed-up over the baseline's own (non-growing) cache under the same condition. */
 export function summarizeSpeed(
   arms: readonly TimedArm[],
   of: { readonly method: string; readonly baseline: string; readonly measure: Measure },
@@ -34,7 +34,7 @@ export function summarizeSpeed(
     });
 }
 
-/** Tokens per second of the first over those of the second, in the processes that timed both; null where none did. */
+/** Tokens per second of `arm` divided by those of `other`, over the processes that timed both; null when no process did. */
 function speedRatio(arm: TimedArm, other: TimedArm): Timed | null {
   const [own, theirs] = commonTimings(arm, other);
   if (own.length === 0) return null;
@@ -42,19 +42,19 @@ function speedRatio(arm: TimedArm, other: TimedArm): Timed | null {
   return ratio;
 }
 
-/** The timing under the hardest condition: the longest context, then the largest batch. */
+/** The timing under the hardest condition: the longest context, and among these the largest batch. */
 export function hardest<T extends { readonly length: number; readonly batch: number }>(timings: readonly T[]): T | undefined {
   return timings.toSorted((a, b) => b.length - a.length || b.batch - a.batch)[0];
 }
 
-/** What of a method did not fit into memory. */
+/** The conditions under which a method did not fit into memory. The control is left out. */
 export function summarizeUnfit(records: readonly RecordOf<'unfit'>[]): Unfit[] {
   return records
     .filter((record) => !record.control)
     .map(({ measure, cache, length, batch, reason }) => ({ measure, cache, length, batch, reason }));
 }
 
-/** Largest batches found, with their ratio to the baseline's own cache. */
+/** The largest batches that were found, each divided by the largest batch of the baseline's own cache at the same length and memory limit. */
 export function summarizeCapacity(own: readonly Capacity[], baseline: readonly Capacity[]): MethodSummary['maxBatch'] {
   return own.map((capacity) => {
     const reference = baseline.find(
@@ -76,7 +76,7 @@ function rateOf({ estimate, low, high, ...n }: TimingEstimate, amount: number): 
   return { estimate: amount / estimate, low: high === null ? null : amount / high, high: low === null ? null : amount / low, ...n };
 }
 
-/** The largest figures of all processes: they differ only where something is wrong. */
+/** The largest figures of all processes. KV bytes and allocated peaks differ between processes only when something is wrong. */
 function memoryOf({ measurements }: TimedArm): Pick<Speed, 'kvBytes' | 'peakBytes' | 'rssBytes'> {
   const largest = (values: readonly (number | null)[]): number | null => {
     const known = values.filter((value) => value !== null);

@@ -3,11 +3,14 @@ import { countText, numbered, pText } from '../phrases.ts';
 import type { MethodSummary, Summary } from '../summary.ts';
 import type { SpeedContrast, Timed } from './estimates.ts';
 
-/** Below this Holm-adjusted p-value a difference is stated as one. */
+/** A difference counts as established when its Holm-adjusted p-value is below this. */
 const ALPHA = 0.05;
 const WHAT = { decode: 'Decoding', prefill: 'In prefill' } as const;
 
-/** What the timings say of one method beside others, and what of it does not fit; nothing below 6 rounds. */
+/**
+ * Sentences about one method's speed beside others, and about conditions under which it does not fit into memory. Comparisons with fewer than `LEAST_ROUNDS` rounds
+ * are left out.
+ */
 export function speedSentences(method: MethodSummary, { speedContrasts, methods }: Pick<Summary, 'speedContrasts' | 'methods'>): string[] {
   const label = (id: string): string => methods.find((other) => other.id === id)?.label ?? id;
   const contrasts = speedContrasts.filter((contrast) => contrast.method === method.id && contrast.ratio.rounds >= LEAST_ROUNDS);
@@ -30,7 +33,7 @@ function sentence(contrast: SpeedContrast, own: string, other: string): string[]
   return [`${at}, ${own} is ${verdict}: ${timedText(ratio)} the tokens per second of ${other} (${evidence}).`];
 }
 
-/** How much was timed, and what one process cannot say. */
+/** How many rounds and processes were timed. With one process it warns that another process may differ. */
 function extentText({ processes, rounds }: Timed): string {
   if (processes > 1) return `${numbered(rounds, 'round')} in ${numbered(processes, 'process', 'processes')}`;
   return `${numbered(rounds, 'round')} in one process, another may differ`;

@@ -4,7 +4,7 @@ import type { OnProgress, Progress } from '../core/progress.ts';
 import { duration } from './duration.ts';
 import { tell } from './output.ts';
 
-/** Shows where long work is: a bar with an ETA on a terminal, a line now and then elsewhere. Writes to stderr only. */
+/** Shows how far long work is: a bar with an ETA on a terminal, otherwise a line every LOG_INTERVAL_S seconds. Writes to stderr only. */
 export interface ProgressDisplay {
   readonly onProgress: OnProgress;
   /** Ends the bar in flight, so that other output starts on its own line. */

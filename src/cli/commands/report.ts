@@ -33,7 +33,7 @@ export function requireRunFolder(folder: string): void {
   });
 }
 
-/** The newest runs directly in a folder, at most 3. The name of a run folder ends in its time, so names sort by age. */
+/** At most 3 runs directly in a folder, in reverse order of their names. Names end in the time, so of one suite these are the newest runs. */
 function runsIn(folder: string): string[] {
   try {
     const runs = readdirSync(folder).map((entry) => join(folder, entry));

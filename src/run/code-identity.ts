@@ -32,7 +32,7 @@ const STARTS: Readonly<Record<Computation, { readonly files: readonly string[]; 
 };
 /** Folders whose code keeps or shows numbers and makes none. */
 const SHOWN = ['suite', 'records', 'summary', 'report', 'cli'];
-/** Modules of `run` that keep or show numbers and make none. */
+/** Modules of `run`, by name, whose code keeps or shows numbers and makes none. */
 const KEPT = ['cell-hash', 'code-identity', 'context', 'identity', 'outcome', 'stretch', 'addresses'].map((name) => join('run', name));
 
 const manifestSchema = z.looseObject({ dependencies: z.record(z.string(), z.string()).default({}) });

@@ -56,7 +56,7 @@ export interface CaseOptions {
   readonly shrink: number;
 }
 
-/** Rounds of a case. headline: cases compared with other kernels; usual: cases that are not compared; few: cases that only show a picture. */
+/** Rounds of a case. headline: the main comparisons; usual: all other comparisons, and the ceilings; few: cases that only give a picture. */
 export function roundsOf({ quick }: CaseOptions): { readonly headline: number; readonly usual: number; readonly few: number } {
   return quick ? { headline: 12, usual: 10, few: 6 } : { headline: 40, usual: 20, few: 6 };
 }

@@ -18,7 +18,7 @@ export interface Estimate {
   readonly seconds: number;
   readonly peakBytes: number;
   readonly diskBytes: number;
-  /** A sentence each. */
+  /** Where these figures come from, in whole sentences. */
   readonly basis: readonly string[];
 }
 

@@ -7,7 +7,7 @@ type ByCriterion = { readonly [criterion in (typeof CRITERIA)[number]]: number }
 /** The profile of one sample on two backends: `wanted` by the reference, `received` by the other one. */
 export interface ProfilePair {
   readonly task: string;
-  /** Of the prompt, nominal. */
+  /** Nominal tokens of the prompt and its answer together. */
   readonly length: number;
   readonly wanted: InfluenceSums;
   readonly received: InfluenceSums;

@@ -6,7 +6,7 @@ import type { LanguageModel } from '../../model/inference/language-model.ts';
 /** A prompt whose answer is compared, and a completion whose loss and influence are compared. */
 export interface AgreementItem {
   readonly task: string;
-  /** Of the prompt, nominal. */
+  /** Nominal tokens of the prompt and its answer together. */
   readonly length: number;
   readonly isProfiled: boolean;
   readonly prompt: Int32Array;
@@ -17,7 +17,7 @@ export interface AgreementItem {
 export interface ItemsOptions {
   readonly tasks: readonly TaskName[];
   readonly lengths: readonly number[];
-  /** Per task and length. */
+  /** How many samples each task and length has. */
   readonly samples: number;
   /** The first so many samples of each task and length are profiled too, when the length is at most 2048 tokens. */
   readonly influenceSamples: number;

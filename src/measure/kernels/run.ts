@@ -27,7 +27,7 @@ export interface PeerRunOptions {
 export interface PeerRun {
   readonly checks: CheckResult[];
   readonly ceilings: CeilingsFound[];
-  /** By case, in the order of the cases. */
+  /** What each process measured of a case, by case. */
   readonly times: ReadonlyMap<KernelCase, ProcessTimes[]>;
   readonly failures: Failure[];
 }

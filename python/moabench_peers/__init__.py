@@ -1,1 +1,1 @@
-"""Other engines beside moabench, each a process that it starts and speaks to in JSON lines (src/peers/protocol.ts)."""
+"""Other engines beside moabench. moabench starts each as a process and speaks to it in JSON lines (src/peers/protocol.ts)."""

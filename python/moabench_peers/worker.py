@@ -1,7 +1,7 @@
 """The peer's side of the protocol of src/peers/protocol.ts: one JSON object a line on stdin and stdout.
 
 serve("engine", describe, {"ask": handler}) says hello, then answers requests one after another until stdin closes.
-Needs the standard library only. What libraries print to stdout goes to stderr, which moabench keeps in a log.
+It needs only the standard library. What libraries print to stdout goes to stderr, which moabench keeps in a log.
 """
 
 import json
@@ -21,15 +21,15 @@ Handler = Callable[[dict], dict]
 
 
 class Unavailable(RuntimeError):
-    """What this machine or this version of a library lacks; the message says what."""
+    """This machine, or this version of a library, lacks something; the message says what."""
 
 
 class Lost(RuntimeError):
-    """The device or the engine is broken: nothing more can run in this process."""
+    """The device or the engine is broken, and nothing more can run in this process."""
 
 
 class _Output:
-    """The protocol's own stdout; from then on file descriptor 1 is stderr, for Python and for C."""
+    """The stdout of the protocol. After it is made, file descriptor 1 is stderr, for Python and for C."""
 
     def __init__(self):
         self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -52,13 +52,13 @@ def _code(error: BaseException) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """An error as one line: the kind, and the beginning of what it says."""
+    """An error as one line of at most MESSAGE_CHARACTERS: the error's type (not for Unavailable) and its message."""
     words = " ".join(str(error).split())
     return (words if isinstance(error, Unavailable) else f"{type(error).__name__}: {words}")[:MESSAGE_CHARACTERS]
 
 
 def _end() -> None:
-    """Ends this process and what it started, without teardown: drivers and compilers may hang in it."""
+    """Ends this process and the processes that it started, without teardown, in which drivers and compilers may hang."""
     sys.stderr.flush()
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
@@ -66,7 +66,7 @@ def _end() -> None:
 
 
 def _own_input():
-    """The protocol's own stdin; from then on what the engine starts reads nothing from it."""
+    """The stdin of the protocol. After this call, file descriptor 0 is empty, so processes of the engine cannot read it."""
     stream = os.fdopen(os.dup(0), encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -75,7 +75,7 @@ def _own_input():
 
 
 def _read(stream, requests: queue.Queue) -> None:
-    """Hands requests on. When moabench closes stdin or is gone, the process ends, also in the middle of its work."""
+    """Puts requests into the queue. When moabench closes stdin or is gone, ends the process, even in mid-work."""
     for line in stream:
         requests.put(line)
     _end()
@@ -91,7 +91,10 @@ def _beat(output: _Output) -> None:
 
 
 def serve(engine: str, describe: Callable[[], dict], handlers: dict[str, Handler]) -> None:
-    """Says hello with what `describe` gives ({versions, device}; it may take its time), then answers. Never returns."""
+    """Says hello, then answers requests; never returns.
+
+    `describe` gives {versions, device} for the hello, and may take a long time.
+    """
     output = _Output()
     requests: queue.Queue = queue.Queue()
     threading.Thread(target=_read, args=(_own_input(), requests), daemon=True).start()

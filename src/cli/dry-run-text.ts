@@ -3,7 +3,7 @@ import type { DryRun } from '../run/dry-run.ts';
 import { bytesText, numbered } from '../summary/phrases.ts';
 import { duration } from './duration.ts';
 
-/** What a run would do, for a terminal: a line a cell, with the reasons, then the totals and how they were estimated. */
+/** What a run would do, for a terminal: one line for each cell with the reasons, then the totals and how they were estimated. */
 export function dryRunText({ cells, estimate }: DryRun): string {
   const counts = (['done', 'partial', 'stale', 'to do'] as const).flatMap((status) => {
     const count = cells.filter((cell) => cell.status === status).length;

@@ -5,7 +5,7 @@ import type { Verdict } from '../summary/compare/rules.ts';
 /** Exit codes of every command. */
 export const EXIT = { completed: 0, someFailed: 1, badInput: 2, regression: 3, undecided: 4, notComparable: 5, aborted: 130 } as const;
 
-/** What the verdict of a comparison means to a script. */
+/** The exit code for each verdict of a comparison. */
 export const VERDICT_EXIT: Readonly<Record<Verdict, number>> = {
   same: EXIT.completed,
   better: EXIT.completed,
@@ -22,17 +22,17 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.someFailed;
 }
 
-/** Whether an error is the answer to Ctrl-C. */
+/** Whether the error says that the work was aborted, by Ctrl-C for example. */
 function isAbort(error: unknown): boolean {
   return error instanceof MoaError ? error.code === 'ABORTED' : error instanceof Error && error.name === 'AbortError';
 }
 
-/** A refusal of the operating system that no stage has put into words. */
+/** Whether the error comes straight from the operating system, without a stage having put it into words. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly syscall: string } {
   return error instanceof Error && 'errno' in error && 'syscall' in error && typeof error.syscall === 'string';
 }
 
-/** What Ctrl-C is answered with. */
+/** The message after Ctrl-C. */
 export const STOPPED = 'error: Stopped on request';
 
 /** An error as it is shown to a person: message, what was found instead, hint, and the stack only for unexpected ones. */

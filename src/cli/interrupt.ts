@@ -3,35 +3,36 @@ import { SignalWatch } from '../native/signal-watch.ts';
 import { EXIT, STOPPED } from './exit-code.ts';
 import { tell } from './output.ts';
 
-/** How long stages may take to stop by themselves; native work in flight cannot be cut short. */
+/** How long stages may take to stop by themselves. Native work in flight cannot be stopped early, so it may take longer than this. */
 const GRACE_MS = 600;
-/** How long the process may take to hear a signal and end: more, and JavaScript is in a call that does not return. */
+/** How long the process may take to notice a signal and end. If it takes longer, JavaScript is inside a call that does not return. */
 const DEAF_MS = 1000;
 
 /** Shows the cursor that a progress bar hid, below the bar. */
 const BAR_END = '\u001b[?25h\n';
 
-/** Ctrl-C, `kill`, and the terminal or connection that was closed. */
+/** In this order: Ctrl-C, `kill`, and a terminal or connection that was closed. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Interruption {
-  /** Called once, just before the process ends or the error is thrown: other output ends here. */
+  /** Called once, just before the process ends or the error is thrown, to end other output such as a progress bar. */
   readonly beforeExit: () => void;
   /** One line that says where the work is and how to go on with it; empty when there is nothing to say. */
   readonly howToGoOn?: () => string;
 }
 
-/** What work gets. */
+/** What `interruptible` gives to the work that it runs. */
 export interface Interruptible {
   /** Aborted by the first of the signals. */
   readonly signal: AbortSignal;
-  /** Told when `howToGoOn` says something else than before. */
+  /** The work calls this when `howToGoOn` would now return another text. */
   readonly placeChanged: () => void;
 }
 
 /**
- * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. The process ends with exit code 130 within about a second, also when the work has not
- * ended by itself, or does not return to the event loop. Records are safe at any point: each is one whole line on the file.
+ * Returns what `work` returns; SIGINT, SIGTERM and SIGHUP abort the signal that `work` gets. After such a signal the process ends with exit code 130 within
+ * about a second, even when the work does not stop by itself or does not return to the event loop. Records are safe at any point: each is written as one
+ * whole line.
  */
 export async function interruptible<T>(
   work: (given: Interruptible) => Promise<T>,

@@ -17,13 +17,16 @@ import { guardOutput, print, tell } from './output.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
-/** The command and all below it throw their usage errors instead of ending the process with a code of their own, and print as everything else does. */
+/**
+ * Makes the command and all commands below it throw their usage errors. By default commander would end the process with an exit code of its own. Their
+ * output goes through `print` and `tell`.
+ */
 function throwing(command: Command): Command {
   for (const nested of command.commands) throwing(nested);
   return command.exitOverride().configureOutput({ writeOut: print, writeErr: tell });
 }
 
-// Commands import what they run when they run it: help and errors stay quick.
+// A command imports its stages only when it runs, so that help and usage errors are quick.
 const program = new Command('moabench')
   .description('Benchmark attention compression end to end: compress, score, time and compare on one code path.')
   .version(version)

@@ -2,24 +2,25 @@ import { ioError } from '../core/files.ts';
 import { printable } from '../core/printable.ts';
 import { EXIT } from './exit-code.ts';
 
-/** Writes to standard output. Control characters in it, which may come from a stranger's file, are shown and not obeyed. */
+/** Writes to standard output. The text may quote a stranger's file, so control characters are made visible and the terminal does not obey them. */
 export function print(text: string): void {
   process.stdout.write(printable(text));
 }
 
-/** As `print`, for text that has colour codes of its own; what it quotes must be printable already. */
+/** Writes to standard output without escaping, for text with its own colour codes. The caller has already made quoted text printable. */
 export function printColoured(text: string): void {
   process.stdout.write(text);
 }
 
-/** Writes to standard error, as `print` does. */
+/** Writes to standard error, with control characters made visible as by `print`. */
 export function tell(text: string): void {
   process.stderr.write(printable(text));
 }
 
 /**
- * Decides what a failing output stream means. A reader of results that went away (`| head`) ends the process quietly, with the exit code so far; results that
- * cannot be written (a full disk) are an error. Without standard error, work goes on: what it shows is not what was asked for.
+ * Decides what happens when an output stream fails. When the reader of standard output has gone away (`| head`), the process ends quietly with the exit code
+ * so far. When standard output cannot be written (a full disk), that is an error. When standard error fails, the work goes on, because standard error
+ * carries no results.
  */
 export function guardOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,14 +4,14 @@ import type { OnProgress, Progress } from '../core/progress.ts';
 import { duration } from './duration.ts';
 import { tell } from './output.ts';
 
-/** Shows where long work is: a bar with an ETA on a terminal, a line now and then elsewhere. Writes to stderr only. */
+/** Shows how far long work is: a bar with an ETA on a terminal, elsewhere a line from time to time. Writes to stderr only. */
 export interface ProgressDisplay {
   readonly onProgress: OnProgress;
   /** Ends the bar in flight, so that other output starts on its own line. */
   stop(): void;
 }
 
-/** Seconds between lines where stderr is not a terminal. */
+/** Least seconds between two lines of a stage when stderr is not a terminal. */
 const LOG_INTERVAL_S = 15;
 
 export function progressDisplay(options: { readonly quiet: boolean }): ProgressDisplay {

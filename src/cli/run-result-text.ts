@@ -3,7 +3,10 @@ import { printableLine } from '../core/printable.ts';
 import type { RunResult } from '../run/run-suite.ts';
 import { numbered } from '../summary/phrases.ts';
 
-/** The end of a run for a terminal: the report's headline, how many cells ended how, what failed with what to do about it, what was skipped. */
+/**
+ * The end of a run for a terminal: the report's headline, the number of cells completed, failed and skipped, each failure with what to do about it, and
+ * what was skipped.
+ */
 export function runResultText(result: RunResult, report: string): string {
   const lines = [
     report,
@@ -16,7 +19,7 @@ export function runResultText(result: RunResult, report: string): string {
   return lines.filter((line) => line !== '').join('\n');
 }
 
-/** Each message once, with its hint; cells that failed of the same thing follow in a line each. */
+/** Each error message once, with its hint. Other cells that failed with the same message follow, one line each. */
 function failures(failed: RunResult['failed']): string[] {
   return [...groupBy(failed, ({ message }) => message).values()].flatMap((same) => {
     const [first, ...others] = same as [RunResult['failed'][number]];

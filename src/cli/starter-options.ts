@@ -41,7 +41,7 @@ export function withStarterOptions(command: Command): Command {
     .option('--backend <name>', 'cpu or cuda (default: cpu)', (text: string) => one(text, BACKENDS));
 }
 
-/** The suite that the options stand for, as text that has passed the schema. `name`: the suite's, else made of model and methods. */
+/** The suite that the options stand for, as text that has passed the schema. `name`: the name of the suite; null: a name made of model and methods. */
 export function suiteOfOptions(
   flags: StarterFlags & { readonly model: string },
   name: string | null,
@@ -67,7 +67,7 @@ export function suiteOfOptions(
   return { name: suite, text };
 }
 
-/** Refuses a folder that holds no model, with the models that may have been meant. Names of models that are no folder are left to the loader. */
+/** Refuses a folder that holds no model; the error names the models that may have been meant. Names such as `dummy:...` are left to the loader. */
 function requireModel(path: string): void {
   if (/^[a-z]+:/.test(path) || existsSync(join(path, 'config.json'))) return;
   const below = modelsIn(path);
@@ -84,7 +84,7 @@ function requireModel(path: string): void {
   throw new MoaError(`Expected a model folder (with config.json) for --model but received ${path}`, { code: 'NOT_FOUND', hint });
 }
 
-/** Names of the folders directly in a folder that hold a model; none where it cannot be read. */
+/** Names of the folders directly in `folder` that hold a model; empty when `folder` cannot be read. */
 function modelsIn(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -95,7 +95,7 @@ function modelsIn(folder: string): string[] {
   }
 }
 
-/** A name with what suites allow in theirs. */
+/** `text` reduced to the characters that the name of a suite may have. */
 function suiteName(text: string): string {
   const name = text
     .toLowerCase()
@@ -104,7 +104,7 @@ function suiteName(text: string): string {
   return name === '' ? 'suite' : name;
 }
 
-/** Collects names of a variadic option, separated by commas too. */
+/** A parser that collects the names of a variadic option; one argument may also hold several names, separated by commas. */
 function among<T extends string>(known: readonly T[]): (text: string, before: readonly T[] | undefined) => readonly T[] {
   return (text, before) => [...(before ?? []), ...text.split(',').map((name) => one(name, known))];
 }

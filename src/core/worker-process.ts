@@ -5,36 +5,36 @@ import type { Readable, Writable } from 'node:stream';
 import { MoaError } from './errors.ts';
 import type { OnProgress, Progress } from './progress.ts';
 
-/** What a line of a worker's stdout says. */
+/** What one line of a worker's stdout means. */
 export type WorkerLine<Reply> =
   | { readonly is: 'reply'; readonly reply: Reply }
-  /** It lives. */
+  /** The worker says that it lives. */
   | { readonly is: 'alive' }
   | { readonly is: 'progress'; readonly progress: Progress }
-  /** Words of a library, which are passed over. */
+  /** Text that a library printed; it is ignored. */
   | { readonly is: 'words' }
-  /** What no worker of this kind says: it is ended. */
+  /** A line that no worker of this kind writes; the worker is ended. */
   | { readonly is: 'garbage' };
 
 export interface WorkerLimits {
-  /** A process that says nothing for so long has hung. */
+  /** A process that writes nothing for so long is taken to hang. */
   readonly silenceMs: number;
-  /** A process that lives but gets nowhere for so long has hung too. A request may have its own. */
+  /** A process that says it lives, but makes no progress for so long, is taken to hang too. A request may set its own limit. */
   readonly standstillMs: number;
-  /** How long it may take to end by itself. */
+  /** How long the process may take to end by itself after its stdin was closed; then it is killed. */
   readonly endMs: number;
 }
 
 export interface WorkerOptions<Reply> {
-  /** How sentences begin that speak of it: `The timing process`. */
+  /** The process as the subject of a message: `The timing process`. */
   readonly name: string;
   readonly command: readonly string[];
-  /** Variables beside those of this process. */
+  /** Environment variables that are added to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly read: (line: string) => WorkerLine<Reply>;
   readonly limits: WorkerLimits;
   readonly signal: AbortSignal;
-  /** File that its stderr is added to. */
+  /** A file to which its stderr is appended. */
   readonly log?: string | undefined;
 }
 
@@ -43,13 +43,13 @@ export interface AskOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** Of what a process that crashed wrote to its stderr. */
+/** So many characters, at most, of the end of a crashed process's stderr are kept for the error. */
 const LAST_WORDS = 500;
 
 /**
- * A process of its own that answers one request at a time: one JSON object a line, requests on its stdin, replies on its stdout. Its crash, its
- * silence and an abort reject what is asked for; it is gone then, with all processes that it started. A worker ends when its stdin closes, so
- * it also ends when this process is killed.
+ * A child process that answers one request at a time. Requests go to its stdin and replies come from its stdout, one JSON object on each line. A crash,
+ * a silence that is too long, or an abort rejects the pending request and ends the child with all processes that it started. A worker ends when its
+ * stdin closes, so it also ends when this process is killed.
  */
 export class WorkerProcess<Reply> {
   readonly #options: WorkerOptions<Reply>;
@@ -67,7 +67,7 @@ export class WorkerProcess<Reply> {
     this.#options = options;
     const [file = '', ...args] = options.command;
     this.#log = options.log === undefined ? undefined : openSync(options.log, 'a');
-    // A process group of its own: what it started ends with it, and Ctrl-C in the terminal is this process's business.
+    // The child has its own process group: the processes that it starts can be ended with it, and Ctrl-C in the terminal reaches this process only.
     this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { ...process.env, ...options.env } });
     this.#child.stdin.on('error', () => {}); // told by the end of the process
     this.#child.stderr.on('data', (data: Buffer) => this.#note(data));
@@ -77,7 +77,7 @@ export class WorkerProcess<Reply> {
         this.fail(new MoaError(`${options.name} could not be started`, { code: 'INTERNAL', cause }));
         resolve();
       });
-      this.#child.on('exit', () => this.#kill()); // what it started: that may hold its streams open
+      this.#child.on('exit', () => this.#kill()); // ends the processes that it started: they may hold its streams open
       this.#child.on('close', (code, by) => {
         this.fail(this.#crash(by === null ? `with exit code ${code}` : `by ${by}`));
         resolve();
@@ -87,12 +87,12 @@ export class WorkerProcess<Reply> {
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Whether it has ended or is being ended. */
+  /** Whether the process has ended or is being ended. */
   get isGone(): boolean {
     return this.#failure !== undefined;
   }
 
-  /** Sends a request and waits for its reply; without a request, waits for what the process says by itself. */
+  /** The reply to a request. With null nothing is sent, and the promise waits for what the process says by itself. */
   async ask(request: object | null, ask: AskOptions = {}): Promise<Reply> {
     if (this.#failure !== undefined) throw this.#failure;
     return await new Promise<Reply>((resolve, reject) => {
@@ -106,7 +106,7 @@ export class WorkerProcess<Reply> {
     });
   }
 
-  /** Rejects what is asked for and ends the process: by closing its stdin, and by force when that does not help. */
+  /** Rejects the pending request and ends the process: first by closing its stdin, then by force when that does not help. */
   fail(error: MoaError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;

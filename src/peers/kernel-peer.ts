@@ -17,22 +17,22 @@ import type { Hello } from './protocol.ts';
 import { pythonEnvironment } from './python.ts';
 
 export interface KernelPeerOptions {
-  /** The command that starts it, see `kernelPeerCommand`. */
+  /** The command that starts the peer, see `kernelPeerCommand`. */
   readonly command: readonly string[];
-  /** Path of the CUDA library; null: the peers alone. */
+  /** Path of the CUDA library; null: only PyTorch's kernels run. */
   readonly library: string | null;
-  /** Of random numbers, from which all timed shapes take their tensors. */
+  /** Bytes of the pool of random numbers from which all timed shapes take their tensors. */
   readonly poolBytes: number;
   readonly log: string;
   readonly signal: AbortSignal;
 }
 
-/** Starts PyTorch's kernels on `device` in this Python. */
+/** The command that starts PyTorch's kernels on `device`. `python`: path of the Python to use. */
 export function kernelPeerCommand(python: string, device: 'cuda' | 'cpu'): string[] {
   return [python, '-m', 'moabench_peers.kernels', device];
 }
 
-/** PyTorch's kernels and ours in one process. Errors of its methods as `PeerProcess.ask`. */
+/** PyTorch's kernels and ours in one process. Its methods throw what `PeerProcess.ask` throws. */
 export class KernelPeer {
   readonly hello: Hello;
   readonly opened: Opened;
@@ -54,17 +54,17 @@ export class KernelPeer {
     this.opened = opened;
   }
 
-  /** Whether the process is gone, so that only a new one can go on. */
+  /** Whether the process is gone; only a new process can then continue. */
   get isGone(): boolean {
     return this.#process.isGone;
   }
 
-  /** What a small shape came to beside float64. */
+  /** The errors of a small shape against float64. */
   async check(spec: CheckSpec, standstillMs: number): Promise<readonly Finding[]> {
     return (await this.#process.ask({ ask: 'check', spec }, checkedSchema, { standstillMs })).checks;
   }
 
-  /** Makes a timed shape and warms up its arms; `check`: compares ours with a reference at this shape. */
+  /** Makes a timed shape and warms up its arms. `check`: whether to compare our kernel with a reference at this shape. */
   async prepare(
     request: { readonly spec: KernelSpec; readonly arms: readonly ArmSpec[]; readonly check: boolean },
     standstillMs: number,
@@ -72,7 +72,7 @@ export class KernelPeer {
     return this.#process.ask({ ask: 'prepare', ...request }, preparedSchema, { standstillMs });
   }
 
-  /** One sample of every arm that a round names, in this order. */
+  /** The samples of the prepared arms. `rounds`: the arms of each round in their order; each arm of a round gives one sample. */
   async time(rounds: readonly (readonly string[])[], standstillMs: number): Promise<Timed> {
     return this.#process.ask({ ask: 'time', rounds }, timedSchema, { standstillMs });
   }

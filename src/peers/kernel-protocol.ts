@@ -2,11 +2,11 @@ import { z } from 'zod';
 import type { FloatDType } from '../native/backend.ts';
 
 /**
- * What the peer `pytorch-kernels` (python/moabench_peers/kernels) is asked: `open` once; `check` for a small shape; for a timed shape `prepare`,
- * `time`, `release`. It makes the tensors, calls our library and PyTorch, and times; what is timed, in which order and how often is said here.
+ * The requests to the peer `pytorch-kernels` (python/moabench_peers/kernels): `open` once; `check` for a small shape; `prepare`, `time` and `release` for a
+ * timed shape. The peer makes the tensors, calls our library and PyTorch, and takes the times. The requests decide what is timed, in which order and how often.
  */
 
-/** Attention heads: `kvHeads` divides `heads`. */
+/** The attention heads of a shape; `heads` is a multiple of `kvHeads`. */
 interface Heads {
   readonly heads: number;
   readonly kvHeads: number;
@@ -31,13 +31,13 @@ export type KernelSpec =
   | { readonly op: 'read' | 'copy'; readonly bytes: number }
   | { readonly op: 'matmul'; readonly n: number };
 
-/** Who computes it. `moabench`: our library; the rest is PyTorch's. */
+/** Whose kernel an arm runs: `moabench` and `moabench-plan` are our library, all others are PyTorch's. */
 type ArmBy =
-  /** `spans`: others than the case's; `repeat`: of a call; `dense`: without spans; `kernel`: one of the library's prefill kernels. */
+  /** `spans`: used instead of the case's spans. `repeat`: how often a call repeats. `dense`: without spans. `kernel`: one of the library's prefill kernels. */
   | { readonly by: 'moabench'; readonly spans?: LayerSpans; readonly repeat?: number; readonly dense?: boolean; readonly kernel?: string }
-  /** The plan of a decode step, for all layers. */
+  /** Only the planning of a decode step, which serves all layers. */
   | { readonly by: 'moabench-plan' }
-  /** scaled_dot_product_attention. `folded`: the query heads of a group as query tokens. */
+  /** scaled_dot_product_attention. `folded`: passes the query heads of a group as query tokens of one head. */
   | { readonly by: 'sdpa'; readonly backend: string; readonly folded?: boolean }
   | { readonly by: 'sdpa-backward'; readonly backend: string }
   | { readonly by: 'triton'; readonly block: number; readonly turns: number; readonly warps: number }
@@ -51,9 +51,9 @@ export type CheckSpec =
       readonly headDim: number;
       readonly dtype: FloatDType;
       readonly group: number;
-      /** Of the heads of layer 0; layer 1 has them backwards. */
+      /** Slots of the heads of layer 0; layer 1 has the same numbers in reverse order. */
       readonly capacities: readonly number[];
-      /** Of three sequences, before the step. */
+      /** Tokens of three sequences before the step. */
       readonly lengths: readonly [number, number, number];
       readonly windowed: boolean;
     }
@@ -71,14 +71,14 @@ interface CheckHeads {
 }
 
 export const openedSchema = z.strictObject({
-  /** As the library describes itself; null without one. */
+  /** The description that the library gives of itself; null without a library. */
   library: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
-  /** What reads clock and power, or why nothing does. */
+  /** What reads clock and power, or why nothing can read them. */
   clockReader: z.string().nullable(),
 });
 export type Opened = z.infer<typeof openedSchema>;
 
-/** The largest error relative to the largest expected magnitude, unless the note says otherwise; null where it is not finite. */
+/** `error`: the largest error relative to the largest expected magnitude, unless the note says otherwise; null when it is not finite. */
 const finding = z.strictObject({ name: z.string(), error: z.number().nullable(), note: z.string(), arm: z.string().nullable() });
 export type Finding = z.infer<typeof finding>;
 export const checkedSchema = z.strictObject({ checks: z.array(finding) });
@@ -90,10 +90,10 @@ export type Prepared = z.infer<typeof preparedSchema>;
 
 const positive = z.number().positive();
 export const timedSchema = z.strictObject({
-  /** By arm, one a round. */
+  /** The samples of each arm, one for each round that names the arm. */
   samplesMs: z.record(z.string(), z.array(positive)),
   hostUs: z.record(z.string(), z.number()),
-  /** [SM MHz, watts] meanwhile. */
+  /** Readings of [SM MHz, watts] while the arms were timed. */
   clocks: z.array(z.tuple([z.number(), z.number()])),
 });
 export type Timed = z.infer<typeof timedSchema>;

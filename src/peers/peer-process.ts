@@ -5,33 +5,36 @@ import { type WorkerLimits, type WorkerLine, WorkerProcess } from '../core/worke
 import { type Answer, answerSchema, type Hello, PROTOCOL_VERSION } from './protocol.ts';
 
 export interface PeerOptions {
-  /** How sentences speak of it, after `The peer`: `pytorch-kernels`. */
+  /** The name that messages put after `The peer`, such as `pytorch-kernels`. */
   readonly name: string;
   readonly command: readonly string[];
   readonly signal: AbortSignal;
-  /** File that its stderr is added to. */
+  /** A file to which its stderr is appended. */
   readonly log: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly limits?: WorkerLimits;
 }
 
 export interface PeerAskOptions {
-  /** After which a request that gets nowhere has hung. */
+  /** A request without progress for so long is taken to hang. */
   readonly standstillMs?: number;
   readonly onProgress?: OnProgress;
 }
 
-/** It says that it lives every 5 s. Loading an engine and compiling its kernels take minutes at most. */
+/** A peer says every 5 s that it lives. Loading an engine and compiling its kernels take minutes at most. */
 const LIMITS: WorkerLimits = { silenceMs: 120_000, standstillMs: 600_000, endMs: 5_000 };
 
-/** Another engine in a process of its own, see protocol.ts and WorkerProcess. */
+/** Another engine in its own process; see protocol.ts and WorkerProcess. */
 export class PeerProcess {
   readonly hello: Hello;
   readonly #worker: WorkerProcess<Answer>;
   readonly #name: string;
   #requests = 0;
 
-  /** Starts a peer and waits for its `hello`. @throws MoaError INTERNAL when it crashes, hangs or says something else; UNSUPPORTED for another version. */
+  /**
+   * A started peer that has said `hello`.
+   * @throws MoaError INTERNAL when the peer crashes, hangs or says something else; UNSUPPORTED when it speaks another version of the protocol.
+   */
   static async launch({ name, command, signal, log, env = {}, limits = LIMITS }: PeerOptions): Promise<PeerProcess> {
     signal.throwIfAborted();
     const worker = new WorkerProcess({ name: `The peer ${name}`, command, env, signal, log, limits, read: lineOf });
@@ -56,7 +59,10 @@ export class PeerProcess {
     return this.#worker.isGone;
   }
 
-  /** What the peer replies to a request. @throws what failed, after which the peer answers on; INTERNAL when it is gone, and then always. */
+  /**
+   * The peer's reply to a request.
+   * @throws the error with which the request failed; the peer then still answers. INTERNAL when the peer is gone; all later requests then fail too.
+   */
   async ask<Schema extends z.ZodType>(
     request: { readonly ask: string; readonly [name: string]: unknown },
     schema: Schema,
@@ -76,7 +82,7 @@ export class PeerProcess {
     await this.#worker.close();
   }
 
-  /** A peer that answers something else is of another version, or confused: it is ended. */
+  /** Ends a peer that gave an unexpected answer, because it has another version or is in a wrong state. Returns the error to throw. */
   #wrong(what: string, received: unknown): MoaError {
     const text = JSON.stringify(received);
     const shown = text.length > 120 ? `${text.slice(0, 117)}...` : text;

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { ERROR_CODES } from '../core/errors.ts';
 
 /**
- * What moabench and a peer say to each other: one JSON object a line, requests on the peer's stdin, answers on its stdout. A peer first says
- * `hello` by itself; then each request `{ id, ask, ... }` has one answer of the same id, a `reply` or what `failed`. Between them it says that
- * it is `alive`, and how far it is. What its libraries print goes to stderr. It ends when its stdin closes, also in the middle of its work.
+ * The protocol between moabench and a peer. Requests go to the peer's stdin and answers come from its stdout, one JSON object on each line. A peer first says
+ * `hello` by itself. Then each request `{ id, ask, ... }` has one answer with the same id, which holds a `reply` or what `failed`. Between answers the peer
+ * says that it is `alive`, and how far it is. What its libraries print goes to stderr. The peer ends when its stdin closes, even in the middle of its work.
  */
 export const PROTOCOL_VERSION = 1;
 
-/** Names with versions, or null for what is missing. */
+/** Versions by the name of the library; null for a library that is missing. */
 const versions = z.record(z.string(), z.string().nullable());
-/** What the peer computes on; `name` is always there. */
+/** The device on which the peer computes; `name` is always there. */
 const device = z.looseObject({ name: z.string() });
 
 const helloSchema = z.strictObject({

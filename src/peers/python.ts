@@ -6,26 +6,29 @@ import { promisify } from 'node:util';
 import { MoaError } from '../core/errors.ts';
 
 export interface PythonOptions {
-  /** The user's choice (`--python`), which no other replaces. Default: the variable MOABENCH_PYTHON, else what the PATH has. */
+  /** The user's choice (`--python`); no other Python ever replaces it. Default: the variable MOABENCH_PYTHON, else a Python on the PATH. */
   readonly asked?: string | undefined;
-  /** A module that it must have, such as `torch`. */
+  /** A module that the Python must have, such as `torch`. */
   readonly module: string;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** The folder of the package moabench_peers, beside src and dist. */
+/** The folder that holds the package moabench_peers; it lies beside src and dist. */
 const FOLDER = fileURLToPath(new URL('../../python', import.meta.url));
 
-/** Variables with which a Python finds moabench_peers, and prints what it prints at once. */
+/** Environment variables with which a Python finds moabench_peers and writes its output unbuffered. */
 export function pythonEnvironment(): { readonly [name: string]: string } {
   const { PYTHONPATH: path = '' } = process.env;
   return { PYTHONPATH: path === '' ? FOLDER : `${FOLDER}${delimiter}${path}`, PYTHONUNBUFFERED: '1' };
 }
 
-/** Looking for a module imports nothing, and takes far less. */
+/** The limit for looking for a module. It normally takes far less, because nothing is imported. */
 const LOOK_MS = 20_000;
 
-/** The Python that peers run in: the one that was asked for, else the first `python3` of the PATH that has the module. @throws MoaError UNAVAILABLE. */
+/**
+ * Path of the Python in which peers run: the one that was asked for, else the first `python3` on the PATH that has the module.
+ * @throws MoaError UNAVAILABLE when the chosen Python lacks the module, or when no Python has it.
+ */
 export async function findPython({ asked, module, env = process.env }: PythonOptions): Promise<string> {
   const chosen = asked ?? env.MOABENCH_PYTHON;
   if (chosen !== undefined && chosen !== '') {

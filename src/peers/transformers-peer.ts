@@ -4,13 +4,13 @@ import type { Hello } from './protocol.ts';
 import { pythonEnvironment } from './python.ts';
 
 const generatedSchema = z.strictObject({ prefillMs: z.number(), decodeMs: z.number(), tokens: z.array(z.int()) });
-/** Times up to the first token and from there on, and all new tokens. */
+/** The time up to the first token, the time of the tokens after it, and all new tokens. */
 export type Generated = z.infer<typeof generatedSchema>;
 
 export interface TransformersOptions {
   /** `python -m moabench_peers.transformers`, or what stands in for it. */
   readonly command: readonly string[];
-  /** A Hugging Face folder. */
+  /** A model folder in the layout of Hugging Face. */
   readonly model: string;
   readonly threads: number;
   readonly log: string;
@@ -21,7 +21,7 @@ export function transformersPeerCommand(python: string): string[] {
   return [python, '-m', 'moabench_peers.transformers'];
 }
 
-/** A model in Hugging Face's transformers, on the CPU in float32. Errors of its methods as `PeerProcess.ask`. */
+/** A model in Hugging Face's transformers, on the CPU in float32. Its methods throw what `PeerProcess.ask` throws. */
 export class TransformersPeer {
   readonly hello: Hello;
   readonly #process: PeerProcess;

@@ -5,7 +5,7 @@ import { cellParts, planCellParts, sampleSetParts } from './cell-parts.ts';
 import type { Parts } from './code-identity.ts';
 import { now, type RunContext } from './context.ts';
 
-/** Where a cell's results are kept, and why there. */
+/** Where a cell's results are kept in the records, with the parts from which this address was made. */
 export interface Address {
   readonly cell: string;
   readonly parts: Parts;
@@ -15,7 +15,9 @@ export interface Address {
 
 type AddressInput = Pick<RunContext, 'suite' | 'suiteFolder' | 'identity' | 'plans'>;
 
-/** The address of a cell now; that of a cell whose method has no plan (yet) is WITHOUT_PLAN. Throws where a file of a plan method cannot be read. */
+/**
+ * The address of a cell now; WITHOUT_PLAN when the method of the cell has no plan (yet). Throws when a file that a plan method names cannot be read.
+ */
 export function addressOf(cell: Cell, { suite, suiteFolder, identity, plans }: AddressInput): Address {
   if (cell.kind === 'plan') return address(planCellParts(cell, suite, suiteFolder, identity), null);
   const plan = plans.get(cell.method);
@@ -33,7 +35,7 @@ function address(parts: Parts, sampleSet: string | null): Address {
   return { cell: contentHash(parts), parts, sampleSet };
 }
 
-/** Records the addresses that changed, of all cells of the suite: from then on a report leaves out what other addresses hold. */
+/** Records the new address of every cell of the suite whose address changed. From then on reports leave out results under the old address. */
 export function recordAddresses(context: RunContext): void {
   for (const cell of expandCells(context.suite)) {
     const { parts, ...found } = addressOrNone(cell, context);
@@ -43,7 +45,7 @@ export function recordAddresses(context: RunContext): void {
   }
 }
 
-/** A plan file that cannot be read fails its own cell, when that is run. */
+/** As `addressOf`, but WITHOUT_PLAN when a plan file cannot be read: the cell itself fails later, when it is run. */
 export function addressOrNone(cell: Cell, input: AddressInput): Address {
   try {
     return addressOf(cell, input);

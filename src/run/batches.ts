@@ -10,7 +10,7 @@ export async function* inBatches<T>(items: AsyncIterable<T>, size: number): Asyn
   if (batch.length > 0) yield batch;
 }
 
-/** Items that go together, in order of first appearance; `fits` is an equivalence. */
+/** The items in groups whose members fit together, in order of first appearance. `fits` must be an equivalence relation. */
 export function partition<T>(items: readonly T[], fits: (a: T, b: T) => boolean): readonly (readonly T[])[] {
   const parts: T[][] = [];
   for (const item of items) {

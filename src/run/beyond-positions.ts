@@ -5,8 +5,9 @@ import type { Suite } from '../suite/schema.ts';
 import { sampleSource } from './sample-source.ts';
 
 /**
- * A note on the cells' lengths beyond the positions that the model was made for, its RoPE scaling counted in, or null. Not an error:
- * extrapolation may be what is studied. A cell's length is prompt and new tokens together, whether samples are generated or read from files.
+ * A note that names the cells' lengths beyond the positions that the model was made for, or null when there are none. The positions include the model's
+ * RoPE scaling. This is not an error, because extrapolation may be what is studied. A cell's length is prompt and new tokens together, for generated
+ * samples and for samples that are read from files.
  */
 export function beyondPositions(suite: Suite, cells: readonly Cell[], config: ModelConfig): string | null {
   const { tokens, from } = positionsOf(config);

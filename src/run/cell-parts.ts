@@ -7,7 +7,10 @@ import type { Parts } from './code-identity.ts';
 import type { Identity } from './identity.ts';
 import { flatParts } from './parts.ts';
 
-/** What a plan depends on: model, method options, everything that calibration depends on, and the code. Throws where a file of the method cannot be read. */
+/**
+ * What a plan depends on: model, method options, everything that calibration depends on, and the code. Throws when a file that the method names cannot be
+ * read.
+ */
 export function planCellParts(cell: PlanCell, suite: Suite, suiteFolder: string, identity: Identity): Parts {
   const { method, ...options } = compressKey(cell.options, suite, suiteFolder) as { readonly method: string };
   return {
@@ -16,7 +19,7 @@ export function planCellParts(cell: PlanCell, suite: Suite, suiteFolder: string,
   };
 }
 
-/** What calibration sets and profiles depend on beside their own options. */
+/** What calibration sets and profiles depend on, apart from their own options. */
 export function artefactParts({ model, backend }: Suite, { model: modelParts, native, code }: Identity): Parts {
   return {
     ...modelParts,
@@ -27,8 +30,9 @@ export function artefactParts({ model, backend }: Suite, { model: modelParts, na
 }
 
 /**
- * What any other cell depends on: model, rules of the plan, condition, generation options and the code; for timings the device, its driver, threads and
- * machine too. Samples are no part of it: each has an address by its own content, so that those that are still asked for stay valid.
+ * What any other cell depends on: model, rules of the plan, condition, generation options and the code; for timings also the device, its driver, threads
+ * and machine. Samples are not among these parts. Each sample has an address by its own content, so a recorded sample stays valid as long as the suite asks
+ * for it.
  */
 export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity: Identity, plan: Plan): Parts {
   const timed = cell.kind === 'prefill' || cell.kind === 'decode' || cell.kind === 'maxBatch';
@@ -48,7 +52,7 @@ export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity:
       kvDType: suite.model.kvDType,
       weightDType: suite.model.weightDType,
       activations: suite.backend.activations,
-      // Replays compute what steps one by one compute, in another time.
+      // A replayed graph computes the same numbers as single steps, but in another time: it matters for timings and not for scores.
       graph: timed ? suite.backend.graph : undefined,
       generation: suite.generation,
       seed: timed ? suite.seed : undefined,
@@ -57,7 +61,7 @@ export function cellParts(cell: Exclude<Cell, PlanCell>, suite: Suite, identity:
   };
 }
 
-/** Which samples a quality cell asks for, without looking at them: equal parts give equal samples. The same for all methods. */
+/** What decides which samples a quality cell asks for, without making them: equal parts give equal samples. It is the same for all methods. */
 export function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identity): Parts {
   return {
     ...identity.model,
@@ -75,7 +79,9 @@ export function sampleSetParts(cell: QualityCell, suite: Suite, identity: Identi
   };
 }
 
-/** Of what a plan does, not of its name or how it was found: a plan that is found again keeps what was measured with it. */
+/**
+ * Hash of what a plan does. The plan's name and the search that found it are left out, so that results stay valid when another search finds the same plan.
+ */
 function planEffect({ method, block, sink, rules }: Plan): string {
   return contentHash({ dense: method === 'dense', block, sink, rules });
 }

@@ -15,24 +15,24 @@ export interface CellState {
   readonly kind: Cell['kind'];
   readonly method: string;
   /**
-   * `done`: will not run again. `partial`: goes on after the recorded samples, or the processes that timed it. `stale`: has results that something
-   * changed since; it is measured again.
+   * `done`: will not run again. `partial`: a run continues after the recorded samples, or after the processes that timed it. `stale`: it has results, but
+   * something that they depend on has changed since, so it is measured again.
    */
   readonly status: 'done' | 'partial' | 'stale' | 'to do';
-  /** Recorded samples that are still asked for. */
+  /** How many recorded samples the suite still asks for. */
   readonly samplesDone: number;
-  /** Why it is not done though there are results, each a clause in words. */
+  /** Why it is not done although there are results or an earlier attempt; each reason is a clause in words. */
   readonly reasons: readonly string[];
 }
 
 export interface StatesInput extends Pick<RunContext, 'suite' | 'suiteFolder' | 'identity'> {
   readonly log: RecordLog;
   readonly shape: ModelShape;
-  /** What prompts are made with; asked for only where recorded samples are compared with those that are asked for now. */
+  /** Gives what makes prompts. Called only when recorded samples must be compared with the samples that the suite asks for now. */
   readonly prompts: () => PromptModel;
 }
 
-/** What a run with these records would do with each of these cells. */
+/** What a run that continues these records would do with each of these cells, in their order. */
 export async function cellStates(cells: readonly Cell[], input: StatesInput): Promise<readonly CellState[]> {
   const plans: RunContext['plans'] = new Map();
   for (const cell of expandCells(input.suite)) {
@@ -69,7 +69,7 @@ async function stateOf(cell: Cell, address: Address, input: StatesInput): Promis
   return { ...common, status: 'stale', reasons: changes.length === 0 ? ['its records are damaged or were edited'] : changes };
 }
 
-/** In how many of the processes that the suite asks for the cell is timed, or was found not to fit; null for what is not timed. */
+/** How many processes the suite asks for, and how many of them have timed the cell; null for a cell that is not timed. All count for an unfit cell. */
 function processesOf({ kind }: Cell, hash: string, { log, suite }: StatesInput): { readonly timed: number; readonly asked: number } | null {
   if (kind !== 'prefill' && kind !== 'decode') return null;
   const asked = suite.efficiency?.processes ?? 1;
@@ -84,7 +84,7 @@ function hadResults(cell: Cell, log: RecordLog): boolean {
   return before !== undefined && before !== WITHOUT_PLAN && log.ofCell(before).some(({ kind }) => kind !== 'outcome');
 }
 
-/** Recorded samples of those that are asked for. Only where some are on record are the prompts made, to compare. */
+/** How many of the samples that the cell asks for are recorded. Prompts are made only when samples are recorded but the sample set is not. */
 async function countDone(cell: QualityCell, { cell: hash, sampleSet }: Address, { log, prompts, ...input }: StatesInput): Promise<number> {
   const scored = log.scored(hash);
   if (scored.size === 0) return 0;
@@ -96,7 +96,7 @@ async function countDone(cell: QualityCell, { cell: hash, sampleSet }: Address, 
   return done;
 }
 
-/** A group is timed whole: what is done of one that misses a method is timed again beside it. */
+/** A group is timed as a whole: when one of its cells is not done, its done cells become `stale`, because they are timed again beside that cell. */
 function timedTogether(states: readonly CellState[], cells: readonly Cell[]): readonly CellState[] {
   const timed = cells.filter(({ kind }) => kind === 'prefill' || kind === 'decode');
   const groups = groupBy(timed, groupOf);

@@ -5,23 +5,26 @@ import { sampleSource } from './sample-source.ts';
 
 /** What a cell makes the model compute. */
 export interface Work {
-  /** Tokens that pass the weights many at a time: prompts, and the backward pass of profiling, which counts three times. */
+  /** Tokens that pass through the weights many at a time: prompts, and profiling samples, each counted PROFILE_PASSES times. */
   readonly promptTokens: number;
-  /** Pairs of query and key of dense causal attention over those tokens, per head and layer. */
+  /** (query, key) pairs of dense causal attention over these tokens, per head and layer. */
   readonly pairs: number;
-  /** Tokens that pass the weights one at a time: at most so many, as answers may end early. */
+  /** Tokens that pass through the weights one at a time. This is an upper bound, because answers may end early. */
   readonly steps: number;
-  /** Seconds that the steps take at least, however fast they are: a timing lasts as long as the suite says. */
+  /** The least time of the steps in seconds, however fast each is: the suite sets how long a timing lasts. */
   readonly leastSeconds: number;
 }
 
 const NOTHING: Work = { promptTokens: 0, pairs: 0, steps: 0, leastSeconds: 0 };
-/** A backward pass computes each product twice more, and the forward pass of layers is done again from checkpoints (model/recompute-policy). */
+/**
+ * Forward passes that one profiling sample costs: the forward pass itself, two for the backward pass (two products for each forward product), and one
+ * because the forward pass of each layer is computed again from checkpoints (model/profile/recompute-policy).
+ */
 const PROFILE_PASSES = 4;
-/** As compress/optimize has it where the suite leaves the intervals of its grid out. */
+/** The default of compress/optimize, when the suite does not set the intervals of its grid. */
 const DEFAULT_INTERVALS = 4;
 
-/** The work of a cell of which `samplesDone` samples are scored. `first`: whether no other method of the suite profiles the model for it. */
+/** The work that is left of a cell with `samplesDone` scored samples. `first`: whether this cell must profile the model itself. */
 export function workOf(cell: Cell, suite: Suite, { samplesDone, first }: { readonly samplesDone: number; readonly first: boolean }): Work {
   if (isQuality(cell)) {
     const steps = cell.kind === 'perplexity' ? 0 : sampleSource(cell, suite, '.').newTokens;
@@ -43,7 +46,7 @@ export function workOf(cell: Cell, suite: Suite, { samplesDone, first }: { reado
   }
 }
 
-/** Floating-point operations of prompts and of one-token steps, a multiply-add counted as two. */
+/** Floating-point operations of prompts and of one-token steps; a multiply-add counts as two. `weights`: the number of weights. */
 export function operationsOf({ promptTokens, pairs, steps }: Work, { layers, heads, headDim }: ModelConfig, weights: number) {
   return { prompts: 2 * weights * promptTokens + 4 * layers * heads * headDim * pairs, steps: 2 * weights * steps };
 }
@@ -54,7 +57,7 @@ function compressWork({ compress }: Suite, first: boolean): Work {
   const calibrate = profileLengths.map((length) =>
     times(calibration.samplesPerLength, { ...times(1 + PROFILE_PASSES, prompt(length)), steps: calibration.answerTokens }),
   );
-  // One answer of the dense model a sample, then its loss under every plan of the front: about one a interval of the grid.
+  // For each sample: one answer of the dense model, then the loss under every plan of the front. The front has about one plan per interval of the grid.
   const validated = times(validate.samples, {
     ...times((intervals ?? DEFAULT_INTERVALS) + 2, prompt(validate.length)),
     steps: calibration.answerTokens,

@@ -26,9 +26,9 @@ export interface CheckDataOptions {
 }
 
 /**
- * Everything about the data of these cells that can be known before anything is computed: files are there, regular and well-formed, ids differ,
- * references can be scored, prompts fit, and there is at least one sample. One fact for each condition, whatever the number of methods.
- * @throws MoaError with every problem in one message, each said once.
+ * One fact for each condition of these cells, whatever the number of methods. Checks the data as far as possible before anything is computed: files exist,
+ * are regular and well-formed, ids differ, references can be scored, prompts fit, and there is at least one sample.
+ * @throws MoaError with all problems in one message, each of them once.
  */
 export async function checkData(options: CheckDataOptions): Promise<readonly DataFacts[]> {
   const conditions = new Map<string, QualityCell>();
@@ -94,7 +94,7 @@ async function conditionFacts(cell: QualityCell, options: CheckDataOptions): Pro
   return { ...common, source: dataset.source, revision: dataset.revision, licence: dataset.licence, files: [file], usable };
 }
 
-/** Makes one sample: a length that is too short for a task, or a prompt without room for its text, shows here. */
+/** Makes one sample. This fails when a length is too short for a task, or when a prompt has no room for its text. */
 async function firstSample(cell: QualityCell, options: CheckDataOptions): Promise<void> {
   for await (const _ of samplesOf({ ...cell, samples: 1 }, { ...options, model: options.model() })) return;
 }
@@ -147,7 +147,7 @@ async function checkLongBench(cell: QualityCell, { file }: SampleSource): Promis
   return lines.size;
 }
 
-/** Scores an empty output: a reference of another form than the metric's, or a segmenter that is not there, shows here. */
+/** Scores an empty output. This fails when a reference has not the form that the metric needs, or when a segmenter is missing. */
 function checkScorable(sample: Parameters<typeof scoreOutput>[0], where: string): void {
   try {
     scoreOutput(sample, '');

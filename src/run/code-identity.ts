@@ -8,35 +8,38 @@ import { readJsonAs } from '../core/json-file.ts';
 /** What a number depends on: names, each with a short value or the hash of a long one. */
 export type Parts = Readonly<Record<string, string>>;
 
-/** What is computed: plans, scores of samples by content, the samples themselves, timings. */
+/** The kinds of results: plans, scores of samples, the samples themselves, timings. */
 export type Computation = 'plan' | 'quality' | 'samples' | 'timing';
 
-/** Where code lies: `src` in a checkout under test, `dist` where it was built; its folder has the package.json. */
+/** Where the code is: `src` in a checkout, `dist` in a built package. The folder above it holds package.json. */
 export interface CodeFolder {
   readonly code: string;
-  /** Of our own modules, such as `.js`. */
+  /** The file extension of our own modules: `.ts` in src, `.js` in dist. */
   readonly extension: string;
 }
 
 const OWN: CodeFolder = { code: fileURLToPath(new URL('..', import.meta.url)), extension: extname(fileURLToPath(import.meta.url)) };
 
-/** Where each computation starts, and whose results reach it as artefacts with hashes of their own: a sample's content, a plan's rules. */
+/**
+ * `files`: the modules in which each computation starts. `given`: folders whose results reach it as artefacts with their own hashes, such as the content of
+ * a sample or the rules of a plan; their code is left out.
+ */
 const STARTS: Readonly<Record<Computation, { readonly files: readonly string[]; readonly given: readonly string[] }>> = {
   plan: { files: ['compress/methods/registry'], given: [] },
   quality: { files: ['run/quality'], given: ['data', 'compress'] },
   samples: { files: ['run/samples'], given: [] },
   timing: { files: ['run/timings', 'run/timing-worker', 'run/efficiency'], given: ['data', 'compress'] },
 };
-/** Folders that keep or show numbers and do not make them. */
+/** Folders whose code keeps or shows numbers and makes none. */
 const SHOWN = ['suite', 'records', 'summary', 'report', 'cli'];
-/** The same in `run`. */
+/** Modules of `run`, by name, whose code keeps or shows numbers and makes none. */
 const KEPT = ['cell-parts', 'code-identity', 'context', 'identity', 'outcome', 'stretch', 'addresses'].map((name) => join('run', name));
 
 const manifestSchema = z.looseObject({ dependencies: z.record(z.string(), z.string()).default({}) });
 
 /**
- * Fingerprint of the code that makes a number: every file that the computation reaches by its imports, by folder, and the versions of the packages
- * that they use. A change of a report, or of a statistic that is made from records, changes none of it. A change of a comment counts as a change.
+ * Fingerprint of the code that makes a number: for each folder, a hash of the files that the computation reaches by its imports, and the versions of the
+ * packages that they use. Code of reports, and of statistics that are made from records, is not part of it. A changed comment changes the fingerprint.
  */
 export function codeIdentity(computation: Computation, { code, extension }: CodeFolder = OWN): Parts {
   const { files, given } = STARTS[computation];
@@ -86,7 +89,7 @@ function reach({ code, starts, left }: Search): Reached {
   return reached;
 }
 
-/** Our own files and their data, not what only keeps or shows; the native libraries have a part of their own. */
+/** Whether a file counts: our modules and their JSON data do, code that only keeps or shows does not. Native libraries have a part of their own. */
 function isCounted(inCode: string, left: ReadonlySet<string>): boolean {
   const extension = extname(inCode);
   const isKept = left.has(inCode.split(sep)[0] ?? '') || KEPT.includes(inCode.slice(0, -extension.length));
@@ -97,7 +100,7 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** What a module imports or finds beside itself by URL; what it imports only for types does nothing at run time. */
+/** What a module imports, or names relative to itself by URL. Type-only imports are left out, because they do nothing at run time. */
 function specifiersOf(text: string): string[] {
   const code = text.replaceAll(/^(?:import|export) type [^;]*;/gm, '');
   const imports = [...code.matchAll(/(?:\bfrom|\bimport|\bnew URL|\brequire|\bresolve)\s*\(?\s*['"]([^'"\n]+)['"]/g)];

@@ -9,7 +9,7 @@ import { type OpenCell, recordSkipped } from './outcome.ts';
 /** A cell of scores or timings with its address, and the plan of its method. */
 export type Contender<C extends Exclude<Cell, PlanCell>> = OpenCell<C> & { readonly plan: Plan };
 
-/** The same for efficiency, with the cache of each of its sequences. */
+/** A contender of an efficiency cell, with the cache layout that each of its sequences has. */
 export type TimedContender<C extends TimedCell | MaxBatchCell = TimedCell> = Contender<C> & { readonly layout: CacheLayout };
 
 /** The cells whose method has a plan; the others are recorded as skipped. */

@@ -16,11 +16,11 @@ export interface RunContext {
   readonly model: LanguageModel;
   readonly identity: Identity;
   readonly store: RecordStore;
-  /** Every measurement names it: `stretch: context.stretch.open()`. */
+  /** The stretch of measuring that every measurement names: `stretch: context.stretch.open()`. */
   readonly stretch: Stretch;
   /** Plans by method id, filled by the plan stage. */
   readonly plans: Map<string, Plan>;
-  /** What ran on another kernel than the one meant for it, this process and the timing processes together: sentences. */
+  /** One sentence for each op that ran on another kernel than the intended one, in this process or in a timing process. */
   readonly substitutions: Set<string>;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;

@@ -26,21 +26,21 @@ export interface DryRun {
 
 export interface DryRunOptions {
   readonly suitePath: string;
-  /** The suite itself, where `suitePath` is no file but a name for messages and records. */
+  /** The text of the suite. When it is given, `suitePath` is not a file but a name for messages and records. */
   readonly suiteText?: string;
   readonly out?: string;
   readonly resume: boolean;
-  /** Whether a folder of another suite may be gone on with. */
+  /** Whether the run may continue in a folder that holds the run of another suite. */
   readonly otherSuite?: boolean;
   readonly only: CellFilter;
   readonly allowOutside?: boolean;
-  /** As a run would say them. */
+  /** Receives the notes that a run would give, one sentence each. */
   readonly onNote: (note: string) => void;
 }
 
 /**
- * What a run with these options would do with each of its cells, and an estimate of what that takes. Loads no weights, runs nothing but a short trial of the machine; what a run refuses (a model that is not there, a folder
- * that holds a run) is refused as it does.
+ * What a run with these options would do with each of its cells, and an estimate of what that takes. It loads no weights and runs nothing but a short
+ * trial of the machine. It refuses what a run refuses, such as a missing model or a folder that already holds a run, with the same errors.
  */
 export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const { suite, folder: suiteFolder } = loadSuite(options.suitePath, {

@@ -23,7 +23,7 @@ async function searchMaxBatch(context: RunContext, contender: TimedContender<Max
   const { cell, hash, layout } = contender;
   const started = performance.now();
   const memoryLimitBytes = cell.memoryLimitMiB * 2 ** 20;
-  let deviceMemory: DeviceMemory | null = null; // of the last trial that fitted
+  let deviceMemory: DeviceMemory | null = null; // as the last trial that fitted left it
   try {
     model.backend.setMemoryLimit(memoryLimitBytes);
     const found = await findMaxBatch(async (batch) => {
@@ -31,7 +31,7 @@ async function searchMaxBatch(context: RunContext, contender: TimedContender<Max
       const of = { ids: [cell.id], share: null };
       context.onProgress({ stage: 'maxBatch', done: batch, total: cell.largest, detail: `${cell.method} batch ${batch}`, of });
       model.backend.resetPeak();
-      // One full-length prompt brings the prefill workspace; the other sequences have their whole cache and one token.
+      // One full-length prompt needs the whole prefill workspace. The other sequences have their whole cache, but only one token.
       const requests = Array.from({ length: batch }, (_, i) => ({
         tokens: timingPrompt(model, { length: i === 0 ? cell.length - 2 : 1, seed: `${context.suite.seed}/timing/${i}` }),
         layout,
@@ -40,7 +40,7 @@ async function searchMaxBatch(context: RunContext, contender: TimedContender<Max
       try {
         await generate(model, { requests, stopTokens: [], ...generationOptions(context) });
       } catch (error) {
-        await settle(model); // a device may run out below the limit: the next, smaller trial starts with nothing of this one
+        await settle(model); // a device may run out of memory below the limit: the next, smaller trial must find nothing of this one
         throw error;
       }
       const { peakBytes, device = null } = model.backend.memory();

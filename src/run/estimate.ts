@@ -13,12 +13,12 @@ import type { Suite } from '../suite/schema.ts';
 import type { CellState } from './cell-states.ts';
 import { operationsOf, workOf } from './cell-work.ts';
 
-/** What a run would take, and where these figures come from. */
+/** What a run would take, and on what these figures are based. */
 export interface Estimate {
   readonly seconds: number;
   readonly peakBytes: number;
   readonly diskBytes: number;
-  /** A sentence each. */
+  /** Where these figures come from, in whole sentences. */
   readonly basis: readonly string[];
 }
 
@@ -28,18 +28,21 @@ export interface EstimateInput {
   readonly backend: Backend;
   readonly cells: readonly Cell[];
   readonly states: readonly CellState[];
-  /** Records of an earlier run of the suite: the folder's own, else none. */
+  /** The records that the run's folder already holds; empty for a new folder. */
   readonly log: RecordLog;
 }
 
-/** Bytes of a record line by kind, and of a report: those of the released run of suites/reference.yaml. */
+/** Bytes of a record line of each kind, and of a report, as in the released run of suites/reference.yaml. */
 const LINE_BYTES = { plan: 4000, sample: 1300, loss: 400, timing: 1100 } as const;
 const REPORT_BYTES = 3 * 2 ** 20;
-/** Bytes of a value of a profile: three float64 arrays in base64. */
+/** Bytes of one value of a profile on disk: one float64 in each of three arrays, in base64. */
 const PROFILE_VALUE_BYTES = 3 * 8 * (4 / 3);
 const TRIAL_MS = 150;
 
-/** Estimates what is left to do. Cells that ran before take as long as then; for others a stated model and a trial of this machine, well under a second. */
+/**
+ * Time, memory and disk that the open cells still need. A cell that ran before is taken to need as long as then. Other cells are estimated from their
+ * operations and a trial of this machine, which takes well under a second.
+ */
 export async function estimateRun(input: EstimateInput): Promise<Estimate> {
   const open = cellsToDo(input);
   const { seconds, basis } = await estimateTimes(input);
@@ -57,7 +60,7 @@ export async function estimateRun(input: EstimateInput): Promise<Estimate> {
 }
 
 export interface TimeEstimate {
-  /** Of every cell that is not done, by its id. */
+  /** The seconds of every cell that is not done, by its id. */
   readonly seconds: ReadonlyMap<string, number>;
   /** Where these figures come from, a sentence each. */
   readonly basis: readonly string[];
@@ -90,7 +93,10 @@ function cellsToDo({ cells, states }: EstimateInput): CellToDo[] {
   });
 }
 
-/** What cells took that ran before. Cells of a comparison that ran side by side have the time of all of them on record: each gets its part. */
+/**
+ * Seconds that open cells took when they ran before. Cells of a comparison run side by side, and each of them records the time of all; here each gets an
+ * equal part of it.
+ */
 function recordedSeconds(open: readonly CellToDo[], { cells, log }: EstimateInput): Map<string, number> {
   const walls = new Map(recordsOf(log.records, 'outcome').flatMap((o) => (o.status === 'completed' ? [[o.cellId, o.wallMs / 1000]] : [])));
   const isTogether = (cell: Cell): boolean => cell.kind !== 'plan' && cell.kind !== 'maxBatch';
@@ -123,7 +129,7 @@ async function modelledSeconds(
   return { seconds: new Map(seconds), basis };
 }
 
-/** Operations a second of the MLP's product with so many rows, from a trial. */
+/** Floating-point operations per second of the MLP's matrix product with `m` rows, from a trial. */
 async function gemmRate(backend: Backend, suite: Suite, config: ModelConfig, m: number): Promise<number> {
   const weights = suite.model.weightDType ?? 'bf16';
   const activations = suite.backend.activations ?? (backend.traits.halfActivations ? weights : 'f32');
@@ -150,7 +156,7 @@ function peakBytes(cells: readonly Cell[], { suite, config }: EstimateInput): nu
   });
   const limits = cells.flatMap((cell) => (cell.kind === 'maxBatch' ? [cell.memoryLimitMiB * 2 ** 20] : []));
   const { hiddenSize: C, intermediateSize: F, heads, kvHeads, headDim } = config;
-  const row = 4 * (2 * C + (2 * heads + 2 * kvHeads) * headDim + 3 * F); // model/workspace: the buffers of one row, in f32
+  const row = 4 * (2 * C + (2 * heads + 2 * kvHeads) * headDim + 3 * F); // model/inference/workspace: the buffers of one row, in f32
   return Math.max(weightBytes(suite, config) + Math.max(...caches) + row * suite.generation.chunkTokens, ...limits);
 }
 

@@ -12,14 +12,14 @@ import { type Computation, codeIdentity, type Parts } from './code-identity.ts';
 import { flatParts } from './parts.ts';
 import { sampleSource } from './sample-source.ts';
 
-/** What runs the cells, known without loading the model: each kind of input by its parts. */
+/** What the results of all cells depend on, one set of parts for each kind of input. It is known without loading the model. */
 export interface Identity {
   readonly model: Parts;
   readonly native: Parts;
-  /** Of timings only: the device with its driver and threads, the processor, variables that set threads. */
+  /** What only timings depend on: the device with its driver and threads, the processor, and environment variables that set threads. */
   readonly device: Parts;
   readonly code: Readonly<Record<Computation, Parts>>;
-  /** The data file that a cell's samples are read from; nothing for generated ones. */
+  /** The parts of the data file from which a cell's samples are read; empty for generated samples. */
   data(cell: QualityCell): Parts;
 }
 
@@ -27,13 +27,16 @@ export interface IdentityInput {
   readonly suite: Suite;
   readonly suiteFolder: string;
   readonly weightsHash: string;
-  /** What the chat template is and was told; null where the model has none. */
+  /** The chat template and the values that it was given; null when the model has none. */
   readonly template: TemplateFacts | null;
   /** The backend's description. */
   readonly device: string;
 }
 
-/** Reads and hashes everything that decides the numbers of a suite. Errors: NOT_FOUND or IO naming the file; a data file that cannot be read is left to the cell that needs it. */
+/**
+ * Reads and hashes everything that decides the numbers of a suite. A data file that cannot be read is no error here: the cell that needs it fails.
+ * @throws NOT_FOUND or IO, naming the file.
+ */
 export async function captureIdentity({ suite, suiteFolder, weightsHash, template, device }: IdentityInput): Promise<Identity> {
   const data = await dataHashes(suite, suiteFolder);
   return {
@@ -53,30 +56,30 @@ export async function captureIdentity({ suite, suiteFolder, weightsHash, templat
   };
 }
 
-/** The date counts only where the template asks for one. */
+/** The parts of the chat template. The date is among them only when the template asks for a date. */
 function templateParts(template: TemplateFacts | null): Parts {
   if (template === null) return {};
   const { hash, date, variables } = template;
   return { 'chat template': hash, ...flatParts({ 'template date': date, 'template variables': variables }) };
 }
 
-/** The libraries that compute. A GPU chooses its kernels, so its name is part of every number there. */
+/** The libraries that compute. On a GPU the kernels depend on the device, so the name of the device is part of every number. */
 function nativeParts({ backend }: Suite, device: string): Parts {
   const library = { 'native library': sha256(readFileSync(addonPath())) };
   if (backend.name !== 'cuda') return library;
   return { ...library, 'CUDA library': sha256(readFileSync(cudaLibraryPath())), device };
 }
 
-/** The file that a cell's samples are read from; null for generated ones, and where the suite has none. */
+/** Path of the file from which a cell's samples are read; null for generated samples, and when the suite names no such file. */
 export function dataFile(cell: QualityCell, suite: Suite, suiteFolder: string): string | null {
   try {
     return sampleSource(cell, suite, suiteFolder).file?.path ?? null;
   } catch {
-    return null; // told when the data is checked
+    return null; // the check of the data reports this error
   }
 }
 
-/** Of the files that are there, by absolute path. */
+/** Hashes of the data files that exist, by absolute path. */
 async function dataHashes(suite: Suite, suiteFolder: string): Promise<ReadonlyMap<string, string>> {
   const hashes = new Map<string, string>();
   for (const cell of expandCells(suite)) {

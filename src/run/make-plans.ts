@@ -16,7 +16,7 @@ import { now, type RunContext } from './context.ts';
 import { type OpenCell, recordCompleted, recordFailed } from './outcome.ts';
 import { recordedPlan } from './plan-record.ts';
 
-/** Takes the plans that were made before, of all methods of the suite, from the records; writes their files again where these are missing or differ. */
+/** Fills `context.plans` with the recorded plans of all methods of the suite. A plan file that is missing or differs from the record is written again. */
 export function findPlans(context: RunContext): void {
   const { suite, store, model, onNote } = context;
   for (const cell of expandCells(suite)) {
@@ -40,7 +40,7 @@ function restoreFile({ folder, onNote }: RunContext, method: string, plan: Plan)
   savePlan(path, plan);
 }
 
-/** Hash of the plan in a file; null where there is none, and text where there is something else. */
+/** Hash of the plan in a file; null when there is no file, and a text that is no hash when the file holds no plan. */
 function filedHash(path: string): string | null {
   try {
     return planHash(loadPlan(path));

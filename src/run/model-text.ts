@@ -4,8 +4,8 @@ import type { Cell } from '../suite/cells.ts';
 import type { Suite } from '../suite/schema.ts';
 
 /**
- * What a run asks of a model's tokenizer and chat template: prompts are made for quality and for the profiles behind MoA's plans. `date` is
- * the one that a template may ask for; it is the same for the whole run.
+ * What a run needs of a model's tokenizer and chat template. They are required when a cell makes prompts, that is for quality and for the profiles behind
+ * MoA's plans. `date`: the date for templates that ask for one; it is the same for the whole run.
  */
 export function modelText(suite: Suite, cells: readonly Cell[], date: string): TextOptions {
   const { templateVariables: variables } = suite.model;
@@ -28,7 +28,7 @@ function makesPrompts(cell: Cell): boolean {
   }
 }
 
-/** The date that the run's template is told: that of the run that is gone on with, so that its prompts stay the same, else today's. */
+/** The date for the chat template, YYYY-MM-DD: the date of the run that is continued, so that its prompts stay the same; else today, in UTC. */
 export function templateDate(records: readonly RunRecord[]): string {
   const earlier = recordsOf(records, 'run').findLast(({ model }) => typeof model.template?.date === 'string');
   return earlier?.model.template?.date ?? new Date().toISOString().slice(0, 10);

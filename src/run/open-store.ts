@@ -6,12 +6,12 @@ import { alreadyHoldsRun, checkRunFolder, recordsPath, refuseOtherSuite } from '
 export interface OpenOptions {
   readonly suiteName: string;
   readonly resume: boolean;
-  /** Whether a folder of another suite may be gone on with. */
+  /** Whether the run may continue in a folder that holds the run of another suite. */
   readonly otherSuite?: boolean;
   readonly onNote: (note: string) => void;
 }
 
-/** The log of the folder with its writer lock. Another run may have been recorded since the folder was chosen: it is not mixed with this one. */
+/** The log of the folder, with its writer lock. Checks again that the folder holds no other run: one may have begun since the folder was chosen. */
 export function openStore(folder: string, { suiteName, resume, otherSuite, onNote }: OpenOptions): RecordStore {
   if (existsSync(folder)) checkRunFolder(folder);
   const store = RecordStore.open(recordsPath(folder));
@@ -27,10 +27,10 @@ export function openStore(folder: string, { suiteName, resume, otherSuite, onNot
   return store;
 }
 
-/** Lines that are named in a note. */
+/** At most so many damaged lines are named in a note. */
 const SHOWN = 5;
 
-/** What is said of damaged lines. */
+/** The note about damaged lines. `lines`: their numbers. */
 export function damageNote(lines: readonly number[]): string {
   const names = `${lines.slice(0, SHOWN).join(', ')}${lines.length > SHOWN ? ', ...' : ''}`;
   const are =

@@ -3,13 +3,13 @@ import { recordsOf } from '../records/record.ts';
 import type { Cell } from '../suite/cells.ts';
 import { now, type RunContext } from './context.ts';
 
-/** A cell that is under way, with its address. */
+/** A cell that is being worked on, with its address. */
 export interface OpenCell<C extends Cell = Cell> {
   readonly cell: C;
   readonly hash: string;
 }
 
-/** Whether an earlier run closed a cell of timing with a result that is on record; failed and skipped ones are tried again. */
+/** Whether the records hold a completed result of an efficiency cell at this address. Failed and skipped cells are tried again. */
 export function isCompleted(context: RunContext, hash: string): boolean {
   return context.store.isDone(hash, null);
 }
@@ -25,7 +25,7 @@ export function recordSkipped(context: RunContext, { cell, hash }: OpenCell, rea
   context.store.append({ kind: 'outcome', time: now(), cell: hash, method: cell.method, cellId: cell.id, status: 'skipped', reason });
 }
 
-/** Records what went wrong, so that one bad cell never ends a run. An abort and a failing disk are not the cell's fault: they are thrown on. */
+/** Records what went wrong, so that one bad cell never ends a run. Throws an abort and a failing disk again: they are not the fault of the cell. */
 export function recordFailed(context: RunContext, { cell, hash }: OpenCell, failure: unknown, sampleId: string | null = null): void {
   if (context.signal.aborted || (failure instanceof MoaError && (failure.code === 'ABORTED' || failure.code === 'IO'))) throw failure;
   const known = failure instanceof MoaError;

@@ -1,11 +1,11 @@
 import { contentHash } from '../core/hash.ts';
 import type { Parts } from './code-identity.ts';
 
-/** Values up to this length are told as they are when they change; longer ones are hashed. */
+/** Values up to this many characters are kept, so that a change can show them; longer values are hashed. */
 const SHORT = 40;
 const HASH = /^[0-9a-f]{16,64}$/;
 
-/** The leaves of plain options by their path, such as `compress.validate.samples`; what is not set is left out. */
+/** The leaves of plain options by their path, such as `compress.validate.samples`; undefined and null values are left out. */
 export function flatParts(options: object, prefix = ''): Parts {
   const entries = Object.entries(options).flatMap(([key, value]: [string, unknown]): (readonly [string, string])[] => {
     const name = `${prefix}${key}`;
@@ -17,7 +17,10 @@ export function flatParts(options: object, prefix = ''): Parts {
   return Object.fromEntries(entries);
 }
 
-/** Parts whose change tells nothing more where one of these changed: the weights' hash covers config.json, and that of made weights the end tokens. */
+/**
+ * For each part, the other parts whose change it implies; these changes are then not named. The hash of the weights covers config.json, and for weights
+ * that were made instead of loaded it covers the end tokens too.
+ */
 const IMPLIED: Readonly<Record<string, readonly string[]>> = { weights: ['config.json', 'end tokens'] };
 
 /** Each part that differs, in words: `tokenizer.json changed`, `density changed from 0.5 to 0.25`. */

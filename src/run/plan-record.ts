@@ -8,14 +8,14 @@ import type { RecordLog } from '../records/record-log.ts';
 /** The shape that a plan has rules for. */
 export type ModelShape = Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>;
 
-/** The plan that a cell ended with, or null. The record has it whole: the file beside it is a copy for people and other tools, and is not trusted. */
+/** The plan that a cell ended with, or null. It comes from the record, which has all of it. The plan file is a copy for people and other tools. */
 export function recordedPlan(log: RecordLog, cell: string, shape: ModelShape): Plan | null {
   if (!log.isDone(cell, null)) return null;
   const record = log.ofCell(cell).findLast((r): r is RecordOf<'plan'> => r.kind === 'plan');
   return record !== undefined && planProblem(record, shape) === null ? record.plan : null;
 }
 
-/** What is wrong with a recorded plan, as one error; null when it is what its hash says and has the model's shape. */
+/** What is wrong with a recorded plan, as one error; null when the plan has the recorded hash and the model's shape. */
 export function planProblem({ method, plan, planHash: recorded }: RecordOf<'plan'>, shape: ModelShape): MoaError | null {
   const hash = planHash(plan);
   if (hash !== recorded) return invalid(`Expected the plan of ${method} to have the recorded hash ${recorded} but received ${hash}`);

@@ -24,8 +24,8 @@ const PROMPT_TAIL_CHARS = 600;
 type ScoredContender = Contender<QualityCell> & { readonly startedMs: number; readonly done: ReadonlySet<string> };
 
 /**
- * Scores all methods on the same samples, sample by sample, so that comparisons are paired and an interrupted run has as many samples
- * of one method as of another. Samples already recorded, by their content, are not run again.
+ * Scores all methods on the same samples, one batch of samples after another. So comparisons are paired, and an interrupted run has about as many samples
+ * of one method as of another. A sample whose content is already recorded is not run again.
  */
 export async function runQuality(context: RunContext, cells: readonly QualityCell[]): Promise<void> {
   for (const group of inGroups(cells)) {
@@ -34,7 +34,7 @@ export async function runQuality(context: RunContext, cells: readonly QualityCel
   }
 }
 
-/** The cells that miss a sample of those that are asked for now. Which these are is recorded first: it is what "all" means. */
+/** The cells for which some sample is not recorded yet. Records the sample set first, because only the set says which samples are "all". */
 async function openContenders(context: RunContext, found: readonly Contender<QualityCell>[]): Promise<ScoredContender[]> {
   const [first] = found;
   if (first === undefined) return [];
@@ -92,14 +92,14 @@ async function runGroup(context: RunContext, contenders: readonly ScoredContende
   for (const contender of open) recordCompleted(context, contender, contender.startedMs);
 }
 
-/** The samples are the same for all methods: what is wrong with them is said once. */
+/** Records an error of the samples: the first cell fails with it, and the others are skipped with a reference to the first. */
 function recordBadSamples(context: RunContext, [first, ...others]: readonly ScoredContender[], error: unknown): void {
   if (first === undefined) return;
   recordFailed(context, first, error);
   for (const contender of others) recordSkipped(context, contender, `its samples could not be made or read: see ${first.cell.id}`);
 }
 
-/** Generates the samples together where their caches can be one; each has its own record. */
+/** Generates samples together when their caches can be one cache. Each sample has its own record. */
 async function recordSamples(context: RunContext, contender: ScoredContender, samples: readonly AddressedSample[]): Promise<void> {
   const requests = samples.map(({ sample, tokens, content }) => {
     const { maxNewTokens } = sample;
@@ -112,7 +112,7 @@ async function recordSamples(context: RunContext, contender: ScoredContender, sa
       const generated = outputs[i];
       if (generated === undefined)
         throw new MoaError(`Expected an output for ${request.sample.id} but received none`, { code: 'INTERNAL' });
-      // Times of a batch are not those of any of its samples.
+      // The times of a batch belong to none of its samples.
       const times = batch.length === 1 ? { prefillMs, decodeMs } : { prefillMs: null, decodeMs: null };
       recordSample(context, contender, { ...request, generated, times });
     });
@@ -202,7 +202,7 @@ function layoutOf(
   return cacheLayout(plan, { ...sequence, reserveTokens: suite.generation.reserveTokens, dtype: suite.model.kvDType });
 }
 
-/** Prompt tokens after the evidence: what a window must reach over; null for samples without one place. */
+/** How many prompt tokens follow the evidence, which a window must span; null for samples whose evidence is not at one place. */
 function evidenceDistance(context: RunContext, sample: Sample): number | null {
   if (sample.evidence === undefined) return null;
   return context.model.tokenizer.encode(sample.prompt.slice(sample.evidence[1])).length;

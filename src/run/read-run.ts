@@ -9,7 +9,7 @@ import { withTodaysNames } from '../suite/older-names.ts';
 import { type Suite, suiteSchema } from '../suite/schema.ts';
 import { checkRunFolder, recordedPath } from './run-folder.ts';
 
-/** A run as its folder, or its release, holds it. */
+/** A run as it is stored in a run folder or in a release. */
 export interface StoredRun {
   readonly records: readonly RunRecord[];
   /** The last run record. */
@@ -20,7 +20,10 @@ export interface StoredRun {
 
 const HINT = 'The run folder was made by another version or damaged; run the suite again.';
 
-/** Reads records, suite and environment, by whichever version they were written. @throws NOT_FOUND when there is no run; INVALID_FILE or IO naming the file. */
+/**
+ * The records, suite and environment of a run folder, whichever version of moabench wrote them.
+ * @throws NOT_FOUND when there is no run; INVALID_FILE or IO, naming the file.
+ */
 export function readRun(folder: string): StoredRun {
   checkRunFolder(folder);
   const path = recordedPath(folder);

@@ -3,13 +3,13 @@ import type { Summary } from '../summary/summary.ts';
 import { type RunResult, runSuite } from './run-suite.ts';
 import { writeRunReport } from './write-report.ts';
 
-/** Which suite is run, and where to. */
+/** Which suite is run, and into which folder. */
 export interface RunAndReportOptions {
   /** A suite file, or the name of a suite that comes with moabench (`quick`). */
   readonly suite: string;
   /** Run folder. Default: `runs/<suite name>-<time>` in the working folder. */
   readonly out?: string;
-  /** Goes on with `out`, or with the newest run of the suite, instead of beginning a new one. */
+  /** Continues the run in `out`, or the newest run of the suite, instead of beginning a new run. */
   readonly resume?: boolean;
   /** Only these cells, by id, kind or method; `*` stands for anything. Default: all. */
   readonly only?: readonly string[];
@@ -17,7 +17,7 @@ export interface RunAndReportOptions {
   readonly allowOutside?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-  /** Told what a user should know, one sentence each. Default: nothing is said. */
+  /** Receives what a user should know, one sentence each. Default: these sentences are dropped. */
   readonly onNote?: (note: string) => void;
 }
 
@@ -30,9 +30,9 @@ export interface ReportedRun extends RunResult {
 }
 
 /**
- * Runs a suite end to end and writes its report: plans, scores and timings into `records.jsonl`, and from these `summary.json`, tables, charts,
- * `report.md` and `report.html`. One cell that fails or cannot run does not end the others: see `failed` and `skipped`.
- * @throws MoaError for what ends the whole: a suite or model that is refused, a backend that this machine lacks, an abort.
+ * Runs a suite end to end and writes its report. Plans, scores and timings go into `records.jsonl`; `summary.json`, tables, charts, `report.md` and
+ * `report.html` are made from them. A cell that fails or cannot run does not end the others: see `failed` and `skipped`.
+ * @throws MoaError for what ends the whole run: a suite or model that is refused, a backend that this machine lacks, an abort.
  */
 export async function runAndReport({ suite, ...options }: RunAndReportOptions): Promise<ReportedRun> {
   const run = await runSuite({

@@ -1,17 +1,17 @@
 import { performance } from 'node:perf_hooks';
 import type { CellsInFlight } from '../core/progress.ts';
 
-/** Below this share of the cells in flight, how long they took so far says less than the estimate. */
+/** When less than this share of the running cells is done, the time that they took so far says less than their estimate. */
 const TELLING_SHARE = 0.05;
 
-/** Work whose share is not known and that takes longer than estimated is taken to need so much more of the time that it took. */
+/** Work without a known share that overruns its estimate is expected to need this fraction of its elapsed time more. */
 const OVERRUN = 0.2;
 
 interface Visit {
   readonly key: string;
   readonly cells: CellsInFlight;
   readonly startedMs: number;
-  /** Of the cells, when this visit began: timings come back to theirs in every process. */
+  /** The share of the cells that was done when this visit began. Timed cells are visited again in every process. */
   readonly shareBefore: number;
 }
 
@@ -22,8 +22,8 @@ interface Spent {
 }
 
 /**
- * How long a run still takes: estimates of its open cells, corrected by what those that ran really took. A kind of cells (the part of an id before the first
- * slash) is corrected by its own where some ran, else by all.
+ * How long a run still takes: the estimates of its open cells, corrected by the real time of the cells that already ran. The correction of a cell comes from
+ * the cells of its kind (the part of an id before the first slash), or from all cells when none of its kind ran.
  */
 export class RunClock {
   readonly #seconds: ReadonlyMap<string, number>;
@@ -39,7 +39,7 @@ export class RunClock {
     this.#now = now;
   }
 
-  /** Seconds left, once these cells are in flight. `hasEnded`: whether a cell completed, failed or was skipped. */
+  /** Seconds that the run still takes, while `cells` are running. `hasEnded`: whether a cell completed, failed or was skipped. */
   secondsLeft(cells: CellsInFlight, hasEnded: (id: string) => boolean): number {
     const key = cells.ids.join(' ');
     if (this.#visit?.key !== key) {
@@ -54,7 +54,7 @@ export class RunClock {
     );
   }
 
-  /** What is left of the cells in flight: by their own pace once it tells something, until then by the estimate. */
+  /** Seconds left of the running cells: from their own pace when enough of them is done (TELLING_SHARE), before that from their estimate. */
   #left({ cells, startedMs, shareBefore }: Visit): number {
     const elapsed = (this.#now() - startedMs) / 1000;
     const estimated = cells.ids.reduce((sum, id) => sum + (this.#seconds.get(id) ?? 0) * this.#correction(id), 0);
@@ -63,7 +63,7 @@ export class RunClock {
     return done < TELLING_SHARE ? estimated * (1 - cells.share) : (elapsed / done) * (1 - cells.share);
   }
 
-  /** The cells in flight are left: what they took corrects what is estimated of others. */
+  /** Ends the visit of the running cells: the time that they took corrects the estimates of others. */
   #leave(hasEnded: (id: string) => boolean): void {
     if (this.#visit === null) return;
     const { cells, startedMs, shareBefore } = this.#visit;
@@ -89,7 +89,7 @@ export class RunClock {
     return estimated > 0 ? real / estimated : 1;
   }
 
-  /** What all cells took, and what those in flight take beyond their estimate. */
+  /** What all cells took so far. The running cells count when their share is not known and they have overrun their estimate. */
   #spentSoFar(): Spent {
     if (this.#visit === null || this.#visit.cells.share !== null) return this.#all;
     const estimated = this.#visit.cells.ids.reduce((sum, id) => sum + (this.#seconds.get(id) ?? 0), 0);

@@ -12,7 +12,7 @@ export interface FolderChoice {
   readonly resume: boolean;
 }
 
-/** What a run writes, at the top of its folder. */
+/** The folders and files that a run writes at the top of its folder. */
 const FOLDERS = ['plans', 'profile', 'charts', 'csv'] as const;
 const FILES = [
   'records.jsonl',
@@ -26,8 +26,8 @@ const FILES = [
 ] as const;
 
 /**
- * The folder of a run: `out`; else the newest of the suite that was made here and has records, with `resume`; else a new one named by suite and time. Makes
- * nothing.
+ * The folder of a run. This is `out` when it is given. Otherwise, with `resume`, it is the suite's newest run that was made here and has records. Otherwise
+ * it is a new folder named after suite and time. Nothing is created.
  * @throws INVALID_ARGUMENT when `out` holds a run and `resume` was not asked for; NOT_FOUND when there is nothing to resume.
  */
 export function runFolder({ suiteName, out, resume }: FolderChoice): string {
@@ -52,7 +52,7 @@ export function recordsPath(folder: string): string {
   return join(folder, 'records.jsonl');
 }
 
-/** The records of a folder that is only read: the log, or what a release has in its place. */
+/** Path of the records of a folder that is only read: the log, or the compressed records of a release. */
 export function recordedPath(folder: string): string {
   return isReleased(folder) ? releasedPath(folder) : recordsPath(folder);
 }
@@ -82,7 +82,7 @@ export function alreadyHoldsRun(folder: string): MoaError {
   });
 }
 
-/** Refuses to go on with the run of another suite: its results would be left out of the report, and its suite.json replaced. */
+/** Refuses to continue in the folder of another suite's run: the report would leave out its results, and its suite.json would be replaced. */
 export function refuseOtherSuite(folder: string, records: readonly RunRecord[], suiteName: string): void {
   const other = recordsOf(records, 'run').at(-1)?.suite.name;
   if (other === undefined || other === suiteName) return;
@@ -93,8 +93,8 @@ export function refuseOtherSuite(folder: string, records: readonly RunRecord[], 
 }
 
 /**
- * Refuses a folder in which a name that a run reads or writes is a link, a device or anything but the file or folder that it should be: a folder of
- * another's making may point anywhere.
+ * Refuses a folder in which a path that a run reads or writes is a link, a device, or anything else but the expected file or folder. A folder that somebody
+ * else made may point anywhere.
  * @throws INVALID_FILE naming the path.
  */
 export function checkRunFolder(folder: string): void {
@@ -118,8 +118,8 @@ function refuseUnless(kind: 'file' | 'folder', path: string): void {
 }
 
 /**
- * Where a run was made: a hash of machine, user and folder. Its parts are not told, and nobody else can make it: a folder that comes with a repository or an
- * archive is not taken for a run that was made here.
+ * Where a run was made: a hash of machine, user and folder. The hash does not reveal these, and nobody else can make the same one. So a folder that comes
+ * with a repository or an archive is never taken for a run that was made here.
  */
 export function originOf(folder: string): string {
   const path = existsSync(folder) ? realpathSync(folder) : resolve(folder);
@@ -134,7 +134,7 @@ function machineId(): string {
   }
 }
 
-/** Whether anything was recorded there; a start that failed leaves nothing worth going on with. */
+/** Whether the folder holds records. A run that failed at its start leaves none, and its folder counts as new. */
 function holdsRun(folder: string): boolean {
   if (!existsSync(folder)) return false;
   if (isReleased(folder)) return true;
@@ -157,11 +157,11 @@ function madeHere(folder: string): boolean {
   try {
     return recordsOf(readRecords(recordsPath(folder)).records, 'run').at(-1)?.origin === originOf(folder);
   } catch {
-    return false; // unreadable, or no regular file
+    return false; // the file cannot be read or is not a regular file
   }
 }
 
-/** 20261123-231500, UTC. */
+/** The time in UTC as in 20261123-231500. */
 function timeStamp(date: Date): string {
   return date.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
 }

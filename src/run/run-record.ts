@@ -12,14 +12,14 @@ import { now, type RunContext } from './context.ts';
 import { originOf } from './run-folder.ts';
 import type { CellFilter } from './select-cells.ts';
 
-/** Whether decode steps are replayed from a recording. */
+/** Whether decode steps are replayed from a recorded graph; `unavailable` when the backend has no graphs. */
 export function graphUse(model: LanguageModel, suite: Suite): 'on' | 'off' | 'unavailable' {
   return model.backend.traits.graphs ? suite.backend.graph : 'unavailable';
 }
 
 export interface RunFacts {
   readonly suitePath: string;
-  /** A command that does this run again. */
+  /** The command that repeats this run. */
   readonly command: string;
   readonly only: CellFilter;
   readonly version: string;
@@ -27,8 +27,8 @@ export interface RunFacts {
 }
 
 /**
- * Writes down the run and its suite: before its first record, so that a run with nothing to do changes nothing; at once where the folder's suite is
- * another, as reports are made from it.
+ * Records the run and its suite. The record is written just before the run's first other record, so that a run with nothing to do changes nothing. When the
+ * folder holds another suite or none, suite.json and the record are written at once, because reports are made from them.
  */
 export function recordRun(context: RunContext, facts: RunFacts): void {
   const { store, suite, folder } = context;

@@ -31,15 +31,15 @@ import { Stretch } from './stretch.ts';
 import { tellingTimeLeft } from './time-left.ts';
 import { runTimings } from './timings.ts';
 
-/** The checkout or the installed package: where package.json is. */
+/** The root of the checkout or of the installed package, which holds package.json. */
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Which suite is run, where to, and who is told. */
+/** Which suite is run, into which folder, and who hears of it. */
 export interface RunOptions {
   readonly suitePath: string;
-  /** The suite itself, where `suitePath` is no file but a name for messages and records. */
+  /** The text of the suite. When it is given, `suitePath` is not a file but a name for messages and records. */
   readonly suiteText?: string;
-  /** Run folder; default `runs/<suite name>-<time>`, or the newest of that suite with `resume`. */
+  /** Run folder. Default: `runs/<suite name>-<time>`; with `resume`, the newest run of the suite. */
   readonly out?: string;
   readonly resume: boolean;
   /** Whether to go on in a folder that holds the run of another suite. */
@@ -48,7 +48,7 @@ export interface RunOptions {
   readonly command: string;
   /** Lets the suite name plans and data outside its own and the working folder. */
   readonly allowOutside?: boolean;
-  /** Told once, when the folder is open for records. */
+  /** Called once, when the folder is open for records. */
   readonly onFolder?: (folder: string) => void;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
@@ -64,13 +64,13 @@ export interface RunResult {
   readonly completed: number;
   readonly failed: readonly { readonly cellId: string; readonly message: string; readonly hint: string | null }[];
   readonly skipped: readonly { readonly cellId: string; readonly reason: string }[];
-  /** A sentence for each condition that has fewer samples than asked for: such a run is not whole. */
+  /** One sentence for each condition that has fewer samples than the suite asks for. Such a run is not complete. */
   readonly short: readonly string[];
 }
 
 /**
- * Runs a suite end to end into its folder: plans, quality, efficiency. Records are flushed as they come; what an earlier run of the
- * folder completed is kept. The report is made from the records afterwards (report/).
+ * Runs a suite end to end into its folder: plans, quality, efficiency. Every record is flushed when it is written, and results that an earlier run of the
+ * folder completed are kept. The report is made from the records afterwards (report/).
  */
 export async function runSuite(options: RunOptions): Promise<RunResult> {
   const { suite, folder: suiteFolder } = loadSuite(options.suitePath, {
@@ -80,7 +80,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   });
   const folder = runFolder({ suiteName: suite.name, ...options });
   const cells = selectCells(expandCells(suite), options.only);
-  // An earlier run is locked before the model is loaded; a new folder is made only once backend and model are there.
+  // The log of an earlier run is locked before the model is loaded. A new folder is made only when backend and model are loaded.
   using earlier = existsSync(recordsPath(folder)) ? openStore(folder, { ...options, suiteName: suite.name }) : null;
   const began = { time: new Date(), loadAverage: loadavg() };
   const backend = await createBackend(suite.backend);
@@ -138,7 +138,7 @@ export async function runSuite(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** What has been recorded of a condition before, and still holds, is not written again. */
+/** Records the facts about the data. A fact that equals the last recorded one of its condition is not written again. */
 function recordData(store: RecordStore, facts: readonly DataFacts[]): void {
   const known = recordsOf(store.records, 'data');
   for (const fact of facts) {
@@ -148,7 +148,7 @@ function recordData(store: RecordStore, facts: readonly DataFacts[]): void {
   }
 }
 
-/** Tells what ran on another kernel than the one meant for it, also that nothing did: a slow number has its reason, or none of this kind. */
+/** Ends the stretch and records which ops ran on another kernel than the intended one. An empty list is recorded too: a slow number then has another cause. */
 function endStretch({ substitutions, stretch }: RunContext, options: RunOptions): void {
   const sentences = [...substitutions];
   stretch.close(sentences);
@@ -157,7 +157,7 @@ function endStretch({ substitutions, stretch }: RunContext, options: RunOptions)
   options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
 }
 
-/** What timings and scores depend on beside the description, for environment.json. */
+/** What timings and scores depend on beside the description of the backend, for environment.json. */
 function backendDetails(model: LanguageModel, suite: Suite): Environment['backend']['details'] {
   const { device } = model.backend.memory();
   return {
@@ -168,7 +168,7 @@ function backendDetails(model: LanguageModel, suite: Suite): Environment['backen
   };
 }
 
-/** How the selected cells ended last. */
+/** How the selected cells ended, by the last outcome of each. */
 function outcomes(store: RecordStore, cells: readonly Cell[]): Omit<RunResult, 'folder' | 'short'> {
   const last = new Map<string, RecordOf<'outcome'>>();
   for (const record of recordsOf(store.records, 'outcome')) last.set(record.cellId, record);
@@ -204,7 +204,7 @@ async function runCells(context: RunContext, cells: readonly Cell[]): Promise<vo
   } finally {
     for (const sentence of model.backend.substitutions()) substitutions.add(sentence);
   }
-  // Timing processes load the model again, and have the machine to themselves.
+  // Timing processes load the model again and must have the machine to themselves, so this process frees its own model and backend.
   model.dispose();
   await model.backend.dispose();
   await runTimings(

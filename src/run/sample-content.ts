@@ -4,13 +4,13 @@ import { promptIds, type Sample, type TokenCounter } from '../data/sample.ts';
 /** A sample as the model gets it, with its address. */
 export interface AddressedSample {
   readonly sample: Sample;
-  /** Of the prompt. */
+  /** Token ids of the prompt. */
   readonly tokens: Int32Array;
-  /** Hash of everything that decides its score beside model and plan; where it was read from is no part of it. */
+  /** Hash of everything in the sample that decides its score. Model, plan and the file it was read from are not part of it. */
   readonly content: string;
 }
 
-/** Samples with their addresses. Of equal samples, the second and later ones have addresses of their own: each is asked for, and each is scored. */
+/** The samples with their addresses. Equal samples get different addresses, because each of them is asked for and each is scored. */
 export async function* addressed(samples: AsyncIterable<Sample>, tokenizer: TokenCounter): AsyncIterable<AddressedSample> {
   const seen = new Map<string, number>();
   for await (const sample of samples) {

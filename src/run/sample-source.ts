@@ -8,19 +8,22 @@ import type { Suite } from '../suite/schema.ts';
 /** Where the samples of a condition come from. */
 export interface SampleSource {
   readonly reader: CellSource['kind'];
-  /** The file as the suite names it, and where it is; null for generated samples. */
+  /** The file: its name in the suite, and its path. Null for generated samples. */
   readonly file: { readonly name: string; readonly path: string } | null;
   /** Most new tokens of an answer. */
   readonly newTokens: number;
-  /** Most tokens of a prompt. A cell's length is N = prompt + reserve, at which spans and budgets are fixed; a reserve set by the suite comes on top of it. */
+  /**
+   * Most tokens of a prompt. Spans and budgets are fixed at N, the cell's length, which is prompt + reserve. When the suite sets the reserve, the prompt may
+   * have N tokens, and the reserve comes on top.
+   */
   readonly promptTokens: number;
-  /** The longest sequence: what positions must reach. */
+  /** Tokens of the longest sequence; the model's positions must reach so far. */
   readonly sequenceTokens: number;
 }
 
 type Condition = Pick<QualityCell, 'source' | 'task' | 'length'>;
 
-/** @throws MoaError NOT_FOUND for a task or data set that does not exist. */
+/** Where the samples of a condition come from, and how long they may be. @throws MoaError NOT_FOUND for a task or data set that does not exist. */
 export function sampleSource({ source, task, length }: Condition, suite: Suite, suiteFolder: string): SampleSource {
   const newTokens = newTokensOf(source, task);
   const isOnTop = suite.generation.reserveTokens !== undefined;

@@ -14,7 +14,7 @@ export function samplesFor({ suite, suiteFolder, model }: RunContext, cell: Qual
   return samplesOf(cell, { suite, suiteFolder, model: { tokenizer: model.tokenizer, wrapUser: userTurn(model) } });
 }
 
-/** As `samplesFor`, for a model of which only the text side is loaded. */
+/** As `samplesFor`, but needs only the tokenizer and chat template of the model. */
 export async function* samplesOf(
   cell: QualityCell,
   { suite, suiteFolder, model }: Pick<RunContext, 'suite' | 'suiteFolder'> & { readonly model: PromptModel },

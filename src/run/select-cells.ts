@@ -1,10 +1,10 @@
 import { MoaError } from '../core/errors.ts';
 import type { Cell } from '../suite/cells.ts';
 
-/** Patterns of `--only`: a cell is chosen when its id, its kind or its method matches one; `*` stands for anything. None: all. */
+/** Patterns of `--only`. A cell is chosen when its id, kind or method matches a pattern; `*` stands for anything. An empty list chooses all cells. */
 export type CellFilter = readonly string[];
 
-/** The chosen cells, with the plans that they need. @throws INVALID_ARGUMENT for a pattern that matches none. */
+/** The chosen cells, with the plan cells that they need. @throws INVALID_ARGUMENT for a pattern that matches no cell. */
 export function selectCells(cells: readonly Cell[], only: CellFilter): readonly Cell[] {
   if (only.length === 0) return cells;
   const chosen = new Set(only.flatMap((pattern) => matching(cells, pattern)));

@@ -8,13 +8,13 @@ import { now } from './context.ts';
 
 export interface StretchOptions {
   readonly store: RecordStore;
-  /** The run folder, whose environment.json is that of the newest stretch. */
+  /** The run folder. Its environment.json describes the environment of the newest stretch. */
   readonly folder: string;
-  /** As it was when the process began, before it loaded the machine itself. */
+  /** The environment when the process began, before the process put load on the machine itself. */
   readonly environment: Environment;
 }
 
-/** What one process measures, and where. It is recorded with the first measurement: a run that measures nothing leaves no stretch. */
+/** The measuring of one process in one environment. It is recorded with the first measurement, so a run that measures nothing leaves no stretch. */
 export class Stretch {
   readonly #options: StretchOptions;
   readonly #id = randomBytes(6).toString('hex');
@@ -35,7 +35,7 @@ export class Stretch {
     return this.#id;
   }
 
-  /** Records the end, if the stretch was opened. `substitutions`: sentences about what ran on another kernel than the one meant for it. */
+  /** Records the end, if the stretch was opened. `substitutions`: one sentence for each op that ran on another kernel than the intended one. */
   close(substitutions: readonly string[]): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;

@@ -8,8 +8,8 @@ import { estimateTimes } from './estimate.ts';
 import { RunClock } from './run-clock.ts';
 
 /**
- * The context's `onProgress`, told with each step how long the whole run still takes. Takes a trial of the machine, well under a second. Where no estimate can
- * be made (memory is too short for the trial), progress is told as it is.
+ * The context's `onProgress`, with the time that the whole run still takes added to each step. Making it runs a trial of the machine, which takes well under
+ * a second. When no estimate can be made (memory is too short for the trial), it is the unchanged `onProgress`.
  */
 export async function tellingTimeLeft(context: RunContext, cells: readonly Cell[]): Promise<OnProgress> {
   const { store, onProgress } = context;

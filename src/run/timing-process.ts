@@ -15,28 +15,28 @@ import {
 export interface TimingProcessOptions {
   readonly load: Omit<LoadRequest, 'kind'>;
   readonly signal: AbortSignal;
-  /** The process; default: src/run/timing-worker. Tests start others. */
+  /** The command of the process. Default: src/run/timing-worker. Tests start others. */
   readonly command?: readonly string[];
   readonly limits?: WorkerLimits;
 }
 
 export interface TimingResult {
   readonly outcomes: readonly TimingOutcome[];
-  /** What has run on another kernel than the one meant for it so far. */
+  /** One sentence for each op that has run on another kernel than the intended one so far. */
   readonly substitutions: readonly string[];
 }
 
-/** It says that it lives every 5 s, and one round of the slowest contender takes minutes at most. */
+/** The process says every 5 s that it lives, and one round of the slowest contender takes minutes at most. */
 const LIMITS: WorkerLimits = { silenceMs: 120_000, standstillMs: 3_600_000, endMs: 5_000 };
 
-/** A fresh process that has the model and the backend to itself and times on request, see WorkerProcess. */
+/** A fresh process with a model and a backend of its own that times contenders on request; see WorkerProcess. */
 export class TimingProcess {
-  /** As its backend describes itself. */
+  /** The description that the backend of the process gives of itself. */
   device = '';
   weightsHash = '';
   readonly #worker: WorkerProcess<TimingReply>;
 
-  /** Starts the process and waits until the model is loaded. @throws MoaError as loading does; INTERNAL when it crashes or hangs; ABORTED. */
+  /** A process whose model is loaded. @throws the MoaError of loading; INTERNAL when the process crashes or hangs; ABORTED. */
   static async launch(options: TimingProcessOptions): Promise<TimingProcess> {
     options.signal.throwIfAborted();
     const launched = new TimingProcess(options);

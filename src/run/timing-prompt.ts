@@ -4,12 +4,12 @@ import { promptIds } from '../data/sample.ts';
 import { userTurn } from '../model/format/template/chat-template.ts';
 import type { LanguageModel } from '../model/inference/language-model.ts';
 
-/** Below it no line-retrieval prompt can be made. */
+/** The least number of tokens for which a line-retrieval prompt can be made. */
 const SHORTEST_TEXT = 256;
 
 /**
- * Exactly `length` tokens: a line-retrieval prompt as quality gets it (the model's chat template and BOS), cut to size; random tokens for a model without a
- * tokenizer.
+ * Exactly `length` token ids. They are a line-retrieval prompt as quality cells use it, with the model's chat template and BOS, cut to size. For a model
+ * without a tokenizer, and for short lengths, they are random tokens.
  */
 export function timingPrompt(model: LanguageModel, { length, seed }: { readonly length: number; readonly seed: string }): Int32Array {
   if (model.hasTokenizer && length >= SHORTEST_TEXT) {

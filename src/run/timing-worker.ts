@@ -7,8 +7,8 @@ import { createBackend } from '../native/backends.ts';
 import { failureOf, type LoadRequest, requestSchema, type TimeRequest, type TimingReply } from './timing-protocol.ts';
 
 /**
- * Entry of a timing process (see timing-process.ts): loads a model, then times what it is asked to, until its stdin closes. Ctrl-C is the
- * business of the run that started it, and a run that is gone has closed the stdin: the process never outlives it.
+ * Entry of a timing process (see timing-process.ts): it loads a model, then times what it is asked to time, until its stdin closes. The run that started it
+ * handles Ctrl-C. When that run is gone, stdin is closed, so this process never outlives the run.
  */
 
 /** How often the process says that it lives. */
@@ -73,7 +73,10 @@ function reply(message: TimingReply): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-/** Ends the process: in order when it is idle; at once in the middle of work, which nobody waits for any more and native code would finish first. */
+/**
+ * Ends the process. When it is idle, it frees the model first. In the middle of work it kills itself: nobody waits for the result any more, and otherwise
+ * native code would finish its work before the process ends.
+ */
 function stop(): void {
   clearInterval(alive);
   if (isBusy) process.kill(process.pid, 'SIGKILL');

@@ -14,9 +14,9 @@ import { errorOf, type TimeRequest, type TimingOutcome } from './timing-protocol
 export type Launch = (options: TimingProcessOptions) => Promise<TimingProcess>;
 
 /**
- * Times prefill and decode of all methods side by side, in several processes one after the other: times differ between processes by more than
- * within one. A group is timed whole in a process or not at all, because its rounds are pairs. The model and the backend of this process must have
- * been given back. A cell is completed when all its processes have measured it; a resumed run goes on with the missing ones.
+ * Times prefill and decode of all methods side by side, in several processes one after the other, because times differ more between processes than within
+ * one. A process times a whole group or nothing of it, because the rounds of a group are pairs. The caller must have disposed the model and the backend of
+ * this process. A cell is completed when all processes have measured it; a resumed run continues with the missing processes.
  */
 export async function runTimings(context: RunContext, cells: readonly TimedCell[], launch: Launch = TimingProcess.launch): Promise<void> {
   const groups = inGroups(cells).map((group) => timedContendersOf(context, group));
@@ -41,11 +41,11 @@ interface InProcess {
   readonly launch: Launch;
   /** The last error of each contender, by its address. */
   readonly failures: Map<string, unknown>;
-  /** How long the groups of each contender took, all processes together. */
+  /** How long the group of each contender took in all processes together, in ms, by the contender's address. */
   readonly elapsedMs: Map<string, number>;
 }
 
-/** One launch times all groups; one that crashes fails its group only, for the next has a launch of its own. */
+/** Times all groups in one launch. A crash fails only the group that was timed, because the next group then gets a new launch. */
 async function timeInProcess(context: RunContext, groups: readonly (readonly TimedContender[])[], run: InProcess): Promise<void> {
   let timing: TimingProcess | null = null;
   try {
@@ -68,7 +68,7 @@ async function timeInProcess(context: RunContext, groups: readonly (readonly Tim
   }
 }
 
-/** A timing process with the run's model and backend. @throws INTERNAL when it has others, such as weights that changed meanwhile. */
+/** A timing process with the run's model and backend. @throws INTERNAL when they differ from the run's, for example because the weights have changed. */
 async function launchLike({ suite, model, signal, onProgress }: RunContext, launch: Launch): Promise<TimingProcess> {
   const { path, weightDType } = suite.model;
   const { name, threads, device } = suite.backend;
@@ -152,7 +152,7 @@ function record(context: RunContext, { cell, hash, layout }: TimedContender, { o
     return;
   }
   const { residentBytes: resident, peakBytes, rssBytes, deviceMemory, samplesMs, passes } = outcome;
-  // What a growing cache comes to depends on the tokens it was given; the process checked it against them.
+  // The size of a growing cache depends on the tokens that it holds; the timing process has checked its bytes against them.
   const planned = layout.kind === 'dynamic' ? resident : layout.bytes * batch;
   context.store.append({
     kind: 'measurement',
@@ -167,7 +167,7 @@ function record(context: RunContext, { cell, hash, layout }: TimedContender, { o
   });
 }
 
-/** What did not fit in one process is not tried in the others. */
+/** Whether a process has found that the contender does not fit into memory. Other processes then do not try it. */
 function isUnfit({ store }: RunContext, { hash }: TimedContender): boolean {
   return recordsOf(store.ofCell(hash), 'unfit').length > 0;
 }

@@ -20,7 +20,7 @@ export interface WrittenReport {
 }
 
 /**
- * Writes summary, tables, charts and pages of a run folder from its records. Needs neither the model nor the backend.
+ * Writes summary, tables, charts and pages of a run folder from its records, and returns the summary. Needs neither the model nor the backend.
  * @throws NOT_FOUND when the folder holds no run; INVALID_FILE or IO naming the file.
  */
 export async function writeRunReport(folder: string): Promise<WrittenReport> {
@@ -30,7 +30,7 @@ export async function writeRunReport(folder: string): Promise<WrittenReport> {
   return { summary, text: headlineText(summary) };
 }
 
-/** What is reported is the recorded plan: its hash, its shape and its file must say the same. */
+/** Checks the recorded plan before it is reported: its hash, its shape and its file must agree. */
 function checkPlan(folder: string, record: RecordOf<'plan'>, shape: ModelShape): void {
   const problem = planProblem(record, shape);
   if (problem !== null) throw problem;

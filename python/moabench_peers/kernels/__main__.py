@@ -18,7 +18,7 @@ from .prefill import PrefillCase
 from .rows import ROWS
 from .timing import Case
 
-#: By the op of a case's spec.
+#: The class of a case, by the op of its spec.
 CASES = {
     "read": ReadCase,
     "copy": CopyCase,
@@ -67,7 +67,7 @@ class Kernels:
         return {"versions": _versions(is_cuda), "device": _device_facts(is_cuda)}
 
     def open(self, request: dict) -> dict:
-        """Opens the library, if there is one, and makes the memory of random numbers."""
+        """Opens the library, if there is one, and sets the size of the pool of random numbers."""
         self.device = Device(self.name, request["library"], request["poolBytes"])
         clock = self.device.timer.clock
         reader = None if clock is None else "NVML" if clock.read() else clock.reason
@@ -82,7 +82,7 @@ class Kernels:
             self._free()
 
     def prepare(self, request: dict) -> dict:
-        """Makes a case, checks it, and warms up its arms. An arm that cannot run has a reason."""
+        """Makes a case, checks it, and warms up its arms. For an arm that cannot run, the reply has the reason."""
         self.release({})
         spec = request["spec"]
         case = CASES[spec["op"]](self.device, spec)
@@ -103,7 +103,7 @@ class Kernels:
         return arms, reasons
 
     def time(self, request: dict) -> dict:
-        """One sample of every arm that a round names, in this order."""
+        """The samples: in each round, one of every arm that the round names, in the round's order."""
         samples = self.device.timer.sample(request["rounds"])
         return {
             "samplesMs": samples.ms,
@@ -118,7 +118,7 @@ class Kernels:
         return {}
 
     def _free(self) -> None:
-        gc.collect()  # tracebacks and closures hold tensors
+        gc.collect()  # tracebacks and closures may still hold tensors
         self.device.release()
 
 

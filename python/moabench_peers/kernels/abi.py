@@ -1,8 +1,9 @@
-"""The C ABI of libmoabench_cuda.so in ctypes: mirrors native/include/moa/{tensor,view,cuda_abi}.h and reads ops.h.
+"""The C ABI of libmoabench_cuda.so in ctypes.
 
-Params and the list of ops come from the headers; the other structs mirror them. check_layout.py compares sizes and
-offsets with a C++ compiler, in CI too.
-ctypes makes every field zero, so callers set what has another default in the headers (scale, transpose_b).
+The params structs and the lists of ops are read from ops.h and cuda_abi.h. The other structs are written here and must
+equal those of native/include/moa/{tensor,view,cuda_abi}.h; check_layout.py compares sizes and offsets with a C++
+compiler, in CI too. ctypes sets every field to zero, so callers must set fields with another default in the headers
+(scale, transpose_b).
 """
 
 import pathlib
@@ -39,7 +40,7 @@ Segment = _struct("Segment", row_start=c_int32, row_count=c_int32, first_positio
 IntView = _struct("IntView", data=c_void_p, count=c_int64)
 SegmentView = _struct("SegmentView", data=c_void_p, count=c_int64)
 
-#: C types of the fields of params structs.
+#: ctypes types by the C++ type of a field in a params struct.
 _FIELD_TYPES = {
     "TensorRef": TensorRef,
     "View<Segment>": SegmentView,
@@ -53,7 +54,7 @@ _FIELD_TYPES = {
 
 
 def _fields(body):
-    """The fields of a struct: statements `type name = default, name;`."""
+    """Yields (name, ctypes type) of each field in a struct's body, which has statements `type name = default, name;`."""
     for statement in filter(None, map(str.strip, body.split(";"))):
         kind, names = statement.split(None, 1)
         for name in names.split(","):
@@ -65,13 +66,13 @@ def _header(name):
 
 
 def _params():
-    """The params structs, which are written in ops.h alone."""
+    """The params structs by name, read from ops.h, the only place that defines them."""
     structs = re.findall(r"struct (\w+Params) \{(.*?)\};", _header("ops.h"), re.DOTALL)
     return {name: _struct(name, **dict(_fields(body))) for name, body in structs}
 
 
 def _methods(macro):
-    """The methods that one of cuda_abi.h's X-lists names, with their params."""
+    """The params struct of each method that an X-macro of cuda_abi.h lists, by the method's name."""
     lines = re.search(rf"#define {macro}\(X\)((?:.*\\\n)*.*\n)", _header("cuda_abi.h"))[1]
     return {method: PARAMS[params] for method, params in re.findall(r"X\((\w+), (\w+)\)", lines)}
 
@@ -127,7 +128,7 @@ AllocateHook = CFUNCTYPE(c_void_p, c_void_p, c_int64, c_char_p)
 ReleaseHook = CFUNCTYPE(None, c_void_p, c_void_p)
 MemoryHooks = _struct("MemoryHooks", user=c_void_p, allocate=AllocateHook, release=ReleaseHook)
 
-#: Methods over plain params, then methods over params and a CacheView, in the header's order.
+#: OPS: methods that take params. CACHE_OPS: methods that take params and a CacheView. Both keep the header's order.
 OPS = _methods("MOA_FOR_EACH_CUDA_OP")
 CACHE_OPS = _methods("MOA_FOR_EACH_CUDA_CACHE_OP")
 

@@ -1,4 +1,4 @@
-"""Calls of the attention ops on torch tensors, and what keeps their arguments alive."""
+"""Calls of the attention ops on torch tensors. Each object keeps the arguments of its call alive."""
 
 import math
 
@@ -13,7 +13,7 @@ from .reference import attend, relative_error
 
 
 def whole_segment(tokens: int, first_position: int = 0, sequence: int = 0) -> np.ndarray:
-    """int32 [1, 4]: one segment of `tokens` rows."""
+    """One segment of `tokens` rows, as int32 [1, 4]: row_start, row_count, first_position, sequence."""
     return np.array([[0, tokens, first_position, sequence]], np.int32)
 
 
@@ -22,7 +22,7 @@ def softmax_scale(head_dim: int) -> float:
 
 
 class Prefill:
-    """attention_prefill on q [T, H, D], k and v [T, Hkv, D]; out and log_sum_exp begin as NaN."""
+    """attention_prefill on q [T, H, D], k and v [T, Hkv, D]. out and log_sum_exp hold NaN before the first run."""
 
     def __init__(self, device: Device, q, k, v, segments, cache: BenchCache | None = None, context=None):
         self.context = context or device.context
@@ -46,7 +46,7 @@ class Prefill:
 
 
 class Backward:
-    """attention_backward after a prefill; gradients begin as NaN."""
+    """attention_backward after a prefill. The gradients hold NaN before the first run."""
 
     def __init__(self, prefill: Prefill, grad_out):
         self.prefill, self.grad_out = prefill, grad_out
@@ -73,7 +73,7 @@ class Backward:
 
 
 class Influence:
-    """influence after a prefill, added to sums f32 [3, Hkv, bins]: elementwise, elementwise_sink, joint."""
+    """influence after a prefill. Each run adds to `sums`, f32 [3, Hkv, bins]: elementwise, elementwise_sink, joint."""
 
     def __init__(self, prefill: Prefill, grad_out, epsilon: float, sink: int = 64):
         self.prefill, self.grad_out = prefill, grad_out
@@ -104,10 +104,10 @@ class Influence:
 
 
 class Decode:
-    """attention_decode of one step over a cache: q and out [B, H, D]; `plan` once per change of lengths."""
+    """attention_decode of one step over a cache; q and out [B, H, D]. Call `plan` again whenever lengths change."""
 
     def __init__(self, device: Device, cache: BenchCache, q=None, heads: int = 0, sequences: np.ndarray | None = None):
-        """`q`: default random, of `heads` heads."""
+        """`q`: random with `heads` heads when not given. `sequences`: of the rows of q; default: all in the cache's order."""
         count = cache.view.sequences
         self.cache = cache
         self.sequences = np.arange(count, dtype=np.int32) if sequences is None else sequences
@@ -128,7 +128,7 @@ class Decode:
         self.cache.context.cache_op("attention_decode", self._params[layer], self.cache.view)
 
     def error(self, layer: int, row: int, kv_head: int) -> float:
-        """Relative error of one KV head's query heads in `out`, from the cache's own contents in float64."""
+        """Relative error of `out` for the query heads of one KV head, against float64 from the contents of the cache."""
         sequence = int(self.sequences[row])
         live = int(self.cache.live_slots()[sequence, layer, kv_head])
         keys, values = (x[:live] for x in self.cache.load(sequence, layer, kv_head))

@@ -1,4 +1,4 @@
-"""KV caches in memory that the benchmark chooses: CacheView and the tile layout of cuda/cache/tile.h."""
+"""KV caches in memory that the benchmark chooses, with CacheView and the tile layout of cuda/cache/tile.h."""
 
 import ctypes
 import functools
@@ -14,13 +14,13 @@ CHUNK_BYTES = 16
 
 
 def swizzled(dtype: torch.dtype, head_dim: int) -> bool:
-    """Whether 16-byte chunks of a row are permuted: cache_swizzled()."""
+    """Whether the 16-byte chunks of a row are permuted; the same rule as cache_swizzled() in C++."""
     return dtype != torch.float32 and head_dim in (32, 64, 96, 128, 256)
 
 
 @functools.lru_cache(maxsize=64)
 def element_indices(capacity: int, head_dim: int, dtype: torch.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """Where keys and values of every slot lie, in elements from a head's first tile: two int64 [capacity, D]."""
+    """Offsets of all elements of the keys and of the values: two int64 [capacity, D], counted from a head's first element."""
     slot = np.arange(capacity, dtype=np.int64)[:, None]
     element = np.arange(head_dim, dtype=np.int64)[None, :]
     row, tile = slot % TILE, slot // TILE
@@ -39,8 +39,8 @@ def element_indices(capacity: int, head_dim: int, dtype: torch.dtype) -> tuple[n
 class BenchCache:
     """A cache whose heads lie one after another in `storage`, a flat tensor of the cache's dtype.
 
-    Layers follow one another and start again at 0 when the storage is used up: layers may share
-    memory, so that a model's worth of layers needs no more than L2 is large, several times over.
+    Layers follow one another. When the storage is used up, the next layer starts again at element 0, so layers may
+    share memory. A storage of a few times the size of L2 is therefore enough for all layers of a model.
     capacities: int32 [sequences, layers, kv_heads] slots. lengths: [sequences] tokens before the step.
     """
 
@@ -107,7 +107,7 @@ class BenchCache:
         return int(live.sum()) * 2 * self.head_dim * self.storage.element_size()
 
     def _head(self, sequence: int, layer: int, kv_head: int):
-        """The head's own part of the storage, and where keys and values of its slots lie in it."""
+        """The part of the storage that belongs to a head, and the offsets of its keys and of its values in this part."""
         capacity = int(self.capacities[sequence, layer, kv_head])
         offset = int(self.offsets[sequence, layer, kv_head])
         part = self.storage[offset : offset + capacity * 2 * self.head_dim]
@@ -129,7 +129,7 @@ class BenchCache:
         self.context.call("decode_plan", ctypes.byref(self.view), int_view(sequences))
 
     def decode_params(self, layer: int, q, out, sequences: np.ndarray, scale: float):
-        """Params of attention_decode: q and out [B, H, D]; all arguments are kept alive by the caller."""
+        """Params of attention_decode; q and out [B, H, D]. The caller must keep all arguments alive."""
         return abi.AttentionDecodeParams(
             layer=layer,
             q=tensor_ref(q),

@@ -1,4 +1,4 @@
-"""What the ops have in common: a case is made from a spec, checks what it will time, and makes arms."""
+"""The base class of all cases: a case is made from a spec, checks what it will time, and makes arms."""
 
 import dataclasses
 import math
@@ -9,12 +9,15 @@ from .timing import Case
 
 @dataclasses.dataclass
 class Check:
-    """A correctness check: the largest error, and against what. moabench has its limit."""
+    """The result of a correctness check: the largest error, and a note with what it is compared with.
+
+    moabench holds the limit.
+    """
 
     name: str
     error: float
     note: str = ""
-    arm: str | None = None  # where it says something about one arm only
+    arm: str | None = None  # the arm that was checked; None: our own kernel
 
     def json(self) -> dict:
         error = self.error if math.isfinite(self.error) else None
@@ -24,7 +27,7 @@ class Check:
 class KernelCase:
     """Tensors of one shape. Subclasses have `checks()` and `arm(spec)`.
 
-    What an arm finds while it is made goes into `found`.
+    Checks that are made while an arm is made go into `found`.
     """
 
     def __init__(self, device: Device, spec: dict):
@@ -32,9 +35,9 @@ class KernelCase:
         self.found: list[Check] = []
 
     def checks(self) -> list[Check]:
-        """Of our kernel at the timed shape itself."""
+        """The checks of our kernel at the timed shape itself."""
         return []
 
     def arm(self, spec: dict) -> Case:
-        """The contender that a spec {id, by, ...} names. @raises Unavailable where this machine has none."""
+        """The contender that a spec {id, by, ...} names. @raises Unavailable when this machine cannot run it."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What the device reaches at best: reading, copying, bf16 matrix products. No kernel of ours is in it."""
+"""The highest rates of the device: reading, copying, bf16 matrix products. They are measured without our kernels."""
 
 import torch
 
@@ -8,7 +8,7 @@ from .timing import Case
 
 
 class ReadCase(KernelCase):
-    """spec: bytes. Sums that read every byte once: what bounds decode attention, which writes almost nothing."""
+    """spec: bytes. Sums that read every byte once. Reading bounds decode attention, which writes almost nothing."""
 
     def __init__(self, device, spec):
         super().__init__(device, spec)
@@ -31,7 +31,7 @@ class ReadCase(KernelCase):
 
 
 class CopyCase(KernelCase):
-    """spec: bytes, of which half are read and half written."""
+    """spec: bytes. Half of them are read and half are written."""
 
     def __init__(self, device, spec):
         super().__init__(device, spec)

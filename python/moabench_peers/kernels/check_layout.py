@@ -1,6 +1,6 @@
 """Compares the ctypes structs of abi.py with the C++ headers: python -m moabench_peers.kernels.check_layout
 
-Needs g++ and no GPU. Exit code 1 and a list when something differs.
+It needs g++ but no GPU. When something differs, it prints a list and ends with exit code 1.
 """
 
 import ctypes

@@ -1,6 +1,7 @@
-"""Correctness before time: small odd shapes against float64, outputs poisoned with NaN, runs repeated bit for bit.
+"""Correctness checks that run before anything is timed: small odd shapes are compared with float64.
 
-Each function takes the spec of a check and gives what it found; moabench has the shapes and the limits.
+Outputs hold NaN before a run, and a second run must give the same bits. Each function takes the spec of a check and
+returns what it found; moabench holds the shapes and the limits.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ MOA_EPSILON = 2.0**-7  # of bf16, as in the released profile
 
 
 def _storage(device: Device, capacities: np.ndarray, head_dim: int, dtype) -> torch.Tensor:
-    """Finite but large numbers: a kernel that reads a slot it should not is far off."""
+    """A storage of finite but large numbers: a kernel that reads a wrong slot then has a large error."""
     elements = int(capacities.astype(np.int64).sum()) * 2 * head_dim
     return device.random(elements, dtype=dtype, scale=100.0)
 
@@ -42,15 +43,18 @@ def _decode_error(decode: Decode, layers: int) -> float:
         first = decode.out.clone()
         decode.run(layer)
         if not torch.equal(first.view(torch.int16), decode.out.view(torch.int16)):
-            return float("inf")  # not bit for bit the same; NaN was never overwritten, or a race
+            return float("inf")  # the two runs differ in some bit: the kernel has a race
         for row in range(decode.q.shape[0]):
             for kv_head in range(decode.cache.view.kv_heads):
                 errors.append(decode.error(layer, row, kv_head))
-    return float(np.max(errors))  # NaN when one is
+    return float(np.max(errors))  # NaN when any error is NaN
 
 
 def decode(device: Device, spec: dict) -> list[Check]:
-    """Two layers, three sequences: `capacities` of layer 0's heads (layer 1 has them backwards), `lengths`."""
+    """Decode of two layers and three sequences of `lengths`.
+
+    `capacities`: slots of layer 0's heads; layer 1 has them in reverse order.
+    """
     capacities, head_dim, dtype = spec["capacities"], spec["headDim"], DTYPES[spec["dtype"]]
     slots = np.empty((3, 2, len(capacities)), np.int32)
     slots[:, 0], slots[:, 1] = capacities, capacities[::-1]
@@ -63,7 +67,7 @@ def decode(device: Device, spec: dict) -> list[Check]:
 
 
 def stale_nan(device: Device, _: dict) -> list[Check]:
-    """Slots that hold no token are NaN: what a sequence left behind must not reach the next one."""
+    """Decode with NaN in all slots that hold no token: what an earlier sequence left there must not be read."""
     slots = np.full((1, 1, 2), 256, np.int32)
     storage = torch.full((2 * 256 * 2 * 128,), float("nan"), dtype=BF16, device=device.torch)
     cache = BenchCache(device.context, storage, slots, 128, (70,))
@@ -72,7 +76,7 @@ def stale_nan(device: Device, _: dict) -> list[Check]:
 
 
 def append(device: Device, _: dict) -> list[Check]:
-    """cache_append of one long segment into rings: the layout, swizzle and eviction, bit for bit."""
+    """cache_append of one long segment into rings. Checks layout, swizzle and eviction bit for bit."""
     tokens, head_dim = 700, 128
     slots = np.array([[[128, 192, 1024, 256]]], np.int32)
     storage = torch.full((int(slots.sum()) * 2 * head_dim,), 7.0, dtype=BF16, device=device.torch)
@@ -114,7 +118,7 @@ def _prefill_checks(step: Prefill, expected, layer: int = 0) -> list[Check]:
 
 
 def prefill(device: Device, spec: dict) -> list[Check]:
-    """Dense causal segments of `lengths`."""
+    """Prefill of dense causal segments of `lengths`."""
     lengths = spec["lengths"]
     q, k, v = _inputs(device, sum(lengths), spec)
     segments, parts = _segments(lengths), []
@@ -129,7 +133,7 @@ def prefill(device: Device, spec: dict) -> list[Check]:
 
 
 def prefill_rings(device: Device, spec: dict) -> list[Check]:
-    """Sink and window per head (`spans`), the last `tokens` of cached + tokens; the cache holds the ones before."""
+    """Prefill of `tokens` tokens after `cached` tokens that the cache holds, with a sink and window per head (`spans`)."""
     spans, tokens, cached, head_dim = spec["spans"], spec["tokens"], spec["cached"], spec["headDim"]
     slots = np.array([[spans[::-1], spans]], np.int32)  # layer 1 is used
     storage = torch.zeros(int(slots.sum()) * 2 * head_dim, dtype=BF16, device=device.torch)
@@ -150,7 +154,7 @@ def prefill_rings(device: Device, spec: dict) -> list[Check]:
 
 
 def _forward(device: Device, spec: dict) -> tuple[Prefill, torch.Tensor]:
-    """A prefill of dense causal segments of `lengths` that has run, and a gradient of its output."""
+    """A prefill of dense causal segments of `lengths` that has run, and a random gradient of its output."""
     q, k, v = _inputs(device, sum(spec["lengths"]), spec)
     step = Prefill(device, q, k, v, _segments(spec["lengths"]))
     step.run()
@@ -162,7 +166,7 @@ def _rows(step: Prefill):
 
 
 def backward(device: Device, spec: dict) -> list[Check]:
-    """Gradients with respect to q, k and v, run twice."""
+    """The gradients with respect to q, k and v. Two runs must give the same bits."""
     step, grad_out = _forward(device, spec)
     scale = softmax_scale(spec["headDim"])
     expected = [torch.zeros_like(x, dtype=torch.float64) for x in (step.q, step.k, step.v)]
@@ -183,7 +187,7 @@ def backward(device: Device, spec: dict) -> list[Check]:
 
 
 def influence_sums(device: Device, spec: dict) -> list[Check]:
-    """The three sums of influence, run twice."""
+    """The three sums of influence. Two runs must give the same sums."""
     step, grad_out = _forward(device, spec)
     scale, bins = softmax_scale(spec["headDim"]), -(-max(spec["lengths"]) // 64)
     sums = torch.zeros(3, spec["kvHeads"], bins, dtype=torch.float64, device=grad_out.device)
@@ -200,7 +204,7 @@ def influence_sums(device: Device, spec: dict) -> list[Check]:
     return found
 
 
-#: By the op of a check's spec.
+#: The function of a check, by the op of its spec.
 CHECKS = {
     "decode": decode,
     "stale-nan": stale_nan,

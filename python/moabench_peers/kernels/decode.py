@@ -1,4 +1,4 @@
-"""Decode attention: our kernel over a cache of given spans, PyTorch's kernels over the same numbers."""
+"""Decode attention: our kernel over a cache of given spans, and PyTorch's kernels on the same shape."""
 
 import functools
 
@@ -12,7 +12,7 @@ from .peers import flex_decode_case, folded, sdpa_case, varlen_case
 from .reference import DTYPES
 from .timing import Case, rotations_for
 
-#: Sequences x layers x KV heads: bounds the host's work for tiny shapes.
+#: The most entries (sequences x layers x KV heads) of a cache's tables; it bounds the host's work for tiny shapes.
 MAX_TABLE_ENTRIES = 1 << 19
 SINK = 64
 
@@ -20,7 +20,7 @@ SINK = 64
 class DecodeCase(KernelCase):
     """spec: batch, heads, kvHeads, headDim, tokens (seen, the new one included), spans [layers][kvHeads], dtype.
 
-    A call goes through all layers; one layer alone is repeated over several places in memory, for a cold L2.
+    A call goes through all layers. A spec with one layer is repeated at several places in memory, so that L2 is cold.
     """
 
     def __init__(self, device, spec):
@@ -38,7 +38,7 @@ class DecodeCase(KernelCase):
         return min(turns, max(MAX_TABLE_ENTRIES // (self.batch * self.kv_heads), 1))
 
     def _step(self, spans: np.ndarray) -> Decode:
-        """A planned step. Heads as long as the sequence make a dense cache."""
+        """A planned step over these spans. The cache is dense when no span is shorter than the sequence."""
         layers = np.tile(spans, (self._turns(spans), 1))
         capacities = np.broadcast_to(layers, (self.batch, *layers.shape))
         lengths = np.full(self.batch, self.tokens - 1)
@@ -52,13 +52,13 @@ class DecodeCase(KernelCase):
 
     @functools.cached_property
     def dense(self) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        """q [B, H, 1, D], k and v [B, Hkv, N, D] without a mask, one set a turn."""
+        """Sets of q [B, H, 1, D], k and v [B, Hkv, N, D] without a mask, one set for each turn."""
         shape = (self.batch, self.kv_heads, self.tokens, self.head_dim)
         turns = rotations_for(self.batch * self.kv_heads * self.tokens * self.head_dim * 4)
         return [(self.q.unsqueeze(2), k, v) for k, v in self.device.take_sets(shape, 2, turns)]
 
     def checks(self) -> list[Check]:
-        """Some heads of the timed shape itself against float64, so that splits and merges at scale are checked."""
+        """Compares some heads of the timed shape with float64, so that splits and merges at this size are checked."""
         step = self.ours
         skew = self.spans.max(axis=1) / self.spans.mean(axis=1)
         layer = int(skew.argmax())
@@ -97,7 +97,7 @@ class DecodeCase(KernelCase):
         raise ValueError(f"Expected a contender of decode for by but received {by}")
 
     def _ours(self, name: str, spec: dict) -> Case:
-        """`spans`: other than the case's; `repeat`: of the call."""
+        """Our arm. `spans`: used instead of the case's spans. `repeat`: how often a call repeats the step."""
         spans = self.spans if "spans" not in spec else np.array(spec["spans"], np.int32)
         step = self.ours if spans is self.spans else self._step(spans)
         layers, repeat = step.cache.view.layers, spec.get("repeat", 1)

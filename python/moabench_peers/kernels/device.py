@@ -1,4 +1,4 @@
-"""What every case works with: the device, the library's context, memory of random numbers, the timer."""
+"""What every case works with: the device, the library's context, the pool of random numbers, the timer."""
 
 import functools
 import math
@@ -11,17 +11,17 @@ from .timing import Timer
 
 
 class Device:
-    """`name`: cuda or cpu. `library`: path of libmoabench_cuda.so, or None: then only peers run."""
+    """`name`: cuda or cpu. `library`: path of libmoabench_cuda.so; None: only PyTorch's kernels run."""
 
     def __init__(self, name: str, library: str | None, pool_bytes: int):
         self.torch = torch.device(name)
         self.library, self.pool_bytes = library, pool_bytes
         self.timer = Timer(self.torch)
-        self.compile_s = 0.0  # of the slowest torch.compile so far
+        self.compile_s = 0.0  # seconds that the slowest torch.compile took so far
 
     @functools.cached_property
     def context(self) -> Context:
-        """The library's context; torch works on its stream from now on."""
+        """The library's context. From its first use on, torch works on the stream of this context."""
         if self.library is None or self.torch.type != "cuda":
             raise Unavailable("the CUDA library runs on a GPU only")
         context = Context(Library(self.library))
@@ -31,7 +31,7 @@ class Device:
 
     @functools.cached_property
     def pool(self) -> torch.Tensor:
-        """Standard normal bf16 [elements]: keys, values and weights of all timed shapes."""
+        """Standard normal numbers, bf16 [elements]. The keys, values and weights of all timed shapes lie in it."""
         pool = torch.empty(self.pool_bytes // 2, dtype=torch.bfloat16, device=self.torch)
         for part in pool.split(1 << 28):
             part.normal_()
@@ -39,11 +39,11 @@ class Device:
         return pool
 
     def take(self, shape, offset: int = 0) -> torch.Tensor:
-        """A tensor of `shape` in the pool from element `offset`."""
+        """A tensor of `shape` in the pool that starts at element `offset`."""
         return self.pool[offset : offset + math.prod(shape)].view(shape)
 
     def take_sets(self, shape, tensors: int, sets: int) -> list[list[torch.Tensor]]:
-        """`sets` times `tensors` tensors of `shape`, all apart."""
+        """`sets` lists of `tensors` tensors of `shape` in the pool; no two of them overlap."""
         size = math.prod(shape)
         return [[self.take(shape, (s * tensors + t) * size) for t in range(tensors)] for s in range(sets)]
 
@@ -55,7 +55,7 @@ class Device:
             torch.cuda.synchronize()
 
     def release(self) -> None:
-        """Gives back what a case held. @raises Lost where the device no longer works."""
+        """Gives back the memory that a case held. @raises Lost when the device no longer works."""
         if self.torch.type != "cuda":
             return
         try:

@@ -1,4 +1,4 @@
-"""Matrix products x W^T of the shapes of a model's projections."""
+"""Matrix products x W^T with the shapes of a model's projections."""
 
 import functools
 
@@ -13,7 +13,7 @@ from .timing import Case, rotations_for
 
 
 class GemmCase(KernelCase):
-    """spec: m, n, k. bf16; as many weights as make L2 cold."""
+    """spec: m, n, k. The dtype is bf16, and there are enough weight matrices to keep L2 cold."""
 
     def __init__(self, device, spec):
         super().__init__(device, spec)

@@ -1,4 +1,4 @@
-"""Backward and influence of dense causal attention, with PyTorch's backward as the reference of cost."""
+"""Backward and influence of dense causal attention; their times are compared with PyTorch's backward."""
 
 import functools
 
@@ -32,7 +32,10 @@ class GradientCase(KernelCase):
         )
 
     def checks(self) -> list[Check]:
-        """The timed shape's gradients against PyTorch's own in 16 bits. Nothing else computes influence so large."""
+        """Compares gradients at the timed shape with PyTorch's in 16 bits.
+
+        Influence is not checked here, because nothing else can compute it at this size.
+        """
         if self.spec["op"] == "influence":
             return []
         with torch.enable_grad():
@@ -60,7 +63,7 @@ class GradientCase(KernelCase):
         raise ValueError(f"Expected a contender of {self.spec['op']} for by but received {by}")
 
     def _peer(self, name: str, backend: str) -> Case:
-        """torch's backward alone: the forward's graph is kept and gone through again."""
+        """Torch's backward alone: the autograd graph of one forward is kept, and each call runs it backward again."""
         try:
             from torch.nn.attention import SDPBackend, sdpa_kernel
 

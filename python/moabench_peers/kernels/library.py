@@ -21,7 +21,7 @@ DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2, torch.int32: 3}
 
 
 class MoaError(RuntimeError):
-    """What a function of the library failed with: `[CODE] function: text`."""
+    """The error of a function of the library: `[CODE] function: text`."""
 
 
 def tensor_ref(tensor: torch.Tensor) -> abi.TensorRef:
@@ -36,13 +36,13 @@ def tensor_ref(tensor: torch.Tensor) -> abi.TensorRef:
 
 
 def int_view(values: np.ndarray) -> abi.IntView:
-    """A view of host int32, which the caller keeps alive while the op is enqueued."""
+    """A view of int32 on the host. The caller keeps it alive while the op is enqueued."""
     assert values.dtype == np.int32 and values.flags.c_contiguous
     return abi.IntView(values.ctypes.data, values.size)
 
 
 def segment_view(segments: np.ndarray) -> abi.SegmentView:
-    """A view of host int32 [segments, 4]: row_start, row_count, first_position, sequence."""
+    """A view of int32 [segments, 4] on the host: row_start, row_count, first_position, sequence."""
     assert segments.dtype == np.int32 and segments.flags.c_contiguous and segments.shape[1] == 4
     return abi.SegmentView(segments.ctypes.data, segments.shape[0])
 
@@ -68,7 +68,7 @@ class Library:
 
 @contextlib.contextmanager
 def environment(**variables: str):
-    """Environment variables that the library sees meanwhile (os.environ sets them for C code too)."""
+    """Sets environment variables inside a `with` block. os.environ sets them for C code too, so the library sees them."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -82,7 +82,7 @@ def environment(**variables: str):
 
 
 def load_copy(path: str) -> "Context":
-    """A second copy of the library: what it reads of the environment once, it reads once per copy."""
+    """The context of a second copy of the library. Each copy reads the environment once, so the copy may get other values."""
     handle, copy = tempfile.mkstemp(suffix=".so", prefix="moabench_")
     os.close(handle)
     shutil.copyfile(path, copy)
@@ -130,7 +130,7 @@ class Context:
         raise MoaError(f"[{code}] {function}: {text}")
 
     def call(self, function: str, *arguments) -> None:
-        """Any function of the table that takes the context and returns a status."""
+        """Calls a function of the table that takes the context and returns a status. @raises MoaError when it fails."""
         self._check(function, self.functions[function](self.handle, *arguments))
 
     def op(self, method: str, params) -> None:
@@ -141,7 +141,7 @@ class Context:
         self.call(method, ctypes.byref(params), None if view is None else ctypes.byref(view))
 
     def capture(self, enqueue: Callable[[], None]) -> Graph:
-        """Records what `enqueue` enqueues. Everything it needs must have run once before."""
+        """A graph of the ops that `enqueue` enqueues. Each of these ops must have run once before."""
         self.call("capture_begin")
         try:
             enqueue()

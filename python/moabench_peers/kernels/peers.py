@@ -1,4 +1,4 @@
-"""PyTorch's attention kernels as cases. What this PyTorch lacks raises Unavailable, with the reason."""
+"""PyTorch's attention kernels as cases. A kernel that this PyTorch lacks raises Unavailable with the reason."""
 
 import numpy as np
 import torch
@@ -27,14 +27,17 @@ def sdpa_case(name: str, backend: str, sets: list, **options) -> Case:
 
 
 def folded(sets: list, group: int) -> list:
-    """Decode queries [B, Hkv * group, 1, D] as `group` query tokens of each KV head: no GQA needed."""
+    """The sets with decode queries [B, Hkv * group, 1, D] viewed as `group` query tokens of each KV head.
+
+    The kernel then needs no support for grouped queries (GQA).
+    """
     return [(q.view(q.shape[0], -1, group, q.shape[3]), k, v) for q, k, v in sets]
 
 
 def varlen_case(name: str, q, k, v, group: int, spans: np.ndarray) -> Case:
-    """varlen_attn with every (sequence, KV head) a sequence of its own: FlashAttention-2 on unequal spans.
+    """FlashAttention-2 on unequal spans: varlen_attn in which every (sequence, KV head) is a sequence of its own.
 
-    q [n * group, 1, D]; k, v [sum of spans, 1, D]; spans int [n]: the query heads of a group are
+    q [n * group, 1, D]; k, v [sum of spans, 1, D]; spans int [n]. The query heads of a group are
     `group` query tokens without a mask.
     """
     try:

@@ -1,4 +1,4 @@
-"""Prefill attention of one causal sequence: ours, dense or with spans per head, and PyTorch's on the same tensors."""
+"""Prefill attention of one causal sequence: our kernel, dense or with spans per head, and PyTorch's on the same tensors."""
 
 import functools
 
@@ -28,7 +28,7 @@ def inputs(device, spec: dict):
 
 
 class PrefillCase(KernelCase):
-    """spec: tokens, heads, kvHeads, headDim, dtype; spans [layers][kvHeads] or none for dense causal.
+    """spec: tokens, heads, kvHeads, headDim, dtype; spans [layers][kvHeads], left out for dense causal attention.
 
     A call goes through all layers.
     """
@@ -48,7 +48,7 @@ class PrefillCase(KernelCase):
 
     @functools.cached_property
     def ours(self) -> Prefill:
-        """With spans: over an empty cache of one sequence, from which prefill takes its mask."""
+        """Our prefill. With spans, it has an empty cache of one sequence, and takes the mask from that cache."""
         if self.spans is None:
             return self.dense
         return self._step(
@@ -73,7 +73,7 @@ class PrefillCase(KernelCase):
         return [Check("attention_prefill", error, "against torch's own choice")]
 
     def _check_heads(self) -> list[Check]:
-        """The last layer's shortest and longest head against float64."""
+        """Compares the shortest and the longest head of the last layer with float64."""
         step, layer = self.ours, self.spans.shape[0] - 1
         step.out.fill_(float("nan"))
         step.run(layer)
@@ -105,7 +105,7 @@ class PrefillCase(KernelCase):
         raise ValueError(f"Expected a contender of prefill for by but received {by}")
 
     def _ours(self, name: str, spec: dict) -> Case:
-        """`dense`: without the case's spans; `kernel`: one of the library's own choices, in a copy of the library."""
+        """Our arm. `dense`: without the case's spans. `kernel`: runs this kernel of the library, in a copy of the library."""
         if "kernel" in spec:
             return self._kernel(name, spec["kernel"])
         if spec.get("dense") or self.spans is None:

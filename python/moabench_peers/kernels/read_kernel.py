@@ -1,4 +1,4 @@
-"""A read-only sum in Triton: what bounds decode attention, which reads once and writes almost nothing."""
+"""A read-only sum in Triton. Reading bounds decode attention, which reads once and writes almost nothing."""
 
 import torch
 import triton
@@ -9,7 +9,7 @@ from .timing import Case
 
 @triton.jit
 def _sum_kernel(x, sums, BLOCK: tl.constexpr, TURNS: tl.constexpr):
-    """sums[program] = sum of BLOCK * TURNS words from x[program * BLOCK * TURNS]."""
+    """sums[program] = sum of the BLOCK * TURNS words that start at x[program * BLOCK * TURNS]."""
     program = tl.program_id(0)
     first = program.to(tl.int64) * (BLOCK * TURNS)
     lanes = tl.arange(0, BLOCK)
@@ -20,7 +20,7 @@ def _sum_kernel(x, sums, BLOCK: tl.constexpr, TURNS: tl.constexpr):
 
 
 def read_case(name: str, words: torch.Tensor, block: int, turns: int, warps: int) -> Case:
-    """A sum of int32 [n]: `block` * `turns` words a program, `turns` loads in flight."""
+    """A sum of int32 [n]. Each program sums `block` * `turns` words, with `turns` loads in flight."""
     programs = words.numel() // (block * turns)
     sums = torch.empty(max(programs, 1), dtype=torch.int32, device=words.device)
 

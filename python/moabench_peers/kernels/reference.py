@@ -1,12 +1,12 @@
-"""Attention, its gradients and its influence in float64: what the kernels are compared with.
+"""Attention, its gradients and its influence in float64. The kernels are compared with these.
 
-Positions and masks as in src/native/backend.ts: query i sees key j iff j <= i and (j < sink or
-i - j < window); the formulas of influence stand there too.
+Positions and masks are as in src/native/backend.ts: query i sees key j iff j <= i and (j < sink or
+i - j < window). That file has the formulas of influence too.
 """
 
 import torch
 
-#: Names of dtypes in specs.
+#: Dtypes by their name in a spec.
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -17,7 +17,7 @@ def relative_error(received: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def visible(queries: torch.Tensor, keys: torch.Tensor, sink: int, window: int | None):
-    """bool [T, S] from positions [T] and [S]; no window: causal."""
+    """Which queries see which keys: bool [T, S], from positions [T] and [S]. window None: dense causal."""
     distance = queries[:, None] - keys[None, :]
     seen = distance >= 0
     return seen if window is None else seen & ((keys[None, :] < sink) | (distance < window))
@@ -38,7 +38,7 @@ def attend_heads(q, k, v, seen_of, scale: float):
 
 
 def gradients(q, k, v, grad_out, scale: float):
-    """Dense causal: gradients with respect to q, k and v, float64, by automatic differentiation."""
+    """Gradients of dense causal attention with respect to q, k and v, in float64, by automatic differentiation."""
     with torch.enable_grad():
         leaves = [x.double().detach().requires_grad_() for x in (q, k, v)]
         positions = torch.arange(q.shape[0], device=q.device)
@@ -48,7 +48,7 @@ def gradients(q, k, v, grad_out, scale: float):
 
 
 def influence(q, k, v, out, grad_out, scale: float, epsilon: float, sink: int, bins: int):
-    """One segment from position 0 -> elementwise, elementwise_sink and joint, each float64 [Hkv, bins]."""
+    """The influence of one segment from position 0, float64 [3, Hkv, bins]: elementwise, elementwise_sink, joint."""
     tokens, heads, _ = q.shape
     kv_heads = k.shape[1]
     results = torch.zeros(3, kv_heads, bins, dtype=torch.float64, device=q.device)
@@ -73,10 +73,13 @@ def influence(q, k, v, out, grad_out, scale: float, epsilon: float, sink: int, b
 
 
 def _joint(weight, gradient, delta, distance, is_sink, sink: int, bins: int):
-    """float64 [bins]: |what the row's gradient becomes without its far part - delta|, rows with a far part."""
+    """The joint influence, float64 [bins], summed over the rows that have a far part.
+
+    Each row adds |its mean gradient without the far part - delta|. The mean is weighted by the attention weights.
+    """
     sums = []
     for b in range(bins):
-        far = ~is_sink & (distance >= max(64 * b, 1))  # b = 0 keeps the own key
+        far = ~is_sink & (distance >= max(64 * b, 1))  # with b = 0, the row's own key is still kept
         kept = weight * ~far * (distance >= 0)
         change = ((kept * gradient).sum(-1) / kept.sum(-1) - delta).abs()
         sums.append((change * far.any(-1)).sum())

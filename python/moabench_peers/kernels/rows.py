@@ -1,6 +1,7 @@
-"""Row-wise ops: each with its params for our library, torch's ways to compute the same, and what is expected of it.
+"""Row-wise ops: for each, the params for our library, torch's ways to compute the same, and the expected result.
 
-The first set of buffers is checked; all of them are timed, for a cold L2. `compiled` is torch.compile of the eager way.
+The first set of buffers is checked. All sets are timed, so that L2 is cold. `compiled` is torch.compile of the eager
+function.
 """
 
 import functools
@@ -19,7 +20,7 @@ from .reference import relative_error
 from .timing import Case, rotations_for
 
 EPSILON = 1e-5
-COMPILE_PATIENCE_S = 20.0  # when one torch.compile takes longer, the others are not tried
+COMPILE_PATIENCE_S = 20.0  # when one torch.compile takes longer, no further one is tried
 
 
 def _norm(x, weight):
@@ -63,7 +64,7 @@ class RowsCase(KernelCase):
         raise NotImplementedError
 
     def errors(self) -> list[float]:
-        """After a call of ours on the first set."""
+        """The errors of our op after a call on the first set of buffers."""
         raise NotImplementedError
 
     note = ""
@@ -78,7 +79,7 @@ class RowsCase(KernelCase):
         return [Check(self.method, error, self.note) for error in self.errors()]
 
     def prepare_expected(self) -> None:
-        """Before the call, where it overwrites its inputs."""
+        """Computes what is expected before the call. Ops that overwrite their inputs need this."""
 
     def arm(self, spec):
         name, by = spec["id"], spec["by"]
@@ -103,7 +104,7 @@ class RowsCase(KernelCase):
 
 
 class RmsNorm(RowsCase):
-    """spec: tokens, width, residual (bool: f32, added in place first)."""
+    """spec: tokens, width, residual (whether x is first added to an f32 residual in place)."""
 
     method = "rms_norm"
 
@@ -229,7 +230,7 @@ class Gather(RowsCase):
 
 
 class Argmax(RowsCase):
-    """spec: tokens, vocabulary. Ties: the first, in both."""
+    """spec: tokens, vocabulary. On a tie, both ours and torch's choose the first index."""
 
     method, note = "argmax", "rows that differ"
 
@@ -280,7 +281,7 @@ class Add(RowsCase):
         return [relative_error(self.sets[0][0], self.expected)]
 
 
-#: By the op of a spec.
+#: The class of a row-wise case, by the op of its spec.
 ROWS = {
     "rms_norm": RmsNorm,
     "silu_mul": SiluMul,

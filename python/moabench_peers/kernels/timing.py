@@ -1,9 +1,9 @@
 """Device times of calls that are interleaved on one stream, in rounds whose order moabench chose.
 
-Cold L2: a case goes round `rotations` sets of buffers, so many that together they exceed L2 five times.
-Calls of less than GRAPH_BELOW_MS are recorded in CUDA graphs, others timed one by one between events;
-a spinning kernel goes first, so that the host is ahead of the device and launches do not show.
-On the CPU every call is timed by itself.
+L2 is cold: a case cycles through `rotations` sets of buffers, which together are over five times as large as L2.
+When the shortest case of a shape takes less than GRAPH_BELOW_MS, cases are recorded in CUDA graphs; otherwise calls are
+timed one by one between events. A spinning kernel runs first, so that the host is ahead of the device and launch costs
+do not show. On the CPU every call is timed by itself.
 """
 
 import dataclasses
@@ -17,38 +17,38 @@ import torch
 from ..worker import sentence
 
 GRAPH_BELOW_MS = 0.5
-GRAPH_MS = 1.0  # of recorded calls per replay
+GRAPH_MS = 1.0  # time that the calls recorded in one graph take together
 COLD_BYTES = 320_000_000  # over five times the 60 MB of L2
 MOST_SPIN_S = 0.3
-CHUNK_ROUNDS = 10  # between synchronizations
+CHUNK_ROUNDS = 10  # rounds between two synchronizations
 SPIN_HZ = 1.9e9  # cycles per second of torch.cuda._sleep, roughly
 
 
 def rotations_for(bytes_per_call: int, limit: int = 320) -> int:
-    """Buffer sets needed for a cold L2."""
+    """How many sets of buffers a case needs so that L2 is cold, 1..limit."""
     return max(1, min(limit, math.ceil(COLD_BYTES / max(bytes_per_call, 1))))
 
 
 @dataclasses.dataclass
 class Case:
-    """`call(i)` enqueues one call on buffer set i, 0 <= i < rotations."""
+    """A contender to time. `call(i)` enqueues one call on buffer set i, 0 <= i < rotations."""
 
     name: str
     call: Callable[[int], None]
     rotations: int = 1
-    recorder: object = None  # what records graphs of it: a Context of ours, "torch", or None
-    stream: object = None  # torch stream that it runs on; None: the current one
+    recorder: object = None  # what records its graphs: a Context of ours, or "torch"; None: it has no graphs
+    stream: object = None  # torch stream on which it runs; None: the current one
 
 
 @dataclasses.dataclass
 class Samples:
-    ms: dict[str, list[float]]  # by case, one a round
-    host_us: dict[str, float]  # of the host to enqueue a call (or its share of a graph's launch), median
-    clocks: list[tuple[float, float]]  # SM MHz and watts, meanwhile
+    ms: dict[str, list[float]]  # ms per call by case, one for each round that names the case
+    host_us: dict[str, float]  # median host time to enqueue a call, or a call's share of a graph's launch
+    clocks: list[tuple[float, float]]  # readings of SM MHz and watts during the timing
 
 
 def significant(ms: float) -> float:
-    """Six digits: finer than any clock here."""
+    """`ms` rounded to six digits, which is finer than any clock here."""
     return float(f"{ms:.6g}")
 
 
@@ -67,7 +67,7 @@ class Clock:
             self.reason = repr(error)
 
     def read(self) -> tuple[float, float] | None:
-        """SM MHz and watts."""
+        """SM MHz and watts; None when they cannot be read, and then `reason` says why."""
         if self._nvml is None:
             return None
         nvml = self._nvml
@@ -80,7 +80,7 @@ class Clock:
 
 
 class _Prepared:
-    """A warmed-up case: `enqueue` runs `calls` calls."""
+    """A case that is ready to be timed. `enqueue` enqueues `calls` calls: one, or a graph of several."""
 
     def __init__(self, case: Case):
         self.case, self.calls, self.mode = case, 1, "events"
@@ -98,7 +98,7 @@ class _Prepared:
             self._graph()
 
     def record(self, calls: int) -> None:
-        """Turns `enqueue` into the replay of a graph of `calls` calls."""
+        """Records a graph of `calls` calls. From then on `enqueue` replays this graph."""
 
         def enqueue_all():
             for i in range(calls):
@@ -121,7 +121,7 @@ class _Prepared:
 
 
 class Timer:
-    """prepare() warms cases up, sample() times them in rounds, close() lets go of them."""
+    """Times cases: prepare() warms them up, sample() times them in rounds, close() releases them."""
 
     def __init__(self, device: torch.device):
         self.is_cuda = device.type == "cuda"
@@ -129,7 +129,10 @@ class Timer:
         self._prepared: dict[str, _Prepared] = {}
 
     def prepare(self, cases: list[Case]) -> dict[str, str]:
-        """Warms up and records graphs where a call is short. Gives the cases that cannot run, with a reason."""
+        """Warms cases up, and records graphs when the shortest call is short.
+
+        Returns the reasons of the cases that cannot run, by name.
+        """
         estimates, failed = {}, {}
         for case in cases:
             try:
@@ -206,7 +209,7 @@ class Timer:
             one.calls, one.mode = 1, f"events; no graph: {error}"[:200]
 
     def _host_seconds(self) -> float:
-        """Warms up, and finds what enqueueing every case once costs the host."""
+        """Seconds that the host needs to enqueue every case once. Measuring this also warms the cases up."""
         prepared = list(self._prepared.values())
         if not self.is_cuda:
             return 0.0
@@ -218,10 +221,10 @@ class Timer:
         return host_s
 
     def _chunk(self, order: list[_Prepared], host_s: float, clocks: list) -> list[tuple[_Prepared, float, float]]:
-        """Case, milliseconds and the host's seconds of calls that are enqueued together."""
+        """Times cases that are enqueued together: for each, the case, milliseconds, and seconds of the host."""
         if not self.is_cuda:
             return [(one, *self._on_host(one)) for one in order]
-        # 20% more than the host needs to enqueue the chunk; bounded, should something stall it.
+        # The spin lasts 20% longer than the host needs to enqueue the chunk. It is bounded in case a stall made host_s large.
         torch.cuda._sleep(int(min(1.2 * host_s + 2e-4, MOST_SPIN_S) * SPIN_HZ))
         marks = [(one, *self._mark(one)) for one in order]
         reading = self.clock.read()
@@ -236,7 +239,7 @@ class Timer:
         return seconds * 1e3, seconds
 
     def _mark(self, one: _Prepared):
-        """Enqueues a case between two events of its stream, behind all that was enqueued before."""
+        """Enqueues a case between two events on its stream, after everything that was enqueued before."""
         current = torch.cuda.current_stream()
         stream = current if one.case.stream is None else one.case.stream
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

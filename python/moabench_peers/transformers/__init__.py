@@ -1,1 +1,1 @@
-"""The peer `transformers`: Hugging Face's models over PyTorch. Started as python -m moabench_peers.transformers."""
+"""The peer `transformers`: Hugging Face's models on PyTorch. `python -m moabench_peers.transformers` starts it."""

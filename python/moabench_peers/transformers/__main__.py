@@ -27,7 +27,7 @@ class Engine:
         return {"threads": torch.get_num_threads()}
 
     def generate(self, request: dict) -> dict:
-        """Prefill up to the first token, then newTokens greedy steps: their times, and all tokens."""
+        """Times of a prefill up to the first token and of newTokens greedy steps after it, and all newTokens + 1 tokens."""
         with torch.inference_mode():
             ids = torch.tensor([request["tokens"]])
             start = time.perf_counter()

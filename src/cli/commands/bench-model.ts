@@ -28,7 +28,7 @@ interface ModelFlags {
   readonly json: boolean;
 }
 
-/** What is measured unless said otherwise. */
+/** The model and the number of tokens that a bench uses when the command line names none. */
 const DEFAULTS = { cpu: { model: BUNDLED_MODEL, tokens: 2048 }, cuda: { model: 'dummy:vicuna-7b', tokens: 8192 } } as const;
 
 function modelCommand(name: string, description: string): Command {
@@ -148,7 +148,7 @@ interface Work<Schema extends z.ZodType, Report extends object> {
   readonly facts: Readonly<Record<string, number>>;
 }
 
-/** Measures in fresh processes, and prints or writes the record. */
+/** Measures in fresh processes, then prints the record or writes it to a file. */
 async function bench<Schema extends z.ZodType, Report extends object>(
   flags: ModelFlags,
   { work, schema, report: reportOf, text, facts }: Work<Schema, Report>,
@@ -185,7 +185,7 @@ function publishedFor(model: string): string | undefined {
   return undefined;
 }
 
-/** The model and tokens that were given. */
+/** The model and the tokens, without those that the command line left out: they must not overwrite a default. */
 function definedOnly({ model, tokens }: ModelFlags): { readonly model?: string; readonly tokens?: number } {
   return { ...(model === undefined ? {} : { model }), ...(tokens === undefined ? {} : { tokens }) };
 }

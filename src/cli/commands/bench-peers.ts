@@ -53,10 +53,13 @@ interface KernelsRecord extends KernelsBody {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** On a cpu, 14 GB of tensors and minutes a call would be of no use: it only tries PyTorch's kernels. */
+/** The least --shrink on a cpu. A cpu run only tries out PyTorch's kernels, and whole shapes would take 14 GB of tensors and minutes for each call. */
 const LEAST_CPU_SHRINK = 8;
 
-/** moabench bench --peers: our kernels beside PyTorch's in one process, several times over. Without a GPU, PyTorch's alone. */
+/**
+ * moabench bench --peers: times our kernels beside PyTorch's in one process, and repeats that in several processes. Without a GPU, only PyTorch's
+ * kernels run.
+ */
 export async function benchPeers(flags: PeerFlags): Promise<void> {
   refuseWholeOnCpu(flags);
   const loadAverage = loadavg();
@@ -116,7 +119,7 @@ interface RecordParts {
   readonly library: string | null;
   readonly librarySha256: string | null;
   readonly loadAverage: readonly number[];
-  /** By `performance.now()`. */
+  /** When the bench began, in the milliseconds of `performance.now()`. */
   readonly began: number;
 }
 
@@ -143,7 +146,7 @@ function recordOf(body: KernelsBody, parts: RecordParts): KernelsRecord {
   };
 }
 
-/** The backend as the worker's process described it: nothing else opens the device. */
+/** The backend as the worker described it. This process cannot describe it, because only the worker opens the device. */
 function backendOf(name: 'cpu' | 'cuda', { hello, opened }: KernelPeer): Environment['backend'] {
   const { library } = opened;
   if (library === null) return { name, description: `PyTorch alone on ${hello.device.name}`, details: {} };

@@ -30,11 +30,11 @@ interface BenchFlags extends Partial<Pick<KernelBenchOptions, 'tokens' | 'heads'
   readonly json: boolean;
 }
 
-/** Options that mean something with --peers only, and without it only. */
+/** PEERS_ONLY: options that need --peers. ALONE_ONLY: options that --peers does not take. */
 const PEERS_ONLY = ['only', 'processes', 'python', 'quick', 'shrink', 'budget', 'out'];
 const ALONE_ONLY = ['threads', 'device', 'dtype', 'rounds', 'tokens', 'heads', 'kvHeads', 'headDim', 'batch'];
 
-/** What is timed unless said otherwise: the bundled model's attention; Llama 3 8B's, with a GiB of keys and values. */
+/** Default shapes. cpu: the attention of the bundled model. cuda: the attention of Llama 3 8B, with 1 GiB of keys and values. */
 const SHAPES = {
   cpu: { tokens: 4096, heads: 8, kvHeads: 8, headDim: 32, batch: 4, activations: 'f32', kvDType: 'bf16' },
   cuda: { tokens: 8192, heads: 32, kvHeads: 8, headDim: 128, batch: 32, activations: 'bf16', kvDType: 'bf16' },
@@ -109,7 +109,7 @@ Examples:
     });
 }
 
-/** Without what was not given, so that it overwrites no default. */
+/** `values` without the undefined ones, so that an option that was not given overwrites no default. */
 function definedOf<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;

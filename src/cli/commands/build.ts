@@ -13,7 +13,7 @@ interface BuildFlags {
   readonly kernel: readonly string[];
 }
 
-/** In the package, installed or checked out. */
+/** The build script of this package; the path holds for an installed package and for a checkout. */
 const SCRIPT = fileURLToPath(new URL('../../../scripts/build-native.mjs', import.meta.url));
 
 /** moabench build: the native code, compiled for this machine. */

@@ -14,7 +14,7 @@ interface CompareFlags {
   readonly html?: string;
 }
 
-/** moabench compare: what the second run does better, as well and worse than the first, with an exit code for CI. */
+/** moabench compare: says where the second run is better than the first, as good, or worse, and gives CI an exit code. */
 export function compareCommand(): Command {
   return new Command('compare')
     .description('Compare two run folders: quality on the same samples, speed on the same machine class, memory')
@@ -70,7 +70,7 @@ function share(text: string): number {
   return value;
 }
 
-/** Collects `base=head`. */
+/** Adds one `base=head` pair of a repeated option to the pairs before it: method id in the base run -> method id in the head run. */
 function renaming(text: string, before: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
   const [base, head, ...more] = text.split('=');
   if (!base || !head || more.length > 0 || before?.has(base))

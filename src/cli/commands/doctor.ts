@@ -27,7 +27,7 @@ interface DoctorReport {
   readonly tfjs: Awaited<ReturnType<typeof tfjsFlavour>>;
 }
 
-/** One line a thing; a missing backend says why and what to do. Exported for its test. */
+/** The report with one line for each thing; a missing backend says why and what to do. Exported for its test. */
 export function doctorText({ node, memory, backends, tfjs }: DoctorReport): string {
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const lines = [`node      ${node}`, `memory    ${gib(memory.freeBytes)} free of ${gib(memory.totalBytes)}`];
@@ -35,7 +35,7 @@ export function doctorText({ node, memory, backends, tfjs }: DoctorReport): stri
   return `${lines.join('\n')}\n${backendsText(backends)}${reference.join('\n')}\n`;
 }
 
-/** A line for each native backend; one that is missing says why and what to do. */
+/** One line for each native backend; a missing backend says why and what to do. */
 export function backendsText(backends: ReturnType<typeof listBackends>): string {
   const lines = backends.flatMap((b) => {
     if (b.available) return [`${b.name.padEnd(9)} yes  ${b.description}`];

@@ -5,7 +5,7 @@ import { MoaError } from '../../core/errors.ts';
 import { recordedPath } from '../../run/run-folder.ts';
 import { print } from '../output.ts';
 
-/** moabench report: summary, tables, charts and pages again, from the records of a run folder. */
+/** moabench report: writes summary, tables, charts and pages again from the records of a run folder. */
 export function reportCommand(): Command {
   return new Command('report')
     .description('Write the report of a run folder again from its records')
@@ -20,7 +20,7 @@ export function reportCommand(): Command {
     });
 }
 
-/** Where there is no run but there are runs below, says which. */
+/** Refuses a folder that holds no run; the error names the runs directly in it, if there are any. @throws NOT_FOUND. */
 export function requireRunFolder(folder: string): void {
   if (existsSync(recordedPath(folder))) return;
   const below = runsIn(folder);
@@ -33,7 +33,7 @@ export function requireRunFolder(folder: string): void {
   });
 }
 
-/** The newest runs directly in a folder, at most 3; run folders end in their time. */
+/** At most 3 runs directly in a folder, in reverse order of their names. Names end in the time, so of one suite these are the newest runs. */
 function runsIn(folder: string): string[] {
   try {
     const runs = readdirSync(folder).map((entry) => join(folder, entry));

@@ -49,7 +49,7 @@ the summary.json of the run folder. Progress and notes go to standard error.`,
     });
 }
 
-/** moabench compress: only the plans of a suite. */
+/** moabench compress: makes only the plans of a suite. */
 export function compressCommand(): Command {
   return suiteCommand('compress', '<suite>')
     .description('Make only the plans of a suite: calibrate, profile, optimize, validate')
@@ -74,12 +74,12 @@ function suiteCommand(name: string, argument: string): Command {
     .option('--quiet', 'no progress', false);
 }
 
-/** A suite file, or a suite that options stand for. */
+/** Where the suite comes from: a file, or the options that stand for a suite. */
 interface SuiteSource {
   /** The file, or a name for messages and records. */
   readonly path: string;
   readonly text?: string;
-  /** What names it on a command line. */
+  /** The arguments that name this suite on a command line. */
   readonly arguments: readonly string[];
 }
 
@@ -123,7 +123,7 @@ interface Selection {
   readonly command: string;
 }
 
-/** The command that does this again from nothing: in a folder of its own, without options that only change what is printed. */
+/** The command that repeats this run in a new folder. It leaves out options that only change what is printed. */
 function commandAgain(name: string, suite: SuiteSource, { only, allowOutside }: Pick<RunFlags, 'only' | 'allowOutside'>): string {
   const outside = allowOutside ? ['--allow-outside'] : [];
   return shellCommand(['moabench', name, ...suite.arguments, ...(only.length === 0 ? [] : ['--only', ...only]), ...outside]);

@@ -30,7 +30,10 @@ export interface VerifyModelFlags extends Partial<Compared> {
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What is compared unless said otherwise. TensorFlow.js, the reference of the cpu backend, takes minutes for one sample with its profile. */
+/**
+ * What is compared when the command line says nothing. The cpu backend gets one sample only: its reference is TensorFlow.js, which takes minutes for a
+ * sample with its profile.
+ */
 const DEFAULTS = {
   cpu: { dtypes: ['f32'], tasks: ['lines'], lengths: [320], samples: 1, influenceSamples: 1 },
   cuda: {
@@ -42,7 +45,7 @@ const DEFAULTS = {
   },
 } as const satisfies Record<'cpu' | 'cuda', Compared>;
 
-/** moabench verify --model: greedy answers, losses and influence of a model on a backend against the same on the reference. */
+/** moabench verify --model: compares greedy answers, losses and influence of a model on a backend with those of the same model on the reference. */
 export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   const { Agreement } = await import('../../evaluate/agreement/compare-models.ts');
   const { agreementItems } = await import('../../evaluate/agreement/items.ts');
@@ -50,7 +53,7 @@ export async function verifyModel(flags: VerifyModelFlags): Promise<void> {
   const loadAverage = loadavg();
   const display = progressDisplay({ quiet: false });
   const path = flags.model;
-  // The cpu is what a GPU is compared with; TensorFlow.js, which shares no kernel with it, is what the cpu is compared with.
+  // A GPU is compared with the cpu backend. The cpu backend is compared with TensorFlow.js, which shares no kernel with it.
   const referenceBackend = flags.backend === 'cuda' ? await createBackend({ name: 'cpu' }) : await createTfjsBackend();
   const descriptions = { reference: referenceBackend.description, backend: '' };
   const rows: AgreementRow[] = [];
@@ -101,7 +104,7 @@ async function withModel(backend: Backend, model: LanguageModel, work: (model: L
   }
 }
 
-/** What the command line says of it. */
+/** The options that the command line gave; the others keep their defaults. */
 function given({ dtypes, tasks, lengths, samples, influenceSamples }: VerifyModelFlags): Partial<Compared> {
   return {
     ...(dtypes === undefined ? {} : { dtypes }),
@@ -112,10 +115,10 @@ function given({ dtypes, tasks, lengths, samples, influenceSamples }: VerifyMode
   };
 }
 
-/** Answers that differ and are shown. */
+/** At most so many answers that differ are shown. */
 const SHOWN = 6;
 
-/** Exported for its test. */
+/** The comparison as lines for a terminal. Exported for its test. */
 export function agreementText(
   descriptions: { readonly reference: string; readonly backend: string },
   rows: readonly AgreementRow[],

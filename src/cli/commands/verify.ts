@@ -104,7 +104,7 @@ Examples:
     });
 }
 
-/** One line per op, what was left out and why, then every failing case with what reproduces it. */
+/** One line per op, then what was left out and why, then every failing case with the text that reproduces it. */
 function verifyText(report: ConformanceReport): string {
   const byOp = groupBy<CaseReport, string>(report.cases, (c) => c.op);
   const lines = [`backend    ${report.backend}`, `reference  ${report.reference}`];

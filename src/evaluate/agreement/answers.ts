@@ -6,12 +6,12 @@ import type { FloatDType } from '../../native/backend.ts';
 import { wholeLayout } from '../../plan/cache-layout.ts';
 
 /**
- * Two logits of the reference that are closer than this, relative to the larger, are a tie: another backend may choose the other. 16-bit
- * activations round by 2^-8 (bf16); in f32, sums over thousands of products in another order differ by about 1e-5.
+ * Two logits of the reference are a tie when they differ by less than this, relative to the larger one: another backend may then choose the other
+ * token. bf16 activations round by 2^-8. In f32, a sum over thousands of products changes by about 1e-5 when its order changes.
  */
 const TIE: Readonly<Record<FloatDType, number>> = { bf16: 2 ** -8, f16: 2 ** -8, f32: 1e-4 };
 
-/** Where an answer leaves the reference's. */
+/** Where an answer departs from the reference's answer. */
 export interface Divergence {
   /** Index of the first token that differs. */
   readonly token: number;
@@ -33,7 +33,7 @@ export async function greedyAnswer(
   return outputs[0]?.tokens ?? new Int32Array(0);
 }
 
-/** Where `received` leaves `wanted`, the reference's answer; null where they are equal. `dtype`: of the other backend's activations. */
+/** Where `received` departs from `wanted`, the reference's answer; null when they are equal. `dtype`: the dtype of the other backend's activations. */
 export async function divergence(
   reference: LanguageModel,
   { prompt, wanted, received, dtype }: { prompt: Int32Array; wanted: Int32Array; received: Int32Array; dtype: FloatDType },

@@ -13,30 +13,31 @@ export interface AgreementOptions {
   readonly onProgress: OnProgress;
 }
 
-/** How one model with these activations agrees with the reference. */
+/** How well the model, with activations of this dtype, agrees with the reference. */
 export interface AgreementRow {
   readonly dtype: FloatDType;
   readonly samples: number;
   readonly equal: number;
-  /** Answers that differ where the reference's two logits are a tie. */
+  /** How many answers differ first at a token where the reference's two logits are a tie. */
   readonly ties: number;
   readonly different: readonly ({ readonly task: string; readonly length: number; readonly index: number } & Divergence)[];
   readonly influence: InfluenceAgreement | null;
-  /** What is outside its limit, a sentence each. */
+  /** One sentence for each result that is outside its limit. */
   readonly faults: readonly string[];
 }
 
-/** Machine epsilon of f32, as when plans are made. */
+/** The epsilon of the influence formula: the machine epsilon of f32, as when plans are made. */
 const EPSILON = 2 ** -23;
-/** Of answers that must be equal or ties. */
+/** The least share of answers that must be equal or ties, 0..1. */
 const LEAST_EQUAL = 0.99;
 /**
- * Relative, of influence and mean loss over the samples of a length. About three times what a GPU measured beside the cpu on the bundled model:
- * 1.6e-2 in bf16 and 3.5e-3 in f16 (2,048 tokens); in f32 the order of sums gives 3e-6, and the limit is a kernel that is wrong.
+ * The largest relative difference of influence and of mean loss, over the samples of a length. The 16-bit limits are about three times what a GPU showed
+ * against the cpu on the bundled model at 2,048 tokens: 1.6e-2 in bf16 and 3.5e-3 in f16. In f32 the order of sums gives 3e-6; a difference above the
+ * limit means that a kernel is wrong.
  */
 const LIMITS: Readonly<Record<FloatDType, number>> = { bf16: 5e-2, f16: 1e-2, f32: 1e-4 };
 
-/** The reference's answers and profiles, which every candidate is compared with. */
+/** The answers and profiles of the reference; every candidate is compared with them. */
 export class Agreement {
   readonly #reference: LanguageModel;
   readonly #options: AgreementOptions;
@@ -44,7 +45,7 @@ export class Agreement {
   readonly #answers: Int32Array[] = [];
   readonly #profiles: InfluenceSums[] = [];
 
-  /** Answers and profiles of the reference, in f32. */
+  /** Computes the answers (with an f32 cache) and the profiles of the reference. */
   static async of(reference: LanguageModel, options: AgreementOptions): Promise<Agreement> {
     const made = new Agreement(reference, options);
     await made.#each('reference', async (item) => {

@@ -4,23 +4,23 @@ import type { InfluenceSums } from '../../model/profile/influence.ts';
 const CRITERIA = ['elementwise', 'elementwiseSink', 'joint'] as const;
 type ByCriterion = { readonly [criterion in (typeof CRITERIA)[number]]: number };
 
-/** The profile of one sample on two backends. */
+/** The profile of one sample on two backends: `wanted` by the reference, `received` by the other one. */
 export interface ProfilePair {
   readonly task: string;
-  /** Of the prompt, nominal. */
+  /** Nominal tokens of the prompt and its answer together. */
   readonly length: number;
   readonly wanted: InfluenceSums;
   readonly received: InfluenceSums;
 }
 
 export interface InfluenceAgreement {
-  /** Relative L1 distance of each sample. A sample whose loss is almost 0 has a gradient of little more than rounding: its own distance says nothing. */
+  /** Relative L1 distance of each sample. When the loss is almost 0, the gradient is hardly more than rounding, and the sample's distance says nothing. */
   readonly samples: readonly ({ readonly task: string; readonly length: number; readonly loss: readonly [number, number] } & ByCriterion)[];
-  /** Of the sums over the samples of a length, which is what plans are made of; a sample of no gradient weighs nothing in them. */
+  /** Relative L1 distance of the sums over the samples of a length. Plans are made from such sums; a sample without gradient adds nothing to them. */
   readonly lengths: readonly ({ readonly length: number; readonly samples: number; readonly loss: number } & ByCriterion)[];
 }
 
-/** How far apart the profiles are. `rows`: layers * kvHeads. `loss` of a length: relative difference of the mean losses. */
+/** How far apart the profiles are. `rows`: layers * kvHeads. The `loss` of a length is the relative difference of its mean losses. */
 export function compareProfiles(pairs: readonly ProfilePair[], rows: number): InfluenceAgreement {
   const lengths = [...new Set(pairs.map(({ length }) => length))];
   return {

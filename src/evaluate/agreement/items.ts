@@ -3,10 +3,10 @@ import type { TaskName } from '../../data/tasks.ts';
 import { userTurn } from '../../model/format/template/chat-template.ts';
 import type { LanguageModel } from '../../model/inference/language-model.ts';
 
-/** A prompt whose answer is compared, and a completion whose loss and influence are. */
+/** A prompt whose answer is compared, and a completion whose loss and influence are compared. */
 export interface AgreementItem {
   readonly task: string;
-  /** Of the prompt, nominal. */
+  /** Nominal tokens of the prompt and its answer together. */
   readonly length: number;
   readonly isProfiled: boolean;
   readonly prompt: Int32Array;
@@ -17,15 +17,15 @@ export interface AgreementItem {
 export interface ItemsOptions {
   readonly tasks: readonly TaskName[];
   readonly lengths: readonly number[];
-  /** Per task and length. */
+  /** How many samples each task and length has. */
   readonly samples: number;
-  /** Of these, the first so many are profiled too, where their length is at most 2048 tokens. */
+  /** The first so many samples of each task and length are profiled too, when the length is at most 2048 tokens. */
   readonly influenceSamples: number;
 }
 
-/** Answers are cut here: an early token that differs makes all later ones differ. */
+/** Answers are cut at so many tokens: after the first token that differs, all later ones differ too and tell nothing. */
 const MOST_NEW_TOKENS = 48;
-/** A prompt leaves room for its answer. */
+/** Tokens of a length that the prompt leaves free for its answer. */
 const RESERVE = 64;
 const LONGEST_PROFILE = 2048;
 

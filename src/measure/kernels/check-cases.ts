@@ -1,12 +1,15 @@
 import type { FloatDType } from '../../native/backend.ts';
 import type { KernelCheck } from './case.ts';
 
-/** 16-bit outputs round by 2^-9 (bf16) or 2^-12 (f16) of their magnitude, and probabilities are rounded to 16 bits on the way; the rest is slack. */
+/**
+ * The largest relative error of attention outputs. 16-bit outputs round by 2^-9 (bf16) or 2^-12 (f16) of their magnitude, and probabilities are rounded to
+ * 16 bits on the way; the rest is slack.
+ */
 const LIMITS: Readonly<Record<FloatDType, number>> = { bf16: 1e-2, f16: 2e-3, f32: 1e-4 };
-/** Gradients pass through two rounded intermediates. */
+/** Twice the limit of outputs, because gradients pass through two rounded intermediates. */
 const BACKWARD_LIMIT = 2e-2;
 const INFLUENCE_LIMIT = 1e-2;
-/** Of a natural logarithm, absolute. */
+/** Absolute, because log-sum-exp is a natural logarithm. */
 const LOG_SUM_EXP_LIMIT = 1e-3;
 
 interface DecodeRow {
@@ -19,7 +22,7 @@ interface DecodeRow {
   readonly windowed?: boolean;
 }
 
-/** Odd lengths, edges of tiles, rings that have wrapped, groups, head dimensions. */
+/** Decode shapes that cover odd lengths, edges of tiles, rings that have wrapped, group sizes and head dimensions. */
 const DECODE: readonly DecodeRow[] = [
   { name: 'd128 group 1', headDim: 128, group: 1, capacities: [128, 192, 320, 1024], lengths: [5, 700, 3000] },
   { name: 'd128 group 4', headDim: 128, group: 4, capacities: [128, 192, 320, 1024], lengths: [63, 64, 1023] },
@@ -55,7 +58,7 @@ const PREFILL: readonly DenseRow[] = [
   { name: 'd64 group 8 f16', lengths: [200, 129], headDim: 64, kvHeads: 1, group: 8, dtype: 'f16' },
 ];
 
-/** `tokens` after `cached` ones that the cache holds. */
+/** Prefills of `tokens` tokens after `cached` tokens that the cache already holds. */
 const RINGS = [
   { headDim: 128, tokens: 777, cached: 0 },
   { headDim: 128, tokens: 300, cached: 500 },

@@ -12,12 +12,12 @@ import {
 } from './spans.ts';
 
 const HEAD_DIM = 128;
-/** Of bf16 outputs, as in check-cases.ts. */
+/** The largest relative error of bf16 outputs, as in check-cases.ts. */
 const LIMIT = 1e-2;
-/** Spans that differ by head should cost what even ones of the same bytes do. */
+/** Spans that differ from head to head should take as long as uniform spans of the same bytes. */
 const BALANCE = { name: 'time / time of uniform spans', of: ['ours', 'uniform'], atMost: 1.05 } as const;
 
-/** Attention of one new token for each sequence. */
+/** The cases of decode attention: one new token for each sequence. */
 export function decodeCases(options: CaseOptions): readonly KernelCase[] {
   return [
     denseCase(options, { batch: 32, kvHeads: 32, tokens: 8192, atLeast: 0.92 }),
@@ -33,7 +33,7 @@ export function decodeCases(options: CaseOptions): readonly KernelCase[] {
   ];
 }
 
-/** Live bytes of keys and values in 16 bits. */
+/** Live bytes of keys and values in 16 bits, over all layers, heads and sequences. */
 function kvBytes(spans: LayerSpans, { batch, tokens, headDim }: { batch: number; tokens: number; headDim: number }): number {
   return spans.flat().reduce((slots, span) => slots + Math.min(span, tokens), 0) * batch * headDim * 4;
 }
@@ -87,7 +87,7 @@ function denseCase(
   };
 }
 
-/** A whole model's layers of published spans: against uniform spans of the same bytes, and dense; then two of its layers. */
+/** All layers of a model with published spans, against uniform spans of the same bytes and against dense; then two of these layers alone. */
 function planCases(
   options: CaseOptions,
   shape: { readonly plan: PublishedName; readonly tokens: number; readonly batch: number },
@@ -131,7 +131,7 @@ function planCases(
   ];
 }
 
-/** One layer, with varlen_attn over (sequence, head) as the peer. */
+/** One layer. The peer is varlen_attn, in which every (sequence, KV head) is a sequence of its own. */
 function layerCase(options: CaseOptions, name: string, shape: DecodeShape): KernelCase {
   return {
     section: 'decode',
@@ -175,7 +175,7 @@ function flexCase(options: CaseOptions): KernelCase {
 
 const SWEEP = { heads: 32, tokens: 8192, long: 32768, batches: [1, 8, 32, 100], groups: [1, 4, 8], headDims: [128, 64] } as const;
 
-/** Decode over batch, group, head dimension and kinds of spans: a picture, ours alone. */
+/** Decode over batches, group sizes, head dimensions and kinds of spans. These cases give a picture of our kernel alone, without peers. */
 export function sweepCases(options: CaseOptions): readonly KernelCase[] {
   const skewed = publishedSpans('vicuna-7b', shrunkTokens(SWEEP.tokens, options));
   const row = skewed[mostSkewedLayer(skewed)] ?? [];

@@ -5,12 +5,12 @@ import { decodeCases, sweepCases } from './decode-cases.ts';
 import { gradientCases, prefillCases } from './prefill-cases.ts';
 import { ceilingCases, gemmCases, rowsCases } from './rows-cases.ts';
 
-/** What one process does, in this order: what runs out of time is at the end. */
+/** What one process does, in this order. When the time runs out, the cases at the end are left out. */
 export interface KernelPlan {
   readonly checks: readonly KernelCheck[];
   readonly ceilings: readonly CeilingCase[];
   readonly cases: readonly KernelCase[];
-  /** Of random numbers that the largest case takes its tensors from. */
+  /** Bytes of the pool of random numbers from which every case takes its tensors. */
   readonly poolBytes: number;
 }
 
@@ -23,12 +23,15 @@ const CASES: Readonly<Record<Section, (options: CaseOptions) => readonly KernelC
   sweep: sweepCases,
 };
 
-/** 100 sequences x 32 heads x 8192 tokens x 128 x 2 in bf16, and some. */
+/** Keys and values of the largest case in bf16, with some room: 100 sequences x 32 heads x 8192 tokens x 128 x 2. */
 const POOL_BYTES = 14e9;
-/** Of shrunk shapes: rotations for a cold L2. */
+/** The smallest pool for shrunk shapes: enough for the buffer sets that keep L2 cold. */
 const LEAST_POOL_BYTES = 4e8;
 
-/** The cases whose section or name `only` names (default: all), compiled peers last, and the checks that they need. */
+/**
+ * The chosen cases, and the checks that they need. `only`: sections, or parts of names; empty: all cases. Cases with a compiled peer come last.
+ * @throws INVALID_ARGUMENT for an entry of `only` that matches no case.
+ */
 export function kernelPlan(options: CaseOptions & { readonly only: readonly string[] }): KernelPlan {
   const every = SECTIONS.flatMap((section) => CASES[section](options));
   const unknown = options.only.find((asked) => !every.some((one) => isMeant(one, asked)));

@@ -4,14 +4,14 @@ import { type CaseOptions, type KernelCase, roundsOf, shrunkTokens } from './cas
 import { liveFractions, medianLayer, pairsOf, publishedSpans } from './spans.ts';
 
 const HEADS = 32;
-/** Between two kernels whose bf16 outputs each round once. */
+/** The largest relative difference between two kernels that each round their bf16 outputs once. */
 const AGREEMENT = 1.5e-2;
-/** Between two kernels that each round probabilities and their gradients to bf16 on the way. */
+/** The largest relative difference between two kernels that each round probabilities and their gradients to bf16 on the way. */
 const GRADIENT_AGREEMENT = 3e-2;
-/** Matrix products over each visible pair: of a forward, of a backward, of influence. */
+/** How many matrix products each op computes over every visible (query, key) pair. */
 const GEMMS = { prefill: 2, backward: 5, influence: 2 } as const;
 
-/** Tokens, KV heads, head dimension. */
+/** Dense shapes: [tokens, KV heads, head dimension]. */
 const DENSE = [
   [8192, 32, 128],
   [2048, 32, 128],
@@ -20,7 +20,7 @@ const DENSE = [
   [8192, 8, 128],
 ] as const;
 
-/** Attention of whole prompts. */
+/** The cases of prefill attention: whole prompts. */
 export function prefillCases(options: CaseOptions): readonly KernelCase[] {
   return [
     ...DENSE.map(([tokens, kvHeads, headDim]) => denseCase(options, { tokens, kvHeads, headDim })),
@@ -59,7 +59,10 @@ function denseCase(options: CaseOptions, shape: { tokens: number; kvHeads: numbe
   };
 }
 
-/** Every eighth layer of a plan. Time relative to dense, over the share of live work: 1 means that sparsity is worth all of what it saves. */
+/**
+ * Every eighth layer of a plan. The target is the time relative to dense, divided by the share of live work: 1 means that leaving out work saves time in
+ * full proportion.
+ */
 function planCase(options: CaseOptions, named: number): KernelCase {
   const tokens = shrunkTokens(named, options);
   const every = publishedSpans('vicuna-7b', tokens);
@@ -112,7 +115,7 @@ function flexCase(options: CaseOptions): KernelCase {
   };
 }
 
-/** The library's own prefill kernels side by side, by values of MOABENCH_PREFILL_KERNEL. */
+/** The library's own prefill kernels side by side; MOABENCH_PREFILL_KERNEL chooses among them. */
 function kernelsCase(options: CaseOptions, headDim: number): KernelCase {
   const tokens = shrunkTokens(8192, options);
   const kernels = ['wgmma', 'mma', 'simt'].map((kernel): ArmSpec => ({ id: kernel, by: 'moabench', kernel }));
@@ -128,7 +131,7 @@ function kernelsCase(options: CaseOptions, headDim: number): KernelCase {
   };
 }
 
-/** Backward and influence of dense causal attention, with PyTorch's backward as the reference of cost. */
+/** The cases of backward and influence of dense causal attention. The peer is PyTorch's backward. */
 export function gradientCases(options: CaseOptions): readonly KernelCase[] {
   const tokens = shrunkTokens(8192, options);
   return [128, 64].flatMap((headDim) =>

@@ -4,7 +4,7 @@ import type { ArmSpec, Prepared, Timed } from '../../peers/kernel-protocol.ts';
 import type { CeilingName, KernelCase, Section, Target, Work } from './case.ts';
 import type { PeerRun } from './run.ts';
 
-/** A comparison with a reference. `error`: relative to the largest magnitude unless the note says otherwise; null where not finite. */
+/** A comparison with a reference. `error`: relative to the largest magnitude unless the note says otherwise; null when it is not finite. */
 export interface CheckResult {
   readonly process: number;
   readonly name: string;
@@ -28,17 +28,17 @@ export interface Failure {
   readonly reason: string;
 }
 
-/** What one process found of one case. */
+/** What one process measured of one case. */
 export interface ProcessTimes {
   readonly process: number;
   readonly arms: Prepared['arms'];
-  /** Arms that computed something else. */
+  /** Ids of arms whose results are wrong. */
   readonly wrong: readonly string[];
   readonly ready: readonly string[];
   readonly timed: Timed;
 }
 
-/** A contender in one process; equal indices of two of them were taken side by side. */
+/** The samples of a contender in one process. Samples of two contenders with the same index were taken in the same round. */
 interface ArmProcess {
   readonly process: number;
   readonly mode: string;
@@ -50,9 +50,9 @@ export interface ArmRecord {
   readonly id: string;
   readonly by: ArmSpec['by'];
   readonly processes: readonly ArmProcess[];
-  /** Why it did not run, where it did not. */
+  /** Why the contender could not run in some process; null when it ran in all. */
   readonly unavailable: string | null;
-  /** Its time over ours: above 1 ours is faster. null: ours itself, and what ran in no process beside ours. */
+  /** Its time / our time; above 1, ours is faster. Null for our own kernel, and for a contender that never ran in the same process as ours. */
   readonly ratio: TimingRatio | null;
 }
 
@@ -70,18 +70,18 @@ export interface CaseRecord {
   readonly spec: KernelCase['spec'];
   readonly work: Work | null;
   readonly note: string | null;
-  /** Of ours; null where it ran in no process. */
+  /** The time of our kernel; null when it ran in no process. */
   readonly time: TimingEstimate | null;
   readonly rate: { readonly value: number; readonly unit: 'TB/s' | 'TFLOP/s' } | null;
-  /** Of the ceiling that each process found itself. */
+  /** Our share of the ceiling that the same process found. */
   readonly share: TimingEstimate | null;
   readonly arms: readonly ArmRecord[];
-  /** Median SM clock and power of each process meanwhile. */
+  /** Median SM clock and power in each process while the case was timed. */
   readonly clocks: readonly { readonly process: number; readonly smMhz: number; readonly watts: number }[];
   readonly targets: readonly TargetRecord[];
 }
 
-/** What a run found, with statistics: processes are what intervals are over, and rounds of a process are pairs. */
+/** What a run found, with statistics. Intervals are taken over processes; the rounds of a process are pairs. */
 export interface KernelsBody {
   readonly ceilings: readonly CeilingsFound[];
   readonly checks: readonly CheckResult[];
@@ -123,7 +123,7 @@ function caseRecord(one: KernelCase, processes: readonly ProcessTimes[], ceiling
 const amountOf = (work: Work): number => ('bytes' in work ? work.bytes : work.flop);
 const unitOf = (work: Work): 'TB/s' | 'TFLOP/s' => ('bytes' in work ? 'TB/s' : 'TFLOP/s');
 
-/** Samples of some arms, [arm][process][round], from the processes that timed all of them. */
+/** Samples of the arms `ids`, [arm][process][round], from those processes that timed all of these arms. */
 function samplesOf(processes: readonly ProcessTimes[], ids: readonly string[]): readonly Timings[] {
   const both = processes.filter(({ ready }) => ids.every((id) => ready.includes(id)));
   return ids.map((id) => both.map(({ timed }) => timed.samplesMs[id] ?? []));
@@ -154,7 +154,7 @@ function armRecord(arm: ArmSpec, ours: string, processes: readonly ProcessTimes[
   };
 }
 
-/** The time that the ceiling of the same process allows, over the time of ours. */
+/** The time that the ceiling of the same process allows / the time of our kernel; null when no process has both. */
 function shareOfCeiling(
   work: Work,
   processes: readonly ProcessTimes[],

@@ -1,7 +1,7 @@
 import type { ArmSpec, KernelSpec } from '../../peers/kernel-protocol.ts';
 import { type CaseOptions, type CeilingCase, type CeilingName, type KernelCase, roundsOf, shrunkBatch, shrunkTokens } from './case.ts';
 
-/** Of bf16 outputs. */
+/** The largest relative error of bf16 outputs. */
 const LIMIT = 1e-2;
 
 /** Name, N, K of a 7B Llama's weights [N, K]. */
@@ -13,7 +13,7 @@ const WEIGHTS = [
 ] as const;
 const PREFILL_ROWS = 4096;
 
-/** Matrix products of a 7B Llama: of a decode step against the read ceiling, of a prefill against the products' own. */
+/** The matrix products of a 7B Llama. Those of a decode step are compared with the read ceiling, those of a prefill with the gemm ceiling. */
 export function gemmCases(options: CaseOptions): readonly KernelCase[] {
   return [1, 16, 64, PREFILL_ROWS].flatMap((m) =>
     WEIGHTS.filter(([name]) => m < PREFILL_ROWS || name === 'qkv' || name === 'down').map(([name, wholeN, wholeK]) => {
@@ -39,7 +39,7 @@ export function gemmCases(options: CaseOptions): readonly KernelCase[] {
   );
 }
 
-/** Row-wise ops on more than 32 MB: bytes that must be moved once, against the copy ceiling. */
+/** The cases of row-wise ops on more than 32 MB. The bytes that each op must move once are compared with the copy ceiling. */
 export function rowsCases(options: CaseOptions): readonly KernelCase[] {
   const size = (count: number): number => shrunkTokens(count, options);
   const [tokens, width, many] = [size(8192), size(4096), size(16384)];
@@ -68,7 +68,7 @@ export function rowsCases(options: CaseOptions): readonly KernelCase[] {
   const argmax = { op: 'argmax', tokens: shrunkBatch(512, options), vocabulary: size(128256) } as const;
   return [
     of('rms_norm 8192 x 4096 bf16', { op: 'rms_norm', tokens, width, residual: false }, 4 * tokens * width, compiled),
-    // x and out in bf16, the residual in f32, read and written
+    // 12 bytes an element: x and out in bf16 (2 + 2), and the residual in f32, which is read and written (4 + 4).
     of('rms_norm 8192 x 4096 bf16 + f32 residual', { op: 'rms_norm', tokens, width, residual: true }, 12 * tokens * width, compiled),
     of('silu_mul 4096 x 11008 bf16', silu, 6 * silu.tokens * silu.width, compiled),
     of('rope 8192 x (32 + 32) x 128 bf16', { op: 'rope', tokens, heads: 32, headDim: 128 }, 8 * tokens * 32 * 128, compiled),
@@ -81,7 +81,7 @@ export function rowsCases(options: CaseOptions): readonly KernelCase[] {
 
 const READ_BYTES = 4 * 2 ** 30;
 
-/** What every process finds before it times anything: the best of several ways to read, a copy, a large product. */
+/** The ceilings that every process measures before it times anything: the best of several ways to read, a copy, and a large matrix product. */
 export function ceilingCases(options: CaseOptions): readonly CeilingCase[] {
   const { usual: rounds } = roundsOf(options);
   const readBytes = Math.floor(READ_BYTES / options.shrink ** 2 / 2 ** 18) * 2 ** 18; // whole programs of the largest Triton kernel

@@ -11,15 +11,15 @@ export interface PeerRunOptions {
   readonly checks: readonly KernelCheck[];
   readonly ceilings: readonly CeilingCase[];
   readonly cases: readonly KernelCase[];
-  /** Launches of a worker that run everything once each: what differs between them is noise too. */
+  /** How many processes time everything, one after another. Differences between processes are noise too, and this noise must be measured. */
   readonly processes: number;
-  /** Starts a worker. */
+  /** Starts a worker process. */
   readonly launch: () => Promise<KernelPeer>;
-  /** After so many milliseconds no case is begun. */
+  /** After so many milliseconds no further step is begun: no check, no ceiling and no case. */
   readonly budgetMs: number;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
-  /** After every process. */
+  /** Called after every process with everything found so far. */
   readonly onProcess: (found: PeerRun) => void;
 }
 
@@ -27,17 +27,17 @@ export interface PeerRunOptions {
 export interface PeerRun {
   readonly checks: CheckResult[];
   readonly ceilings: CeilingsFound[];
-  /** By case, in the order of the cases. */
+  /** What each process measured of a case, by case. */
   readonly times: ReadonlyMap<KernelCase, ProcessTimes[]>;
   readonly failures: Failure[];
 }
 
-/** A request that gets nowhere for so long hangs: the device, or a compiler (FlexAttention's takes a minute). */
+/** A request without progress for so long is taken to hang, in the device or in a compiler. FlexAttention's compiler takes a minute. */
 const STANDSTILL_MS = 180_000;
 
 /**
- * Checks kernels, finds ceilings and times cases in several processes one after another. In each, every round has a random order of its own. What
- * fails costs itself: a case whose check failed is not timed, and after a crash or a hang a new worker goes on with the cases after it.
+ * Checks kernels, finds ceilings and times cases in several processes, one after another, and returns what they found. Every round has its own random
+ * order. A failure affects only its own case: a case whose check failed is not timed, and after a crash or a hang a new worker continues with the next case.
  */
 export async function runPeerKernels(options: PeerRunOptions): Promise<PeerRun> {
   const found: PeerRun = { checks: [], ceilings: [], times: new Map(options.cases.map((one) => [one, []])), failures: [] };
@@ -54,7 +54,7 @@ export async function runPeerKernels(options: PeerRunOptions): Promise<PeerRun> 
   return found;
 }
 
-/** One launch after another until all steps of one process are done. */
+/** All steps of one process of the run. It launches a worker, and a new one whenever a worker is gone. */
 class ProcessRun {
   readonly #options: PeerRunOptions;
   readonly #found: PeerRun;
@@ -89,7 +89,7 @@ class ProcessRun {
     await this.#peer?.close();
   }
 
-  /** One failure is recorded and the next step goes on, in a new worker where this one is gone. @throws aborts, and a worker that cannot start. */
+  /** Runs one step and records its failure. The step gets a new worker when the last one is gone. @throws aborts, and a worker that cannot start. */
   async #attempt(name: string, run: (peer: KernelPeer) => Promise<void>): Promise<void> {
     if (this.#peer === undefined || this.#peer.isGone) {
       await this.#peer?.close();
@@ -116,7 +116,7 @@ class ProcessRun {
     }
   }
 
-  /** Whether an error is within its limit, which is recorded. */
+  /** Records a finding, and returns whether its error is within the limit. */
   #record(name: string, { error, note }: Finding, limit: number): boolean {
     const passed = error !== null && error <= limit;
     this.#found.checks.push({ process: this.#process, name, error, limit, passed, note });
@@ -150,7 +150,7 @@ class ProcessRun {
     }
   }
 
-  /** Arms whose check at this shape failed; null: ours. */
+  /** Ids of the arms whose check at this shape failed; the id null stands for our own kernel. */
   #wrongAtScale(one: KernelCase, checks: readonly Finding[]): ReadonlySet<string | null> {
     const { limit } = one;
     if (limit === null) return new Set();

@@ -4,10 +4,10 @@ import { loadPlan } from '../../plan/file.ts';
 import { spansAt } from '../../plan/spans.ts';
 import { visiblePairs } from '../kernel-cases.ts';
 
-/** Spans of the layers: [layers][kvHeads], slots (sink + window), whole blocks. */
+/** Spans of all layers, [layers][kvHeads]: slots (sink + window) of each head, in whole blocks. */
 export type LayerSpans = readonly (readonly number[])[];
 
-/** Plans that were published for these models, in the package. */
+/** Published plans of these models; the package holds the files. */
 const PUBLISHED = { 'vicuna-7b': 'vicuna-7b.moa.json', 'vicuna-13b': 'vicuna-13b.moa.json' } as const;
 export type PublishedName = keyof typeof PUBLISHED;
 
@@ -23,7 +23,7 @@ export function publishedSpans(name: PublishedName, tokens: number): LayerSpans 
   return Array.from({ length: layers }, (_, layer) => [...spans.subarray(layer * kvHeads, (layer + 1) * kvHeads)]);
 }
 
-/** The same number of blocks in every row, dealt out evenly. */
+/** Spans with the same number of blocks in every layer, but spread evenly over the heads of the layer. */
 export function uniformOfEqualBytes(spans: LayerSpans): LayerSpans {
   return spans.map((row) => {
     const blocks = sum(row) / BLOCK_TOKENS;
@@ -32,24 +32,24 @@ export function uniformOfEqualBytes(spans: LayerSpans): LayerSpans {
   });
 }
 
-/** `heads` spans distributed as `row`, largest first. */
+/** `heads` spans with the same distribution as `row`, largest first. */
 export function resampled(row: readonly number[], heads: number): readonly number[] {
   const ordered = [...row].sort((a, b) => b - a);
   return Array.from({ length: heads }, (_, h) => ordered[Math.floor((h * row.length + Math.floor(row.length / 2)) / heads)] as number);
 }
 
-/** Longest head over the mean of a layer. */
+/** The longest span of a layer / the mean span of the layer. */
 export function skewOf(row: readonly number[]): number {
   return Math.max(...row) / (sum(row) / row.length);
 }
 
-/** The layer whose longest head exceeds its mean the most. */
+/** Index of the layer with the largest skew, see `skewOf`. */
 export function mostSkewedLayer(spans: LayerSpans): number {
   const skews = spans.map(skewOf);
   return skews.indexOf(Math.max(...skews));
 }
 
-/** The layer in the middle by bytes. */
+/** Index of the layer that is in the middle when layers are sorted by bytes. */
 export function medianLayer(spans: LayerSpans): number {
   const byBytes = spans.map((row, layer) => ({ layer, slots: sum(row) })).sort((a, b) => a.slots - b.slots);
   return byBytes[Math.floor(spans.length / 2)]?.layer ?? 0;
@@ -60,7 +60,7 @@ export function pairsOf(spans: LayerSpans, tokens: number): number {
   return sum(spans.flat().map((span) => visiblePairs(tokens, span)));
 }
 
-/** Of dense causal work, over all heads: visible pairs, and tiles of 128 rows and 128 or 64 keys that have one. */
+/** Shares of dense causal work that are left with these spans, over all heads: of visible pairs, and of tiles that hold a visible pair. */
 export function liveFractions(spans: LayerSpans, tokens: number): Readonly<Record<string, number>> {
   const heads = spans.flat();
   const tiles = (keys: number): number => {
@@ -72,7 +72,7 @@ export function liveFractions(spans: LayerSpans, tokens: number): Readonly<Recor
   return { pairs: pairsOf(spans, tokens) / dense, 'tiles of 128 x 128': tiles(128), 'tiles of 128 x 64': tiles(64) };
 }
 
-/** Tiles of 128 rows x `keys` in which a row sees a key, for one head. */
+/** Number of tiles of 128 rows x `keys` keys in which some row sees some key, for one head. */
 function liveTiles(span: number, tokens: number, keys: number): number {
   const rows = 128;
   let live = 0;

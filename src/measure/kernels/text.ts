@@ -2,7 +2,7 @@ import type { TimingEstimate } from '../../core/statistics/timing.ts';
 import { SECTIONS } from './case.ts';
 import type { ArmRecord, CaseRecord, KernelsBody, TargetRecord } from './record.ts';
 
-/** The record as lines: ceilings, a block a case, the sweep as a table, then whatever is wrong. */
+/** The record as lines: the ceilings, a block for each case, the sweep as a table, then everything that is wrong. */
 export function kernelsText(body: KernelsBody): string {
   const sections = SECTIONS.filter((section) => section !== 'sweep').map((section) => ({
     section,
@@ -44,7 +44,7 @@ function interval({ estimate, low, high }: TimingEstimate, text: (x: number) => 
   return low === null || high === null ? text(estimate) : `${text(estimate)} [${text(low)}, ${text(high)}]`;
 }
 
-/** One line a shape, a column a kind of spans. */
+/** The sweep as a table: one line for each shape, one column for each kind of spans. */
 function sweepLines(cases: readonly CaseRecord[]): readonly string[] {
   if (cases.length === 0) return [];
   const rows = new Map<string, string[]>();

@@ -1,7 +1,7 @@
 import type { Backend, GemmParams, Ops } from '../../native/backend.ts';
 
 export interface OpTime {
-  /** Its name; a matrix product's with its shape MxNxK. */
+  /** Name of the op; the name of a matrix product has its shape MxNxK. */
   readonly op: string;
   readonly calls: number;
   readonly ms: number;
@@ -33,7 +33,7 @@ const TIMED: Readonly<Record<Exclude<keyof Ops, 'cacheAdvance'>, true>> = {
   influence: true,
 };
 
-/** A backend whose ops can be timed one by one, each by the backend's own timer. A model that is loaded on `backend` computes through it. */
+/** Times the ops of a backend one by one with the backend's own timer. The model must be loaded on `backend`, which passes every call on. */
 export class OpRecorder {
   readonly backend: Backend;
   #pending: Promise<{ readonly op: string; readonly ms: number }>[] | null = null;

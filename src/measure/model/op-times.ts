@@ -9,7 +9,7 @@ import { someTokens, timeProfile } from './profile-vs-prefill.ts';
 import type { OpTimesProcess, OpTimesRequest } from './protocol.ts';
 
 export interface OpTimesOptions extends Omit<OpTimesRequest, 'kind'> {
-  /** Whose backend the model was loaded on. */
+  /** The recorder on whose `backend` the model was loaded. */
   readonly recorder: OpRecorder;
   readonly onProgress: OnProgress;
 }
@@ -45,7 +45,7 @@ export async function measureOpTimes(model: LanguageModel, options: OpTimesOptio
   return { parts };
 }
 
-/** Of a part: one that makes choices of algorithms and allocations, one as a whole, one op by op. */
+/** Runs of each part: one to warm up (choices of algorithms, allocations), one timed as a whole, one timed op by op. */
 const RUNS = 3;
 
 async function measurePart(

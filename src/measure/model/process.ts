@@ -5,14 +5,14 @@ import { workerCommand } from '../../core/worker-command.ts';
 import { type WorkerLimits, type WorkerLine, WorkerProcess } from '../../core/worker-process.ts';
 import { type ModelBenchReply, type ModelBenchRequest, replySchema } from './protocol.ts';
 
-/** What a process found, and what it ran on. */
+/** The result of a process, and what it ran on. */
 export interface FromProcess<Result> {
-  /** As its backend describes itself. */
+  /** The description that its backend gives of itself. */
   readonly device: string;
   readonly timer: string;
-  /** Of activations and caches. */
+  /** The dtype of activations and caches. */
   readonly dtype: string;
-  /** What ran on another kernel than the one meant for it. */
+  /** One sentence for each op that ran on another kernel than the intended one. */
   readonly substitutions: readonly string[];
   readonly result: Result;
 }
@@ -20,16 +20,16 @@ export interface FromProcess<Result> {
 export interface ProcessesOptions<Schema extends z.ZodType> {
   readonly request: Omit<ModelBenchRequest, 'seed'>;
   readonly schema: Schema;
-  /** Launches that measure everything once each: what differs between them is noise too. */
+  /** How many processes measure everything, one after another. Differences between processes are noise too, and this noise must be measured. */
   readonly processes: number;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }
 
-/** It says that it lives every 5 s. The slowest step is loading a model's weights from a slow disk. */
+/** The process says every 5 s that it lives. Its slowest step is to load the weights of a model from a slow disk. */
 const LIMITS: WorkerLimits = { silenceMs: 120_000, standstillMs: 3_600_000, endMs: 5_000 };
 
-/** Measures in fresh processes, one after another, each with the model and the backend to itself. @throws the first failure of one. */
+/** The results of fresh processes that measure one after another, each with its own model and backend. @throws the first failure of a process. */
 export async function inProcesses<Schema extends z.ZodType>(
   options: ProcessesOptions<Schema>,
 ): Promise<readonly FromProcess<z.infer<Schema>>[]> {

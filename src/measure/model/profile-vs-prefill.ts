@@ -14,10 +14,10 @@ export interface ProfileOptions extends Omit<ProfileRequest, 'kind'> {
 }
 
 const ANSWER_TOKENS = 64;
-/** Of float32, as when plans are made. */
+/** The epsilon of the influence formula: the machine epsilon of float32, as when plans are made. */
 const EPSILON = 2 ** -23;
 
-/** Times one profiling sample against the dense prefill of the same tokens at each length, and says what memory profiling takes. */
+/** Times of one profiling sample and of the dense prefill of the same tokens, in ms, and the memory that profiling takes, at each length. */
 export async function measureProfile(model: LanguageModel, { lengths, rounds, seed, onProgress }: ProfileOptions): Promise<ProfileProcess> {
   const rows: ProfileProcess['rows'] = [];
   for (const length of lengths) {
@@ -37,7 +37,7 @@ export async function measureProfile(model: LanguageModel, { lengths, rounds, se
   return { rows };
 }
 
-/** Token ids that differ from their neighbours; what they are does not change what is computed. */
+/** `length` token ids in which neighbours differ. Which ids these are does not change the amount of work. */
 export function someTokens({ config }: LanguageModel, length: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => 3 + ((i * 7919) % (config.vocabSize - 4)));
 }
@@ -68,7 +68,7 @@ export async function timeProfile(model: LanguageModel, tokens: Int32Array): Pro
   return performance.now() - start;
 }
 
-/** Bytes beside weights, caches and workspace that were held before. */
+/** Peak bytes that profiling takes beside the weights, caches and workspace that were held before. */
 async function profilePeak(model: LanguageModel, tokens: Int32Array): Promise<number> {
   const { backend } = model;
   await backend.synchronize();

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from '../../core/errors.ts';
 import { planSchema } from '../../plan/schema.ts';
 
-/** What a bench and its fresh process say to each other: one JSON object a line, one request, then progress and one reply. */
+/** The protocol between a bench and its fresh process: one JSON object on each line; one request, then progress and one reply. */
 
 const positive = z.int().min(1);
 
@@ -10,12 +10,12 @@ const positive = z.int().min(1);
 const wholeStep = z.strictObject({
   kind: z.literal('whole-step'),
   tokens: positive,
-  /** A plan beside dense and uniform spans; uniform ones have its density, or half without one. */
+  /** A plan that is timed beside dense and uniform spans. Uniform spans have the density of the plan; without a plan, a density of 0.5. */
   plan: planSchema.nullable(),
-  /** Sequences of the dense cache; null: as many as fit into `memory`, a share of the device. */
+  /** Sequences of the dense cache; null: as many as fit into the share `memory` of the device's memory. */
   batch: positive.nullable(),
   memory: z.number().gt(0).max(1),
-  /** Decoded in one timing. */
+  /** Decode steps in one timing. */
   steps: positive,
   rounds: positive,
 });
@@ -32,7 +32,7 @@ export type OpTimesRequest = z.infer<typeof opTimes>;
 export const requestSchema = z.strictObject({
   model: z.string(),
   backend: z.strictObject({ name: z.enum(['cpu', 'cuda']), threads: z.int().optional(), device: z.int().optional() }),
-  /** Of the orders of rounds: another one for each process. */
+  /** Seed of the random order of rounds; every process has another one. */
   seed: z.string(),
   work: z.discriminatedUnion('kind', [wholeStep, profile, opTimes]),
 });
@@ -42,9 +42,9 @@ const samples = z.array(z.number().positive()).min(1);
 
 export const wholeStepSchema = z.strictObject({
   density: z.number(),
-  /** Bytes a second that this process read at best. */
+  /** The read ceiling of this process in bytes per second. */
   readCeiling: z.number(),
-  /** Of the weights that a step reads: all but the embedding. */
+  /** Bytes of the weights that a step reads: all weights except an embedding that is not tied to the output head. */
   weightBytes: z.number(),
   rows: z.array(
     z.union([
@@ -52,10 +52,10 @@ export const wholeStepSchema = z.strictObject({
         id: z.string(),
         graph: z.enum(['on', 'off']),
         batch: z.int(),
-        /** Of live keys and values, mean over the steps of a timing. */
+        /** Bytes of live keys and values, mean over the steps of a timing. */
         kvBytes: z.number(),
         peakBytes: z.number(),
-        /** Of one step, one a round. */
+        /** Time of one step, one sample per round. */
         stepMs: samples,
       }),
       z.strictObject({ id: z.string(), graph: z.enum(['on', 'off']), batch: z.int(), reason: z.string() }),
@@ -70,7 +70,7 @@ export const profileSchema = z.strictObject({
       tokens: z.int(),
       prefillMs: samples,
       profileMs: samples,
-      /** Of profiling, beside what was held before. */
+      /** Peak bytes that profiling takes beside what was held before. */
       peakBytes: z.number(),
     }),
   ),

@@ -3,7 +3,7 @@ import { type TimingRatio, timingRatio } from '../../core/statistics/timing.ts';
 import type { FromProcess } from './process.ts';
 import type { OpTimesProcess, ProfileProcess, WholeStepProcess } from './protocol.ts';
 
-/** What a bench of a model writes, beside its environment: the raw samples by process, and what is said about them. */
+/** What a bench of a model writes beside its environment: the raw samples of each process, and the estimates made from them. */
 
 interface Ratio extends TimingRatio {
   readonly name: string;
@@ -13,30 +13,30 @@ interface WholeStepRow {
   readonly id: string;
   readonly graph: 'on' | 'off';
   readonly batch: number;
-  /** Why it was not timed; null where it was. */
+  /** Why the contender was not timed; null when it was timed. */
   readonly reason: string | null;
-  /** Of one step, [process][round]. */
+  /** Times of one step, [process][round]. */
   readonly stepMs: readonly (readonly number[])[];
-  /** Read by a step: weights, and live keys and values. */
+  /** Bytes that a step reads: weights, and live keys and values. */
   readonly bytes: number;
   readonly kvBytes: number;
   readonly peakBytes: number;
   readonly tokensPerSecond: number;
-  /** The time that the read ceiling allows, over the time. */
+  /** The time that the read ceiling allows / the measured time. */
   readonly rooflineShare: number;
 }
 
 export interface WholeStepReport {
   readonly density: number;
-  /** Bytes a second, by process. */
+  /** Bytes per second, one for each process. */
   readonly readCeilings: readonly number[];
-  /** What shares are of: the best of them, or what was given. */
+  /** The ceiling of which shares are taken, in bytes per second: the best of `readCeilings`, or the given one when it is higher. */
   readonly ceiling: number;
   readonly rows: readonly WholeStepRow[];
   readonly ratios: readonly Ratio[];
 }
 
-/** Rows by contender; times are compared over processes. `given`: a ceiling that another measurement found, where it is higher. */
+/** The report with one row for each contender. `given`: a ceiling of another measurement in bytes per second, which is used when it is higher. */
 export function wholeStepReport(processes: readonly FromProcess<WholeStepProcess>[], given = 0): WholeStepReport {
   const results = processes.map(({ result }) => result);
   const readCeilings = results.map(({ readCeiling }) => readCeiling);
@@ -68,7 +68,7 @@ function wholeStepRow(results: readonly WholeStepProcess[], index: number, ceili
   };
 }
 
-/** What the graph saves, and methods against dense at the same batch. */
+/** Ratios of step times: without a recorded graph against with it, and methods against dense at the same batch. */
 function wholeStepRatios(rows: readonly WholeStepRow[]): readonly Ratio[] {
   const at = (id: string, graph: 'on' | 'off'): WholeStepRow | undefined =>
     rows.find((row) => row.id === id && row.graph === graph && row.reason === null);
@@ -85,7 +85,7 @@ function wholeStepRatios(rows: readonly WholeStepRow[]): readonly Ratio[] {
 export interface ProfileReport {
   readonly rows: readonly {
     readonly tokens: number;
-    /** [process][round]; rounds of a process are pairs. */
+    /** [process][round]; the prefill and the profile of a round are a pair. */
     readonly prefillMs: readonly (readonly number[])[];
     readonly profileMs: readonly (readonly number[])[];
     readonly ratio: TimingRatio;
@@ -132,7 +132,7 @@ export function profileText({ rows }: ProfileReport): string {
     .join('\n');
 }
 
-/** Ops of a part that are shown: those that take most of its time. */
+/** So many ops of a part are shown: those that take most of its time. */
 const SHOWN_OPS = 18;
 
 export function opTimesText({ parts }: OpTimesProcess): string {

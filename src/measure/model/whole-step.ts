@@ -15,26 +15,26 @@ import { readCeilingArm } from '../kernel-cases.ts';
 import type { WholeStepProcess, WholeStepRequest } from './protocol.ts';
 
 export interface WholeStepOptions extends Omit<WholeStepRequest, 'kind'> {
-  /** Bytes a second that this process read at best, see `readCeiling`. */
+  /** The read ceiling of this process in bytes per second, see `readCeiling`. */
   readonly readCeiling: number;
   readonly seed: string;
   readonly onProgress: OnProgress;
 }
 
-/** A method at a batch. */
+/** A method, by its cache layout, at a batch size. */
 interface Contender {
   readonly id: string;
   readonly layout: CacheLayout;
   readonly batch: number;
 }
 
-/** Without a plan, uniform spans have the density of the paper's headline. */
+/** Density of the uniform spans when there is no plan: that of the paper's headline result. */
 const DENSITY = 0.5;
 const CEILING_ROUNDS = 8;
 
 /**
- * Times decode steps of a whole model against the roofline: the bytes of weights and live keys and values that a step reads, over what this
- * process reads at best. Contenders, each with a recorded graph and without, take turns in rounds of random order.
+ * Times of decode steps of a whole model, with what the roofline needs: the bytes that a step reads (weights, live keys and values) and the read ceiling of
+ * this process. All contenders, each with and without a recorded graph, take turns in rounds of random order.
  */
 export async function measureWholeStep(model: LanguageModel, options: WholeStepOptions): Promise<WholeStepProcess> {
   const layouts = methodLayouts(model, options);
@@ -116,7 +116,7 @@ function contendersOf(model: LanguageModel, { dense, uniform, moa }: MethodLayou
   ];
 }
 
-/** Bytes a second that the backend reads at best. */
+/** The highest rate at which the backend reads memory, in bytes per second. */
 export async function readCeiling(backend: Backend): Promise<number> {
   const arm = readCeilingArm(backend, 'read ceiling', ceilingSizes(backend.traits.timer).ceilingMiB);
   try {
@@ -128,13 +128,16 @@ export async function readCeiling(backend: Backend): Promise<number> {
   }
 }
 
-/** All weights but the embedding, of which a step reads a row a sequence; tied, the head reads it. */
+/**
+ * Bytes of the weights that a step reads. An embedding counts only when the output head shares it: otherwise a step reads just one row of it for each
+ * sequence.
+ */
 function stepWeightBytes({ config, weightBytes, weights }: LanguageModel): number {
   const embedding = config.vocabSize * config.hiddenSize * BYTES_PER_ELEMENT[weights.embedding.dtype];
   return weightBytes - (config.tiedEmbeddings ? 0 : embedding);
 }
 
-/** Live bytes of all sequences, between the first and the last step of a pass. */
+/** Live bytes of all sequences, as the mean of the first and the last step of a pass. */
 function meanKvBytes(layout: CacheLayout, { batch, steps }: { readonly batch: number; readonly steps: number }): number {
   const live = (tokens: number): number => layout.spans.reduce((sum, span) => sum + Math.min(span, tokens), 0);
   return ((live(layout.tokens - steps) + live(layout.tokens)) / 2) * batch * slotBytes(layout);

@@ -12,8 +12,8 @@ import { type ModelBenchReply, type ModelBenchRequest, requestSchema } from './p
 import { measureWholeStep, readCeiling } from './whole-step.ts';
 
 /**
- * Entry of a measuring process (see process.ts): answers one request, and ends when its stdin closes, at once in the middle of its work. Ctrl-C
- * is the business of the process that started it.
+ * Entry of a measuring process (see process.ts): it answers one request. When its stdin closes, it ends at once, even in the middle of its work. The
+ * process that started it handles Ctrl-C.
  */
 
 const ALIVE_MS = 5_000;
@@ -70,7 +70,7 @@ function say(message: ModelBenchReply): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-/** What is in flight nobody waits for any more, and native code would finish it first. */
+/** Kills this process at once: nobody waits for its work any more, and with an orderly exit native code would finish that work first. */
 function end(): void {
   process.kill(process.pid, 'SIGKILL');
 }

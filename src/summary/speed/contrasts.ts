@@ -36,7 +36,7 @@ function family(arms: readonly TimedArm[], measure: Measure, baseline: string): 
   return compared.map((contrast) => ({
     ...contrast,
     pHolm: contrast.p === null ? null : (adjusted[tested.indexOf(contrast.p)] as number),
-    family: compared.length,
+    family: tested.length,
   }));
 }
 

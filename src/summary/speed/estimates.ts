@@ -61,7 +61,7 @@ export const speedContrastSchema = z.strictObject({
   p: z.number().min(0).max(1).nullable(),
   /** Holm-adjusted over the tested comparisons of the measure; null without a test. */
   pHolm: z.number().min(0).max(1).nullable(),
-  /** How many comparisons the measure has, including those that were not tested. */
-  family: z.int().min(1),
+  /** How many tested comparisons the measure has: those that `pHolm` is adjusted over. */
+  family: z.int().min(0),
 });
 export type SpeedContrast = z.infer<typeof speedContrastSchema>;

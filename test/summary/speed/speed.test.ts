@@ -116,6 +116,17 @@ describe('contrasts of speed', () => {
     expect(ratio('moa', 'uniform')).toBeCloseTo(ratio('moa', 'dense') / ratio('uniform', 'dense'), 12);
   });
 
+  it('count in their family those that have rounds enough for a test, which the p-values are adjusted over', () => {
+    const few = [at('dense', 3, [20, 20]), at('short', 3, [15, 15], { kvBytes: { planned: 50, resident: 50 } })];
+    const contrasts = summarizeSpeedContrasts(timedArms([...measured({ dense: 20, uniform: 11, moa: 10 }), ...few]), 'dense');
+    expect(contrasts.map((c) => [c.method, c.other, c.pHolm === null, c.family])).toEqual([
+      ['uniform', 'dense', false, 3],
+      ['moa', 'dense', false, 3],
+      ['short', 'dense', true, 3],
+      ['moa', 'uniform', false, 3],
+    ]);
+  });
+
   it('stand also where the baseline does not fit', () => {
     const contrasts = summarizeSpeedContrasts(timedArms(measured({ uniform: 11, moa: 10 })), 'dense');
     expect(contrasts).toMatchObject([{ method: 'moa', other: 'uniform', family: 1 }]);

@@ -16,7 +16,12 @@ export function cudaSteps(root) {
   const file = 'whole-step.json';
   const records = recordsNamed(root, file).map(({ release, gpu, record }) => {
     const current = record.kind === 'whole-step' ? record : earlierSteps(record);
-    return { release, gpu, record: current, lower: (current.ceiling ?? Infinity) / bestRead(release, current.ceiling ?? Infinity) };
+    return {
+      release,
+      gpu,
+      record: current,
+      lower: current.ceiling === undefined ? 1 : current.ceiling / bestRead(release, current.ceiling),
+    };
   });
   const rows = records.flatMap(({ release, gpu, record, lower }) =>
     record.rows
@@ -35,7 +40,7 @@ export function cudaSteps(root) {
 
 /** The highest read rate, in bytes a second, that a record of the release saw: `own`, or what the kernels' processes measured. A roofline is not passed. */
 function bestRead(release, own) {
-  if (own === Infinity || !isReleased(release, 'kernels.json')) return own;
+  if (!isReleased(release, 'kernels.json')) return own;
   const { ceilings } = readRecord(release, 'kernels.json');
   const reads = Array.isArray(ceilings) ? ceilings.filter(({ ceiling }) => ceiling === 'read').map(({ best }) => best * 1e12) : [];
   return Math.max(own, ...reads);

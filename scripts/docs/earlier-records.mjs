@@ -2,7 +2,7 @@
 import { timingRatio } from '../../dist/core/statistics/timing.js';
 import { median } from './markdown.mjs';
 
-/** kernels.json of the program that bench/cuda/kernels.py was: a row a case and process. null where it has no raw samples. */
+/** kernels.json of the program that timed kernels before `moabench bench --peers`: a row a case and process. null where it has no raw samples. */
 export function earlierKernels({ meta, ceilings, rows }) {
   const hasSamples = Array.isArray(ceilings) && rows.every((row) => row.process !== undefined && Array.isArray(row.timing.samples_ms));
   if (!hasSamples) return null;

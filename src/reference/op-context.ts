@@ -105,9 +105,8 @@ export function parseSegments(segments: Segments, rows: number): readonly Segmen
   return parsed;
 }
 
-/** The number when it is finite (and positive when asked); INVALID_ARGUMENT otherwise. */
-export function finite(value: number, name: string, positive = false): number {
-  if (!Number.isFinite(value) || (positive && value <= 0))
-    throw invalidArgument(positive ? 'a positive number' : 'a finite number', name, value);
+/** The number when it is finite; INVALID_ARGUMENT otherwise. */
+export function finite(value: number, name: string): number {
+  if (!Number.isFinite(value)) throw invalidArgument('a finite number', name, value);
   return value;
 }

@@ -153,7 +153,7 @@ export class WorkerProcess<Reply> {
     const ms = this.#pending?.ask.standstillMs ?? this.#options.limits.standstillMs;
     this.#watchSilence();
     clearTimeout(this.#standstill);
-    this.#standstill = setTimeout(() => this.fail(this.#hang('got nowhere', ms)), ms);
+    this.#standstill = setTimeout(() => this.fail(this.#hang('made no progress', ms)), ms);
   }
 
   #watchSilence(): void {
@@ -165,7 +165,7 @@ export class WorkerProcess<Reply> {
   #crash(how: string): MoaError {
     return new MoaError(`${this.#options.name} ended ${how} in the middle of its work`, {
       code: 'INTERNAL',
-      hint: this.#words() ?? 'It said nothing. Memory that ran out ends a process so; see the system log.',
+      hint: this.#words() ?? 'The process wrote nothing to standard error. It may have run out of memory; see the system log.',
     });
   }
 

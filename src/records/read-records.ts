@@ -125,7 +125,7 @@ function refuseOtherVersion(value: unknown, place: string): void {
 function irregular(path: string, what: string): MoaError {
   return new MoaError(`Expected a regular file for ${path} but received ${what}`, {
     code: 'INVALID_FILE',
-    hint: 'The run folder was not made by moabench as it is. Name another folder with --out.',
+    hint: 'Moabench did not leave the run folder like this. Name another folder with --out.',
   });
 }
 

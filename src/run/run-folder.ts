@@ -70,7 +70,7 @@ function isReleased(folder: string): boolean {
 function released(folder: string): MoaError {
   return new MoaError(`Expected records.jsonl in ${folder} but received compressed records`, {
     code: 'INVALID_ARGUMENT',
-    hint: `A release is read, not gone on with. To go on, copy its folder and unpack them: gunzip ${releasedPath(folder)}`,
+    hint: `A release can be read, but a run cannot go on in it. To go on, copy the folder and unpack the records there: gunzip ${releasedPath(folder)}`,
   });
 }
 

@@ -154,7 +154,7 @@ function endStretch({ substitutions, stretch }: RunContext, options: RunOptions)
   stretch.close(sentences);
   if (sentences.length === 0) return;
   const more = sentences.length > 1 ? ` (and ${sentences.length - 1} more, see the report)` : '';
-  options.onNote(`Not every op ran on the kernel meant for it: ${sentences[0]}${more}.`);
+  options.onNote(`Some ops ran on another kernel than the one that is meant for them: ${sentences[0]}${more}.`);
 }
 
 /** What timings and scores depend on beside the description of the backend, for environment.json. */

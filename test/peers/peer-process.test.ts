@@ -115,7 +115,7 @@ describe('one clear error, and no process left, for a peer that', () => {
 
   test('lives but gets nowhere with one request, by the limit of that request', async () => {
     const peer = await launchScripted(scripted('setInterval(() => say({ alive: true }), 10);'));
-    await expect(peer.ask({ ask: 'add' }, sum, { standstillMs: 200 })).rejects.toThrow('got nowhere for 0.2 s');
+    await expect(peer.ask({ ask: 'add' }, sum, { standstillMs: 200 })).rejects.toThrow('made no progress for 0.2 s');
     await peer.close();
   });
 

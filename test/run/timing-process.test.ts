@@ -133,7 +133,7 @@ describe('a timing process', () => {
   test('that lives but gets nowhere is ended', async () => {
     const command = script(`setInterval(() => console.log('{"kind":"alive"}'), 10);`);
     await expect(TimingProcess.launch({ load, signal: still(), command, limits: { ...quick, standstillMs: 300 } })).rejects.toThrow(
-      'got nowhere for 0.3 s',
+      'made no progress for 0.3 s',
     );
   });
 

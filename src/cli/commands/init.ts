@@ -9,7 +9,7 @@ import { type StarterFlags, suiteOfOptions, withStarterOptions } from '../starte
 /** moabench init: a suite to start from, with comments. */
 export function initCommand(): Command {
   return withStarterOptions(new Command('init').argument('[file]', 'suite file to write', 'suite.yaml'))
-    .description('Write a suite to start from, with comments; never over a file that is there')
+    .description('Write a suite to start from, with comments; an existing file is not overwritten')
     .addHelpText(
       'after',
       `

@@ -142,7 +142,7 @@ function armRecord(arm: ArmSpec, ours: string, processes: readonly ProcessTimes[
   });
   const lacking = processes.flatMap(({ arms, wrong }) => {
     const state = arms[arm.id];
-    if (wrong.includes(arm.id)) return ['it computes something else'];
+    if (wrong.includes(arm.id)) return ['its results are wrong'];
     return state !== undefined && 'unavailable' in state ? [state.unavailable] : [];
   });
   return {

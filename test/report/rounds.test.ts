@@ -4,6 +4,7 @@ import { recordsOf } from '../../src/records/record.ts';
 import { methodStyles } from '../../src/report/chart.ts';
 import { roundsCharts } from '../../src/report/charts/rounds.ts';
 import { roundsTable } from '../../src/report/rounds.ts';
+import { lightTheme } from '../../src/report/theme.ts';
 import { makeReport } from '../../src/report/write.ts';
 import { selectRecords } from '../../src/summary/selection.ts';
 import { syntheticEnvironment, syntheticRecords, syntheticSuite } from './synthetic-run.ts';
@@ -54,4 +55,17 @@ it('draws a chart for each condition, with a point for every round', () => {
   ]);
   const drawn = charts.flatMap(({ rows }) => rows.map(({ ms }) => ms));
   expect(drawn.toSorted()).toEqual(selection.measurements.flatMap(({ samplesMs }) => samplesMs).toSorted());
+});
+
+it('labels the ends and the middle of the axis, however narrow the range of the rounds', () => {
+  const ticksOf = (samplesMs: readonly number[]) => {
+    const [chart] = roundsCharts(
+      { ...selection, measurements: selection.measurements.map((m) => ({ ...m, samplesMs: [...samplesMs] })) },
+      styles,
+    );
+    const spec = JSON.stringify(chart?.spec(lightTheme));
+    return [...new Set([...spec.matchAll(/"axis":\{"values":(\[[^\]]*\])/g)].map(([, values]) => values))];
+  };
+  expect(ticksOf([900, 1000, 1700])).toEqual(['[900,1240,1700]']);
+  expect(ticksOf([100.01, 100.02])).toEqual(['[100]']);
 });

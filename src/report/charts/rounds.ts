@@ -53,6 +53,12 @@ function rowsOf(arm: TimedArm, { stride, styles }: { readonly stride: number; re
   );
 }
 
+/** Ticks of a small logarithmic axis: the least value, the middle of the axis and the largest value, in three digits. Their labels always have room. */
+function endsAndMiddle(values: readonly number[]): number[] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return [...new Set([low, Math.sqrt(low * high), high].map((value) => Number(value.toPrecision(3))))];
+}
+
 interface StripOptions {
   readonly theme: Theme;
   readonly alt: string;
@@ -68,7 +74,7 @@ function strip({ theme, alt, rows, styles, names }: StripOptions): VegaLiteSpec 
     type: 'quantitative',
     title: 'ms',
     scale: { type: 'log', nice: false, padding: 8 },
-    axis: { tickCount: 3, format: ',~r', labelOverlap: 'greedy' },
+    axis: { values: endsAndMiddle(rows.map(({ ms }) => Number(ms))), format: ',~r' },
   };
   const color = methodColour(styles, theme);
   const fields = tooltip(
